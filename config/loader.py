@@ -45,7 +45,7 @@ def loads(text: str, *, file: str = "<text>", environ: Mapping[str, str] | None 
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError([_syntax_mistake(file, error)]) from None
+        raise ConfigError([_syntax_mistake(file, text, error)]) from None
     lines = Lines(text)
     source = SecretSource(os.environ if environ is None else environ)
     try:
@@ -64,12 +64,11 @@ def loads(text: str, *, file: str = "<text>", environ: Mapping[str, str] | None 
     return config
 
 
-def _syntax_mistake(file: str, error: tomllib.TOMLDecodeError) -> Mistake:
-    said = str(error)
-    at = re.search(r" \(at line (\d+), column (\d+)\)$", said)
-    if at is None:
-        return Mistake(file, "TOML", "", said)
-    return Mistake(file, f"TOML, column {at[2]}", "", said[: at.start()], line=int(at[1]))
+def _syntax_mistake(file: str, text: str, error: tomllib.TOMLDecodeError) -> Mistake:
+    told, _, place = str(error).removesuffix(")").rpartition(" (at ")
+    at = re.fullmatch(r"line (\d+), column (\d+)", place)
+    line = int(at[1]) if at else max(1, text.count("\n") + 1)
+    return Mistake(file, "TOML" + (f", column {at[2]}" if at else ""), "", told, line)
 
 
 def _mistake(file: str, lines: Lines, detail: ErrorDetails) -> Mistake:
