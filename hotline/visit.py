@@ -20,7 +20,9 @@ from hotline.visit_facts import (
     AgentUnfit,
     Bridge,
     CallBridged,
+    CallHeld,
     CallOver,
+    CallResumed,
     CloseMedia,
     DialAgent,
     Effect,
@@ -168,7 +170,7 @@ def leg_ended_talking(visit: Visit, event: LegEnded) -> Step:
         after, effects = lose_agent(visit)
         after, more = without(after, event.leg)
         return after, [*effects, *more]
-    after, effects = part(visit)
+    after, effects = part(visit, caller_left=event.leg == visit.caller_leg)
     after, more = without(after, event.leg)
     return after, [*(e for e in effects if e != EndLeg(event.leg)), *more]
 
@@ -194,9 +196,9 @@ def silent_waiting(visit: Visit, event: LegSilent) -> Step:
 
 
 def overflow(visit: Visit, event: Overflowed) -> Step:
-    """The queue has counted the call already: nothing to tell it."""
+    """Nowhere else to send the citizen to yet: the call ends."""
     effects: list[Effect] = [EndLeg(leg, event.why) for leg in sorted(visit.open_legs)]
-    return replace(visit, state=State.ENDING), effects
+    return replace(visit, state=State.ENDING), [*effects, CallOver()]
 
 
 def hang_up_waiting(visit: Visit, event: HangUp) -> Step:
@@ -211,13 +213,14 @@ def hold(visit: Visit, event: LegHeld) -> Step:
     """The agent pressed hold: music for the citizen. A trunk's hold needs nothing from us."""
     if event.leg != visit.agent_leg:
         return visit, []
-    return replace(visit, state=State.HELD), [PlayWaiting(visit.caller_leg, again=True)]
+    effects: list[Effect] = [PlayWaiting(visit.caller_leg, again=True), CallHeld()]
+    return replace(visit, state=State.HELD), effects
 
 
 def resume(visit: Visit, event: LegResumed) -> Step:
     if event.leg != visit.agent_leg:
         return visit, []
-    return replace(visit, state=State.TALKING), [StopPlay(visit.caller_leg)]
+    return replace(visit, state=State.TALKING), [StopPlay(visit.caller_leg), CallResumed()]
 
 
 def reanchor_waiting(visit: Visit, _: MediaLost) -> Step:
@@ -262,7 +265,7 @@ def without(visit: Visit, leg: str) -> Step:
     return after, effects if after.open_legs else [*effects, Gone()]
 
 
-def part(visit: Visit) -> Step:
+def part(visit: Visit, *, caller_left: bool = False) -> Step:
     """The talk is over: end both legs, stop the tap, tell the queue."""
     assert visit.agent_leg is not None
     assert visit.recording is not None
@@ -270,7 +273,7 @@ def part(visit: Visit) -> Step:
         EndLeg(visit.caller_leg),
         EndLeg(visit.agent_leg),
         StopRecording(visit.recording),
-        CallOver(),
+        LeaveQueue() if caller_left else CallOver(),
     ]
     return replace(visit, state=State.ENDING, token=None), effects
 
@@ -289,7 +292,7 @@ def lose_agent(visit: Visit) -> Step:
 
 def give_up(visit: Visit, reason: str) -> Step:
     effects: list[Effect] = [EndLeg(leg, reason) for leg in sorted(visit.open_legs)]
-    return replace(visit, state=State.ENDING), [*effects, LeaveQueue()]
+    return replace(visit, state=State.ENDING), [*effects, CallOver()]
 
 
 TABLE: dict[tuple[State, type], Callable[..., Step]] = {

@@ -115,7 +115,7 @@ class JoinQueue:
 
 @dataclass(frozen=True, slots=True)
 class LeaveQueue:
-    """Tell the queue that the caller hung up before any agent was bridged."""
+    """Tell the queue that the caller hung up, waiting or talking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +139,18 @@ class CallBridged:
 
 
 @dataclass(frozen=True, slots=True)
+class CallHeld:
+    """Tell the queue that the agent holds the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallResumed:
+    """Tell the queue that the agent talks again."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallOver:
-    """Tell the queue that the talk is over: wrap-up begins."""
+    """Tell the queue that the call ended by another hand than the caller's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +244,8 @@ Effect = (
     | AcceptOffer
     | RefuseOffer
     | CallBridged
+    | CallHeld
+    | CallResumed
     | CallOver
     | AgentLost
     | DialAgent

@@ -14,7 +14,9 @@ from hotline.visit_facts import (
     AgentUnfit,
     Bridge,
     CallBridged,
+    CallHeld,
     CallOver,
+    CallResumed,
     CloseMedia,
     DialAgent,
     EndLeg,
@@ -93,7 +95,7 @@ def test_a_call_is_answered_talked_and_ended_by_the_caller():
       |---- BYE ----->|---- BYE ----->|
     """
     flow = talking().on(LegEnded("c", 200, "remote"))
-    flow.expect(EndLeg("v-a1"), StopRecording("v-1"), CallOver(), CloseMedia("c"))
+    flow.expect(EndLeg("v-a1"), StopRecording("v-1"), LeaveQueue(), CloseMedia("c"))
     flow.now(State.ENDING).on(LegEnded("v-a1", 200, "local")).expect(CloseMedia("v-a1"), Gone())
 
 
@@ -170,12 +172,15 @@ def test_a_dead_caller_ends_the_talk():
 
 
 def test_hold_plays_music_and_resume_stops_it():
-    flow = talking().on(LegHeld("v-a1")).expect(PlayWaiting("c", again=True)).now(State.HELD)
-    flow.on(LegResumed("v-a1")).expect(StopPlay("c")).now(State.TALKING)
+    flow = talking().on(LegHeld("v-a1"))
+    flow.expect(PlayWaiting("c", again=True), CallHeld()).now(State.HELD)
+    flow.on(LegResumed("v-a1")).expect(StopPlay("c"), CallResumed()).now(State.TALKING)
 
 
 def test_the_longest_wait_ends_the_call():
-    waiting().on(Overflowed("max_wait")).expect(EndLeg("c", "max_wait")).now(State.ENDING)
+    waiting().on(Overflowed("max_wait")).expect(EndLeg("c", "max_wait"), CallOver()).now(
+        State.ENDING
+    )
 
 
 def test_a_worker_that_dies_in_the_talk_is_replaced_under_it():
@@ -224,8 +229,6 @@ class AnyOrder(RuleBasedStateMachine):
     def tell(self, event: object) -> None:
         assert not self.gone
         self.visit, effects = step(self.visit, event)  # type: ignore[arg-type]
-        if isinstance(event, Overflowed) and self.visit.state is State.ENDING and not self.left:
-            self.left.append(event)
         for effect in effects:
             self.perform(effect)
 
