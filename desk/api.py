@@ -117,4 +117,4 @@ async def audio(
         "Content-Disposition": f'inline; filename="{sound.file_name}"',
         "Cache-Control": "private, no-store",
     }
-    return partial(sound.data, request.headers.get("range"), sound.content_type, headers)
+    return partial(sound, request.headers.get("range"), headers)

@@ -105,11 +105,15 @@ class RecordingEntry:
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """A recording's sound, ready for a player."""
+    """A recording's sound, ready for a player: `chunks(start, stop)` reads bytes on demand.
 
-    data: bytes
+    `chunks` blocks (disk, object store): it is to be read in a thread.
+    """
+
     content_type: str
     file_name: str
+    size: int
+    chunks: Callable[[int, int | None], Iterator[bytes]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from hotline.commands import (
 )
 from hotline.conductor import Conductor
 from prometheus_client import generate_latest
-from recorder.io.index import Entry
+from recorder.io.index import Entry, Query
 
 
 class Facade:
@@ -182,7 +182,7 @@ class Facade:
 
     async def recordings(self, limit: int, call_id: str | None = None) -> list[RecordingEntry]:
         """The latest recordings, newest first."""
-        found = await self._parts.keeper.find(limit=limit, call_id=call_id)
+        found = await self._parts.keeper.find(Query(limit=limit, call_id=call_id))
         return [entry_of(entry) for entry in found]
 
     async def recording(self, recording: str) -> RecordingEntry:
@@ -191,13 +191,11 @@ class Facade:
 
     async def audio(self, recording: str, kind: Literal["flac", "wav"]) -> Audio:
         """The sound; Unavailable while it is not stored or the store is away."""
-        entry = await self._entry(recording)
-        if entry.state != "stored":
-            raise Unavailable(
-                f"recording {recording} is {entry.state}: try again when it is stored"
-            )
-        data = await self._parts.keeper.read(recording, wav=kind == "wav")
-        return Audio(data, f"audio/{kind}", f"{recording}.{kind}")
+        await self._entry(recording)
+        playback = await self._parts.keeper.read(recording, kind)
+        if playback is None:
+            raise Unavailable(f"recording {recording} cannot be read now: try again later")
+        return Audio(playback.content_type, f"{recording}.{kind}", playback.size, playback.chunks)
 
     async def _entry(self, recording: str) -> Entry:
         entry = await self._parts.keeper.get(recording)

@@ -90,7 +90,13 @@ class PaperHotline:
         raise UnknownThing(f"no recording {recording!r}")
 
     async def audio(self, recording: str, kind: Literal["flac", "wav"]) -> Audio:
-        return Audio(bytes(range(100)), f"audio/{kind}", f"{recording}.{kind}")
+        data = bytes(range(100))
+        return Audio(
+            f"audio/{kind}",
+            f"{recording}.{kind}",
+            100,
+            lambda start, stop: iter([data[start:stop]]),
+        )
 
     def alert(self, text: str) -> None:
         self.hub.publish("2026-01-01T00:00:00.000+08:00", Alert("test", text))
