@@ -1,0 +1,28 @@
+"""Children that cannot outlive their parent, even one killed by signal 9 (prctl(2))."""
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent: int, signal_number: int = signal.SIGKILL) -> None:
+    """Asks the kernel to signal this process when its parent dies; exits if it already has."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_PDEATHSIG, int(signal_number), 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def bound(command: list[str], signal_number: int = signal.SIGKILL) -> list[str]:
+    """The command line that runs `command` so that it dies with the process calling this."""
+    here = os.path.abspath(__file__)
+    return [sys.executable, "-S", "-E", here, str(os.getpid()), str(int(signal_number)), *command]
+
+
+if __name__ == "__main__":
+    die_with_parent(int(sys.argv[1]), int(sys.argv[2]))
+    os.execvp(sys.argv[3], sys.argv[3:])
