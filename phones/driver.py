@@ -59,6 +59,7 @@ class SoftphoneOptions:
     domain: str | None = None
     registrar: str | None = None
     transport: str | None = None
+    address: str | None = None
     local_port: int | None = None
     expires: int | None = None
     play: Path | None = None

@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Iterable
 
 PR_SET_PDEATHSIG = 1
 
@@ -17,12 +18,18 @@ def die_with_parent(parent: int, signal_number: int = signal.SIGKILL) -> None:
         os._exit(1)
 
 
-def bound(command: list[str], signal_number: int = signal.SIGKILL) -> list[str]:
-    """The command line that runs `command` so that it dies with the process calling this."""
+def bound(
+    command: list[str], signal_number: int = signal.SIGKILL, cores: Iterable[int] = ()
+) -> list[str]:
+    """The command line that runs `command` on those cores and lets it die with this process."""
     here = os.path.abspath(__file__)
-    return [sys.executable, "-S", "-E", here, str(os.getpid()), str(int(signal_number)), *command]
+    pinned = ",".join(map(str, cores))
+    start = [sys.executable, "-S", "-E", here, str(os.getpid()), str(int(signal_number)), pinned]
+    return [*start, *command]
 
 
 if __name__ == "__main__":
+    if sys.argv[3]:
+        os.sched_setaffinity(0, {int(core) for core in sys.argv[3].split(",")})
     die_with_parent(int(sys.argv[1]), int(sys.argv[2]))
-    os.execvp(sys.argv[3], sys.argv[3:])
+    os.execvp(sys.argv[4], sys.argv[4:])

@@ -33,6 +33,7 @@ def arguments(line: list[str] | None = None) -> argparse.Namespace:
     add("--domain", default="127.0.0.1")
     add("--registrar", default="", metavar="HOST:PORT", help="none: calls by address only")
     add("--transport", choices=("udp", "tcp"), default="udp")
+    add("--address", default="127.0.0.1", help="the local address, for SIP and RTP")
     add("--local-port", type=int, default=0)
     add("--expires", type=int, default=300, metavar="SECONDS")
     add("--play", type=Path, metavar="FILE.wav")
@@ -107,7 +108,7 @@ class Script:
 
 def run(given: argparse.Namespace, events: EventWriter) -> None:
     """The loop until quit, SIGTERM or the end of standard input."""
-    where = EndpointOptions(given.transport, port=given.local_port, log_level=given.log_level)
+    where = EndpointOptions(given.transport, given.address, given.local_port, given.log_level)
     endpoint = Endpoint(where)
     phone = Phone(phone_options(given), endpoint, events)
 
