@@ -17,7 +17,9 @@ from phones.laws import Law
 from phones.lifetime import bound
 
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
-NO_CALLS = 99  # SIPp's exit code when it was stopped without having handled one
+A_MOMENT = Law(0.1)
+AT_ONCE = Law(0.0)
+SOCKETS = {"udp": Path("/proc/net/udp"), "tcp": Path("/proc/net/tcp")}  # proc(5)
 
 
 class SippError(AssertionError):
@@ -36,8 +38,8 @@ class SippOptions:
     calls: int = 1
     rate: float = 1.0  # new calls a second
     limit: int = 0  # calls at once; 0 = SIPp's own
-    pause: Law = Law(0.1)
-    ring: Law = Law(0.0)
+    pause: Law = A_MOMENT
+    ring: Law = AT_ONCE
     values: dict[str, str] = field(default_factory=dict)  # for @name@ in the scenario
     transport: str = "udp"
     media_port: int = 0
@@ -157,14 +159,15 @@ class Sipp:
             await self._listening()
 
     async def _listening(self) -> None:
-        """Until the kernel's table of sockets shows its port (proc(5), /proc/net/udp)."""
-        tables = {"udp": "/proc/net/udp", "tcp": "/proc/net/tcp"}
-        wanted = f":{self.port:04X} "
         async with asyncio.timeout(10):
-            while wanted not in Path(tables[self.options.transport]).read_text(encoding="ascii"):
+            while not self._is_bound():
                 if self.process.returncode is not None:
                     raise SippError(f"SIPp ended: {self._errors()}")
                 await asyncio.sleep(0.01)
+
+    def _is_bound(self) -> bool:
+        """Whether the kernel's table of sockets shows its port."""
+        return f":{self.port:04X} " in SOCKETS[self.options.transport].read_text(encoding="ascii")
 
     @property
     def process(self) -> asyncio.subprocess.Process:
