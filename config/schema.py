@@ -158,6 +158,9 @@ class Media(Table):
     workers: int = Field(
         default=1, ge=0, le=256, description="media processes; 0 = one for each core"
     )
+    rtp_timeout_seconds: PositiveSeconds = Field(
+        default=30, description="a call without any voice packet for so long is dead"
+    )
 
 
 class Trunk(Table):

@@ -48,7 +48,9 @@ class HttpServer:
             listener.close()
             raise
         host, port = listener.getsockname()[:2]
-        self.url = f"http://[{host}]:{port}" if family == socket.AF_INET6 else f"http://{host}:{port}"
+        self.url = (
+            f"http://[{host}]:{port}" if family == socket.AF_INET6 else f"http://{host}:{port}"
+        )
         self._task = asyncio.create_task(self._server.serve([listener]))
         while not self._server.started:
             if self._task.done():
