@@ -1,4 +1,4 @@
-"""Facts that the ACD core is told and effects that it asks for; the facts are what the journal holds.
+"""Facts that the ACD core is told, and effects that it asks for; the journal holds the facts.
 
 Every time is an integer count of milliseconds since the epoch; the core has no clock of its own.
 Structs are encoded as arrays: a new field goes to the end and has a default, so old journals read.
@@ -158,7 +158,7 @@ class Offer(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 
 class CancelOffer(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Take the agent's leg of this offer down, whatever its state; nothing needs to be told back."""
+    """Take this offer's leg down, whatever its state; nothing needs to be told back."""
 
     call: str
     agent: str

@@ -68,3 +68,16 @@ class AcdSettings:
     interval_minutes: int = 15
     kept_intervals: int = 192  # exact counts for each interval, this many back
     kept_calls: int = 20_000  # records of ended calls held in memory
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what cannot be counted or matched."""
+        if self.interval_minutes <= 0 or 1440 % self.interval_minutes:
+            raise ValueError("interval_minutes must divide a day (1440 minutes)")
+        if self.kept_intervals * self.interval_minutes < 1440:
+            raise ValueError("kept_intervals must cover at least a day")
+        for what, names in (
+            ("queue", [queue.name for queue in self.queues]),
+            ("agent", [agent.user for agent in self.agents]),
+        ):
+            if len(set(names)) < len(names):
+                raise ValueError(f"each {what} must be named once")
