@@ -1,10 +1,10 @@
-"""The spool file: one JSON line that says whose audio it is, then checksummed blocks of A-law stereo.
+"""The spool file: one JSON line (whose audio is it?), then checksummed blocks of A-law stereo.
 
     {"spool": 1, "crc32": ..., "header": {...}}\\n
     magic(4) first_frame(4) count(2) reserved(2) crc32(4) payload(count x 320)   ... and so on
 
-A frame is 20 ms: 160 A-law bytes of the left party, then 160 of the right. Blocks carry the number of
-their first frame, so that what is lost between two of them is known and becomes silence.
+A frame is 20 ms: 160 A-law bytes of the left party, then 160 of the right. Blocks carry the number
+of their first frame, so that what is lost between two of them is known and becomes silence.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Item = Block | Damage
 def encode_header(header: Mapping[str, Any]) -> bytes:
     """The file's first line; raises ValueError when the header is too long to be found again."""
     text = _canonical(header)
-    line = '{"spool":1,"crc32":%d,"header":%s}\n' % (zlib.crc32(text.encode()), text)
+    line = f'{{"spool":1,"crc32":{zlib.crc32(text.encode())},"header":{text}}}\n'
     if len(line) > MAX_HEADER_BYTES:
         raise ValueError(f"spool header of {len(line)} bytes; at most {MAX_HEADER_BYTES}")
     return line.encode()
@@ -135,7 +135,7 @@ class Decoder:
         return items
 
     def _read_header(self, final: bool) -> bool:
-        """True once the first line was dealt with; a damaged one is left to the search for blocks."""
+        """True once the first line was dealt with; a damaged one is searched for blocks."""
         end = self._buffer.find(b"\n", 0, MAX_HEADER_BYTES)
         if end < 0 and not final and len(self._buffer) < MAX_HEADER_BYTES:
             return False
