@@ -92,7 +92,8 @@ class Uri:
 
     def _write(self) -> str:
         params = "".join(
-            f";{name}" if value is None else f";{name}={quote(value, PARAM_SAFE)}"
+            f";{quote(name, PARAM_SAFE)}"
+            + ("" if value is None else f"={quote(value, PARAM_SAFE)}")
             for name, value in self.params.items()
         )
         if self.scheme == "tel":
