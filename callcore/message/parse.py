@@ -9,12 +9,15 @@ import re
 
 from callcore.errors import RemoteProtocolError
 from callcore.message.grammar import TOKEN, legible
-from callcore.message.headers import parse_call_id, parse_cseq, parse_name_addr, parse_via
-from callcore.message.message import Message, Request, Response
+from callcore.message.headers import parse_call_id, parse_cseq, parse_name_addr, parse_to, parse_via
+from callcore.message.message import Request, Response
 from callcore.message.names import KEYS, key_of
 
 MAX_BYTES = 65536
 MAX_LINES = 512  # of a head, continuations included
+
+# The lengths of nearly all messages, as they stand behind the colon: 0.3 us less for each.
+LENGTHS = {f" {length}": length for length in range(2048)}
 
 _new = object.__new__
 
@@ -51,7 +54,9 @@ def parse(data: bytes) -> Request | Response:
     length = first.get("content-length")
     if length is not None:
         rest = message.body
-        size = parse_length(length)
+        size = LENGTHS.get(length, -1)
+        if size < 0:
+            size = parse_length(length)
         spare = len(rest) - size
         if spare < 0:
             raise RemoteProtocolError("the body is shorter than Content-Length", where="Framing")
@@ -59,7 +64,11 @@ def parse(data: bytes) -> Request | Response:
             message.body = rest[:size]
             message._raw = (message._raw or data)[:-spare]
     try:
-        _routing(message, first)
+        message.via = parse_via(first["via"])
+        message.from_ = parse_name_addr(first["from"], "From")
+        message.to = parse_to(first["to"])
+        message.call_id = parse_call_id(first["call-id"])
+        message.cseq = parse_cseq(first["cseq"])
     except KeyError:
         for key, attribute in ROUTING:
             if key in first:
@@ -71,8 +80,6 @@ def scan(data: bytes) -> Request | Response:
     """The start line and the fields, with all that follows as the body; for `parse`."""
     if len(data) > MAX_BYTES:
         raise RemoteProtocolError("the message is too large", status=513, where="Framing")
-    if data[:2] == b"\r\n":
-        data = data.lstrip(b"\r\n")  # RFC 3261 §7.5
     end = data.find(b"\r\n\r\n")
     if end < 0:
         raise RemoteProtocolError("no empty line ends the header fields", where="Framing")
@@ -84,6 +91,8 @@ def scan(data: bytes) -> Request | Response:
     if head.count("\n") != breaks or head.count("\r") != breaks:
         raise RemoteProtocolError("CR or LF alone in a header field", where="Framing")
     start = lines[0]
+    if not start:
+        return scan(data.lstrip(b"\r\n"))  # RFC 3261 §7.5
     del lines[0]
     first: dict[str, str] = {}
     more: dict[str, list[str]] = {}
@@ -92,7 +101,13 @@ def scan(data: bytes) -> Request | Response:
         first.clear()
         more.clear()
         _index(lines, first, more)
-    message = _start(start)
+    found = _request_line(start)
+    message: Request | Response
+    if found is not None:
+        message = request = _new(Request)
+        request.method, request.uri, request.version = found.groups()
+    else:
+        message = _response(start)
     message._lines = lines
     message._first = first
     message._more = more
@@ -101,12 +116,7 @@ def scan(data: bytes) -> Request | Response:
     return message
 
 
-def _start(line: str) -> Request | Response:
-    found = _request_line(line)
-    if found is not None:
-        request: Request = _new(Request)
-        request.method, request.uri, request.version = found.groups()
-        return request
+def _response(line: str) -> Response:
     found = _status_line(line)
     if found is None:
         raise RemoteProtocolError("neither a request line nor a status line", where="StartLine")
@@ -145,11 +155,3 @@ def parse_length(text: str) -> int:
         if len(digits) > 9:
             raise RemoteProtocolError("Content-Length is too large", status=513, where="Framing")
     return int(digits)
-
-
-def _routing(message: Message, first: dict[str, str]) -> None:
-    message.via = parse_via(first["via"])
-    message.from_ = parse_name_addr(first["from"], "From")
-    message.to = parse_name_addr(first["to"], "To")
-    message.call_id = parse_call_id(first["call-id"])
-    message.cseq = parse_cseq(first["cseq"])

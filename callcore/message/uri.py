@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from urllib.parse import quote, unquote_to_bytes
 
 from callcore.errors import RemoteProtocolError
@@ -38,6 +39,7 @@ _other = re.compile(rf"{OTHER}\Z").match
 USER_SAFE = "-_.!~*'()&=+$,;?/"
 PASSWORD_SAFE = "-_.!~*'()&=+$,"
 PARAM_SAFE = "-_.!~*'()[]/:&+$"
+NONE: Mapping[str, str | None] = MappingProxyType({})
 # RFC 3261 §19.1.4: parameters that must match when either URI has them.
 DECIDING = ("user", "ttl", "method", "maddr", "transport")
 
@@ -200,9 +202,9 @@ def _read(text: str) -> Uri | None:
         found_params = _read_params(params)
         if found_params is None:
             return None
-        uri.params = found_params
+        uri.params = MappingProxyType(found_params)  # what is kept is shared
     else:
-        uri.params = {}
+        uri.params = NONE
     uri._text = text
     return uri
 
