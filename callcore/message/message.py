@@ -66,7 +66,7 @@ class Message:
     content_type: str | None  # type and subtype in lower case, without parameters
     date_ms: int | None  # wall time
     _raw: bytes | None
-    _lines: list[str]  # as they came, unfolded
+    _lines: list[str]  # as they came, unfolded, the LF before them included
     _first: dict[str, str]  # by key: the value of the first line
     _more: dict[str, list[str]]  # and of those that repeat it
 
@@ -84,7 +84,7 @@ class Message:
     def headers(self) -> list[tuple[str, str]]:
         """Every header field line in order: the name as written, the value unfolded."""
         pairs = [line.split(":", 1) for line in self._lines]
-        return [(name.rstrip(" \t"), value.strip(" \t")) for name, value in pairs]
+        return [(name.strip(" \t\n"), value.strip(" \t")) for name, value in pairs]
 
     def get(self, name: str) -> str | None:
         """The value of the first field line of this name."""

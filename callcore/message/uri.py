@@ -163,7 +163,12 @@ class Uri:
 
 
 def parse_uri(text: str, where: str = "URI") -> Uri:
-    """A URI from its text; RemoteProtocolError(400) naming the field `where` it stood."""
+    """A URI from its text; RemoteProtocolError naming the field `where` it stood.
+
+    400, or 414 for one that is too long to be meant (RFC 3261 §21.4.12).
+    """
+    if len(text) > LONGEST:
+        raise RemoteProtocolError("the URI is too long", status=414, where=where)
     uri = _read(text) if len(text) <= LONGEST_KEPT else _read.__wrapped__(text)
     if uri is None:
         raise RemoteProtocolError("not a URI", where=where)
@@ -172,6 +177,7 @@ def parse_uri(text: str, where: str = "URI") -> Uri:
 
 # A short text is kept because the same few hundred URIs come again and again; the bound on both
 # length and number keeps a flood from growing the cache (1,024 x 200 characters).
+LONGEST = 4096
 LONGEST_KEPT = 200
 
 

@@ -181,8 +181,8 @@ def test_no_input_costs_more_than_its_length_deserves(line):
     data = b"v=0\r\no=- 1 1 IN IP4 a\r\n" + line + b"\r\n"
     took = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         with contextlib.suppress(RemoteProtocolError):
             parse_sdp(data)
-        took.append(time.perf_counter() - start)
+        took.append(time.process_time() - start)
     assert min(took) < 0.01
