@@ -1,0 +1,52 @@
+# Everything a newcomer types. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON := .venv/bin/python
+READY := .venv/.ready
+PACKAGES := .venv/.packages
+CONFIG ?=
+ARGS ?=
+
+.PHONY: help setup run test bench check format docs clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): setup.cfg pyproject.toml scripts/setup.sh
+	@scripts/setup.sh environment
+
+# Not a file rule: what could not be installed yesterday may be there today.
+setup: $(READY) ## the environment in .venv/, and what the tests need besides
+	@scripts/setup.sh packages
+
+run: $(READY) ## the demo with simulated callers; CONFIG=my.toml: a real configuration
+ifeq ($(strip $(CONFIG)),)
+	@exec $(PYTHON) scripts/demo.py $(ARGS)
+else
+	@exec .venv/bin/callcore run --config "$(CONFIG)"
+endif
+
+test: setup ## the whole test suite (ARGS="-k queue" for a part of it)
+	@if [ -e $(PACKAGES) ]; then export CALLCORE_REQUIRE_INTEROP=1; fi; \
+	exec $(PYTHON) -m pytest $(ARGS)
+
+bench: setup ## every benchmark; figures in benchmarks/results/ (ARGS=--quick for a short run)
+	@exec $(PYTHON) scripts/bench.py $(ARGS)
+
+check: $(READY) ## ruff and mypy
+	@echo "check: ruff"; .venv/bin/ruff check . && .venv/bin/ruff format --check .
+	@echo "check: mypy"; .venv/bin/mypy
+
+format: $(READY) ## let ruff put the code into shape
+	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
+
+docs: $(READY) ## the documentation as a site in site/
+	@scripts/setup.sh docs
+	@$(PYTHON) scripts/make_config_docs.py
+	@$(PYTHON) -m mkdocs build --strict --quiet && echo "docs: open site/index.html"
+
+clean: ## everything that was made, the environment too; var/ and its recordings stay
+	@rm -rf .venv build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,267 @@
+"""The machine of one agent: offline, ready, ringing, talking, held, wrap_up, not_ready.
+
+Ringing is ended by the offer's timer; talking, held, wrap_up and not_ready have the agent's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from acd.events import AgentState, AgentStateChanged, Arm, Disarm, Effect, Overstayed
+from acd.settings import AcdSettings
+
+Cue: TypeAlias = Literal[
+    "ready",  # the agent (or auto_ready) says so
+    "break",  # the agent asks for a break
+    "offline",  # the phone is gone
+    "offered",  # a call is reserved for the agent
+    "withdrawn",  # the offer was taken back: not the agent's doing
+    "missed",  # did not answer, or refused
+    "accepted",  # the agent's 200 OK
+    "dropped",  # the agent's leg died, or never got media
+    "held",
+    "resumed",
+    "ended",  # the call is over
+    "timeout",  # the agent's own timer
+]
+Aim: TypeAlias = Literal["ready", "not_ready", "offline"]
+REST = "rest"
+NO_ANSWER = "no_answer"
+
+
+class Agent(msgspec.Struct, frozen=True, gc=False):
+    """One agent; `until_ms` is when the agent's timer fires, 0 without one."""
+
+    user: str
+    state: AgentState = "offline"
+    since_ms: int = 0
+    until_ms: int = 0
+    idle: int = 0  # place in the order of the idle: the smaller, the longer idle
+    call: str | None = None
+    token: str | None = None
+    misses: int = 0  # offers missed in a row
+    aim: Aim = "ready"  # where to go after the call
+    reason: str = ""  # why not_ready
+
+
+class Pace(msgspec.Struct, frozen=True, gc=False):
+    """The settings that the machine needs, in milliseconds."""
+
+    talking_ms: int
+    held_ms: int
+    not_ready_ms: int
+    rest_ms: int
+    no_answer_limit: int
+
+
+class Move(msgspec.Struct, frozen=True, gc=False):
+    """What the machine is told beside the cue."""
+
+    at_ms: int
+    pace: Pace
+    serial: int = 0  # the place in the idle order, should the agent become ready
+    call: str | None = None
+    token: str | None = None
+    reason: str = ""
+    wrap_up_ms: int = 0
+
+
+def pace_of(settings: AcdSettings) -> Pace:
+    """Settings in milliseconds."""
+    limits = settings.limits
+    return Pace(
+        round(limits.talking_seconds * 1000),
+        round(limits.held_seconds * 1000),
+        round(limits.not_ready_seconds * 1000),
+        round(settings.rest_seconds * 1000),
+        settings.no_answer_limit,
+    )
+
+
+def timer_of(user: str) -> str:
+    """Name of the agent's own timer."""
+    return "agent/" + user
+
+
+def step(agent: Agent, cue: Cue, move: Move) -> tuple[Agent, list[Effect]]:
+    """One transition; a cue that the state does not know changes nothing."""
+    act = TABLE.get((agent.state, cue))
+    if act is None:
+        return agent, []
+    after = act(agent, move)
+    effects: list[Effect] = []
+    if after.state != agent.state or (cue == "break" and after.state == "not_ready"):
+        effects.append(AgentStateChanged(after.user, after.state, after.since_ms, after.reason))
+    elif cue == "timeout":
+        effects.append(Overstayed(after.user, after.state, after.since_ms))
+    if after.until_ms != agent.until_ms:
+        timer = "agent/" + after.user
+        effects.append(Arm(timer, after.until_ms) if after.until_ms else Disarm(timer))
+    return after, effects
+
+
+def get_ready(agent: Agent, move: Move) -> Agent:
+    """To the end of the idle order, with a clean slate."""
+    return Agent(agent.user, "ready", move.at_ms, 0, move.serial)
+
+
+def forgive(agent: Agent, move: Move) -> Agent:
+    """Ready after a rest: the count of misses goes on."""
+    return Agent(agent.user, "ready", move.at_ms, 0, move.serial, None, None, agent.misses)
+
+
+def take_break(agent: Agent, move: Move) -> Agent:
+    """Not ready for the agent's own reason, reported when it lasts."""
+    until_ms = move.at_ms + move.pace.not_ready_ms
+    since_ms = agent.since_ms if agent.state == "not_ready" else move.at_ms
+    return Agent(agent.user, "not_ready", since_ms, until_ms, reason=move.reason)
+
+
+def go_offline(agent: Agent, move: Move) -> Agent:
+    """The phone is gone; misses are forgotten, the next log-in is a new start."""
+    return Agent(agent.user, "offline", move.at_ms)
+
+
+def ring(agent: Agent, move: Move) -> Agent:
+    """Reserved by one token; the place in the idle order is kept for a withdrawal."""
+    return Agent(
+        agent.user, "ringing", move.at_ms, 0, agent.idle, move.call, move.token, agent.misses
+    )
+
+
+def step_back(agent: Agent, move: Move) -> Agent:
+    """The offer was withdrawn: ready at the old place, as if it had not rung."""
+    if agent.aim != "ready":
+        return settle(agent, move)
+    return Agent(agent.user, "ready", move.at_ms, 0, agent.idle, None, None, agent.misses)
+
+
+def miss(agent: Agent, move: Move) -> Agent:
+    """A short rest, so that others are rung first; not ready after too many misses in a row."""
+    misses = agent.misses + 1
+    over = misses >= move.pace.no_answer_limit
+    length_ms = move.pace.not_ready_ms if over else move.pace.rest_ms
+    reason = NO_ANSWER if over else REST
+    until_ms = move.at_ms + length_ms
+    return Agent(
+        agent.user, "not_ready", move.at_ms, until_ms, 0, None, None, misses, "ready", reason
+    )
+
+
+def answer(agent: Agent, move: Move) -> Agent:
+    """The agent's 200 OK; the offer's timer watches until the media is bridged."""
+    until_ms = move.at_ms + move.pace.talking_ms
+    return Agent(agent.user, "talking", move.at_ms, until_ms, agent.idle, agent.call, agent.token)
+
+
+def lose(agent: Agent, move: Move) -> Agent:
+    """The agent's leg died: a rest for the phone to come back."""
+    if agent.aim != "ready":
+        return settle(agent, move)
+    until_ms = move.at_ms + move.pace.rest_ms
+    return Agent(agent.user, "not_ready", move.at_ms, until_ms, reason=REST)
+
+
+def hold(agent: Agent, move: Move) -> Agent:
+    """The caller is on hold, with a limit of its own."""
+    until_ms = move.at_ms + move.pace.held_ms
+    return msgspec.structs.replace(agent, state="held", since_ms=move.at_ms, until_ms=until_ms)
+
+
+def resume(agent: Agent, move: Move) -> Agent:
+    """Back from hold."""
+    until_ms = move.at_ms + move.pace.talking_ms
+    return msgspec.structs.replace(agent, state="talking", since_ms=move.at_ms, until_ms=until_ms)
+
+
+def wrap_up(agent: Agent, move: Move) -> Agent:
+    """After the call; an agent whose phone is gone needs none."""
+    if agent.aim == "offline" or move.wrap_up_ms <= 0:
+        return settle(agent, move)
+    until_ms = move.at_ms + move.wrap_up_ms
+    return Agent(
+        agent.user,
+        "wrap_up",
+        move.at_ms,
+        until_ms,
+        aim=agent.aim,
+        reason=agent.reason,
+    )
+
+
+def settle(agent: Agent, move: Move) -> Agent:
+    """To where the agent wanted to go after the call."""
+    if agent.aim == "offline":
+        return go_offline(agent, move)
+    if agent.aim == "not_ready":
+        until_ms = move.at_ms + move.pace.not_ready_ms
+        return Agent(agent.user, "not_ready", move.at_ms, until_ms, reason=agent.reason)
+    return get_ready(agent, move)
+
+
+def aim_at_ready(agent: Agent, move: Move) -> Agent:
+    """Takes an earlier wish for a break (or a lost registration) back."""
+    return msgspec.structs.replace(agent, aim="ready", reason="")
+
+
+def aim_at_break(agent: Agent, move: Move) -> Agent:
+    """A break once the call and its wrap-up are over."""
+    return msgspec.structs.replace(agent, aim="not_ready", reason=move.reason)
+
+
+def aim_at_offline(agent: Agent, move: Move) -> Agent:
+    """The registration is gone but the call goes on."""
+    return msgspec.structs.replace(agent, aim="offline", reason="")
+
+
+def overstay(agent: Agent, move: Move) -> Agent:
+    """Reported, and again after the same time."""
+    again_ms = move.pace.held_ms if agent.state == "held" else move.pace.talking_ms
+    return msgspec.structs.replace(agent, until_ms=move.at_ms + again_ms)
+
+
+def end_rest(agent: Agent, move: Move) -> Agent:
+    """A rest ends by itself; any other break is only reported."""
+    if agent.reason == REST:
+        return forgive(agent, move)
+    return msgspec.structs.replace(agent, until_ms=move.at_ms + move.pace.not_ready_ms)
+
+
+TABLE: dict[tuple[AgentState, Cue], Callable[[Agent, Move], Agent]] = {
+    ("offline", "ready"): get_ready,
+    ("offline", "break"): take_break,
+    ("ready", "offered"): ring,
+    ("ready", "break"): take_break,
+    ("ready", "offline"): go_offline,
+    ("ringing", "accepted"): answer,
+    ("ringing", "withdrawn"): step_back,
+    ("ringing", "missed"): miss,
+    ("ringing", "break"): take_break,
+    ("ringing", "offline"): go_offline,
+    ("talking", "held"): hold,
+    ("talking", "ended"): wrap_up,
+    ("talking", "withdrawn"): step_back,
+    ("talking", "dropped"): lose,
+    ("talking", "ready"): aim_at_ready,
+    ("talking", "break"): aim_at_break,
+    ("talking", "offline"): aim_at_offline,
+    ("talking", "timeout"): overstay,
+    ("held", "resumed"): resume,
+    ("held", "ended"): wrap_up,
+    ("held", "dropped"): lose,
+    ("held", "ready"): aim_at_ready,
+    ("held", "break"): aim_at_break,
+    ("held", "offline"): aim_at_offline,
+    ("held", "timeout"): overstay,
+    ("wrap_up", "ready"): get_ready,
+    ("wrap_up", "break"): take_break,
+    ("wrap_up", "offline"): go_offline,
+    ("wrap_up", "timeout"): settle,
+    ("not_ready", "ready"): get_ready,
+    ("not_ready", "break"): take_break,
+    ("not_ready", "offline"): go_offline,
+    ("not_ready", "timeout"): end_rest,
+}

@@ -1,0 +1,89 @@
+"""One queue of the core: its settings in milliseconds, its live calls and its counts."""
+
+from __future__ import annotations
+
+from acd.calls import Call
+from acd.ledger import Ledger
+from acd.matching import Skills
+from acd.policies import policy_named, promise_of
+from acd.service_level import Tally, in_target, levels
+from acd.settings import QueueSettings
+from acd.views import QueueView
+
+
+class Queue:
+    """One queue; the core's own, changed by nobody else."""
+
+    def __init__(self, settings: QueueSettings, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.calls: dict[str, Call] = {}  # live, in order of arrival
+        self.configure(settings)
+
+    def configure(self, settings: QueueSettings) -> None:
+        """Takes new settings; ValueError for an unknown policy."""
+        self.policy = policy_named(settings.policy)
+        self.settings = settings
+        self.promise = promise_of(settings)
+        self.skills: Skills = frozenset(settings.skills)
+        self.ring_ms = round(settings.ring_seconds * 1000)
+        self.bridge_ms = round(settings.bridge_seconds * 1000)
+        self.wrap_up_ms = round(settings.wrap_up_seconds * 1000)
+        self.max_wait_ms = round(settings.max_wait_seconds * 1000)
+        self.overflow_ms = round(settings.overflow_seconds * 1000)
+
+    def wait_ms(self, call: Call, stop_ms: int) -> int:
+        """The wait by the queue's clock start, as `service_level.outcome` has it."""
+        start_ms, arrival = call.waiter.queued_ms, call.arrival
+        if self.settings.rule.start == "invited":
+            start_ms = arrival.invited_ms or arrival.connected_ms or start_ms
+        elif self.settings.rule.start == "connected":
+            start_ms = arrival.connected_ms or start_ms
+        return stop_ms - start_ms
+
+    def count_answered(self, call: Call, stop_ms: int) -> None:
+        """Once a call, at the clock's stop; an overflowed one that is answered is answered."""
+        tally = call.tally
+        call.answered = True
+        if call.overflowed:
+            call.overflowed = False
+            tally.overflowed -= 1
+        wait_ms = self.wait_ms(call, stop_ms)
+        tally.answered += 1
+        tally.answered_wait_ms += wait_ms
+        tally.answered_in_target += in_target(wait_ms, self.settings.rule)
+
+    def count_abandoned(self, call: Call, ended_ms: int) -> None:
+        """The caller gave up before the clock's stop, in the queue or after it overflowed."""
+        tally, rule = call.tally, self.settings.rule
+        if call.overflowed:
+            call.overflowed = False
+            tally.overflowed -= 1
+        wait_ms = self.wait_ms(call, ended_ms)
+        tally.abandoned += 1
+        tally.abandoned_in_target += in_target(wait_ms, rule)
+        tally.abandoned_short += wait_ms < rule.short_abandon_ms
+
+    def view(self, now_ms: int) -> QueueView:
+        """The queue as it is now."""
+        today: Tally = self.ledger.today(now_ms)
+        states = [call.state for call in self.calls.values()]
+        unanswered = [
+            call.waiter.queued_ms
+            for call in self.calls.values()
+            if call.state in ("waiting", "ringing")
+        ]
+        return QueueView(
+            name=self.settings.name,
+            waiting=states.count("waiting"),
+            ringing=states.count("ringing"),
+            talking=states.count("talking"),
+            offered=today.offered,
+            answered=today.answered,
+            abandoned=today.abandoned,
+            overflowed=today.overflowed,
+            failed=today.failed,
+            answered_in_target=today.answered_in_target,
+            service_level=levels(today),
+            total=self.ledger.total(),
+            oldest_queued_ms=min(unanswered, default=None),
+        )

@@ -1,0 +1,178 @@
+"""Bridged calls without media: SIPp, the B2BUA, SIPp; beside sippy's b2bua_simple in the same run.
+
+The subject has one core to itself, both SIPps share the other. CPU is the subject's user and
+system time. A 200 that overtakes its 180 fails the call, for both subjects alike.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.outcome import Outcome, cpu_seconds, parser, percentile, say, two_cores  # noqa: E402
+from phones.laws import Law  # noqa: E402
+from phones.lifetime import bound  # noqa: E402
+from phones.sipp import SOCKETS, Sipp, SippOptions, SippResult, free_port  # noqa: E402
+
+RATE, SECONDS, QUICK_SECONDS = 300, 20, 5
+SIPPY_RATES = (250, 200, 150, 100, 50)  # it is asked for less until it holds the rate
+CPU_BAR_MS = 2.0
+PAUSE = Law(0.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One subject at one rate."""
+
+    rate: int
+    calls: int
+    failures: int
+    disordered: int  # calls that got a message out of order, as 200 before 180
+    retransmissions: int
+    cpu_ms: float  # a call
+    busy: float  # of its core
+    setup_p99_ms: float
+
+
+def ours(listen: int, to: int) -> list[str]:
+    """The B2BUA of the product behind SIP sockets."""
+    script = str(ROOT / "benchmarks" / "signalling_server.py")
+    addresses = ["--listen", f"127.0.0.1:{listen}", "--to", f"127.0.0.1:{to}"]
+    return [sys.executable, script, *addresses]
+
+
+def sippy(listen: int, to: int) -> list[str]:
+    """sippy's b2bua_simple from the same environment."""
+    here = str(Path(sys.executable).parent)
+    program = shutil.which("b2bua_simple", path=os.pathsep.join([here, os.environ["PATH"]]))
+    if program is None:
+        raise SystemExit("sippy is not installed: pip install 'callcore[peers]'")
+    line = [sys.executable, program, "-f", "-l", "127.0.0.1"]
+    return [*line, "-p", str(listen), "-n", f"127.0.0.1:{to}"]
+
+
+class Subject:
+    """A B2BUA process on its own core."""
+
+    def __init__(self, name: str, command: list[str], port: int, core: int) -> None:
+        self.name, self.port = name, port
+        self.command = bound(command, cores=(core,))
+        self.process: asyncio.subprocess.Process
+
+    async def __aenter__(self) -> "Subject":
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "SIPLOG_BEND": "none"}
+        self.process = await asyncio.create_subprocess_exec(
+            *self.command,
+            stdout=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
+        )
+        async with asyncio.timeout(20):
+            while not self._is_bound():
+                if self.process.returncode is not None:
+                    raise SystemExit(f"{self.name} ended with {self.process.returncode}")
+                await asyncio.sleep(0.05)
+        return self
+
+    def _is_bound(self) -> bool:
+        return f":{self.port:04X} " in SOCKETS["udp"].read_text(encoding="ascii")
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(3):
+                await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+
+
+async def measure(name: str, rate: int, seconds: int) -> Figures:
+    """One subject, one rate."""
+    subject_core, load_core = two_cores()
+    answering = SippOptions("uas", calls=0, timeout_seconds=seconds + 60, cores=(load_core,))
+    async with Sipp(answering) as uas:
+        listen = free_port()
+        command = {"callcore": ours, "sippy": sippy}[name](listen, uas.port)
+        async with Subject(name, command, listen, subject_core) as subject:
+            calling = SippOptions(
+                "uac_ordered",
+                remote=f"127.0.0.1:{listen}",
+                calls=rate * seconds,
+                rate=rate,
+                limit=rate * 10,
+                pause=PAUSE,
+                values={"ringing_optional": "false"},
+                timeout_seconds=seconds + 15,
+                cores=(load_core,),
+            )
+            before = cpu_seconds(subject.process.pid)
+            async with Sipp(calling) as uac:
+                result = await uac.wait()
+            spent = cpu_seconds(subject.process.pid) - before
+        return figures(rate, rate * seconds, result, spent)
+
+
+def figures(rate: int, calls: int, result: SippResult, spent_seconds: float) -> Figures:
+    """What SIPp counted and what the subject spent."""
+    if result.errors and result.successful == 0:
+        say("  " + "\n  ".join(result.errors[:8]))
+    return Figures(
+        rate=rate,
+        calls=calls,
+        failures=calls - result.successful,
+        disordered=result.unexpected,
+        retransmissions=result.retransmissions,
+        cpu_ms=round(spent_seconds * 1000 / max(1, calls), 3),
+        busy=round(spent_seconds * rate / calls, 3),
+        setup_p99_ms=percentile(list(result.response_ms) or [0.0], 0.99),
+    )
+
+
+async def sippy_at_its_rate(seconds: int) -> Figures:
+    """The highest of the rates at which sippy fails no call, or the lowest tried."""
+    found = None
+    for rate in SIPPY_RATES:
+        found = await measure("sippy", rate, seconds)
+        say(f"sippy at {rate}/s: {found}")
+        if found.failures == 0:
+            break
+    assert found is not None
+    return found
+
+
+async def main() -> None:
+    """Both subjects, then the bars."""
+    options = parser("signalling", __doc__)
+    options.add_argument("--only", choices=("callcore", "sippy"))
+    options.add_argument("--rate", type=int, default=RATE)
+    given = options.parse_args()
+    seconds = QUICK_SECONDS if given.quick else SECONDS
+    outcome = Outcome("signalling")
+    mine = theirs = None
+    if given.only != "sippy":
+        mine = await measure("callcore", given.rate, seconds)
+        say(f"callcore at {given.rate}/s: {mine}")
+        outcome.figures["callcore"] = asdict(mine)
+        outcome.bar("failures", 0, mine.failures == 0)
+        outcome.bar("cpu_ms", CPU_BAR_MS, mine.cpu_ms <= CPU_BAR_MS)
+    if given.only != "callcore":
+        theirs = await sippy_at_its_rate(seconds)
+        outcome.figures["sippy"] = asdict(theirs)
+    if mine and theirs:
+        share = mine.cpu_ms / theirs.cpu_ms
+        outcome.figures["share_of_sippy"] = round(share, 3)
+        outcome.bar("share_of_sippy", 0.5, share <= 0.5)
+    outcome.finish()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

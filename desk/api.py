@@ -1,0 +1,120 @@
+"""`/api/v1`: queues, agents, calls, recordings."""
+
+from typing import Annotated, Any, Literal
+
+import structlog
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from desk.ranges import partial
+from hotline.commands import (
+    AgentStatus,
+    CallRecord,
+    HotlineCommands,
+    QueueStatus,
+    RecordingEntry,
+)
+
+router = APIRouter()
+audit = structlog.get_logger("audit")
+
+
+def commands(request: Request) -> HotlineCommands:
+    """The hotline that this application fronts."""
+    hotline: HotlineCommands = request.app.state.hotline
+    return hotline
+
+
+Hotline = Annotated[HotlineCommands, Depends(commands)]
+Limit = Annotated[int, Query(ge=1, le=10_000)]
+
+
+class AgentState(BaseModel):
+    """The state that an agent or the supervisor asks for."""
+
+    model_config = ConfigDict(extra="forbid")
+    state: Literal["ready", "not_ready"]
+    reason: str = Field(default="", max_length=64)
+
+
+@router.get("/queues")
+def queues(hotline: Hotline) -> list[QueueStatus]:
+    """All queues."""
+    return hotline.queues()
+
+
+@router.get("/queues/{name}")
+def queue(name: str, hotline: Hotline) -> QueueStatus:
+    """One queue: who waits, what was promised and what was kept."""
+    return hotline.queue(name)
+
+
+@router.get("/agents")
+def agents(hotline: Hotline) -> list[AgentStatus]:
+    """All seats."""
+    return hotline.agents()
+
+
+@router.put("/agents/{user}/state")
+def set_agent_state(user: str, wanted: AgentState, hotline: Hotline) -> AgentStatus:
+    """Make an agent ready or not ready (409 while the seat is offline or on a call)."""
+    return hotline.set_agent_state(user, wanted.state, wanted.reason)
+
+
+@router.get("/calls")
+def calls(hotline: Hotline, limit: Limit = 100, active: bool = False) -> list[CallRecord]:
+    """The latest calls, newest first; `active` leaves out those that ended."""
+    return hotline.calls(limit, active=active)
+
+
+@router.get("/calls/{call_id}")
+def call(call_id: str, hotline: Hotline) -> CallRecord:
+    """One call."""
+    return hotline.call(call_id)
+
+
+@router.delete("/calls/{call_id}")
+def hang_up(call_id: str, hotline: Hotline) -> CallRecord:
+    """End a call (409 when it has ended)."""
+    return hotline.hang_up(call_id)
+
+
+@router.get("/trunks")
+def trunks(hotline: Hotline) -> list[dict[str, Any]]:
+    """All trunks: up or down, and what runs over them."""
+    return hotline.trunks()
+
+
+@router.get("/recordings")
+async def recordings(
+    hotline: Hotline, limit: Limit = 100, call_id: str | None = None
+) -> list[RecordingEntry]:
+    """The latest recordings, newest first."""
+    return await hotline.recordings(limit, call_id)
+
+
+@router.get("/recordings/{recording}")
+async def recording(recording: str, hotline: Hotline) -> RecordingEntry:
+    """One recording's entry in the index."""
+    return await hotline.recording(recording)
+
+
+@router.get("/recordings/{recording}/audio", response_class=Response)
+async def audio(
+    recording: str,
+    request: Request,
+    hotline: Hotline,
+    kind: Annotated[Literal["flac", "wav"], Query(alias="format")] = "flac",
+) -> Response:
+    """The sound, caller left and agent right; answers ranges so that a player can seek.
+
+    Each playback is written to the audit log.
+    """
+    sound = await hotline.audio(recording, kind)
+    who = request.client.host if request.client else "unknown"
+    audit.info("recording played", recording=recording, format=kind, by=who)
+    headers = {
+        "Content-Disposition": f'inline; filename="{sound.file_name}"',
+        "Cache-Control": "private, no-store",
+    }
+    return partial(sound, request.headers.get("range"), headers)

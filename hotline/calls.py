@@ -1,0 +1,65 @@
+"""The book of calls: one record a citizen's call, the latest kept in memory for the desk."""
+
+from collections import OrderedDict
+from itertools import islice
+
+from hotline.clock import iso
+from hotline.commands import CallRecord, CallResult
+
+
+class CallBook:
+    """Records by call id, oldest first; those in progress are never dropped."""
+
+    def __init__(self, keep: int = 10_000) -> None:
+        self._keep = keep
+        self._records: OrderedDict[str, CallRecord] = OrderedDict()
+        self._queued_ms: dict[str, int] = {}
+
+    def open(self, record: CallRecord) -> None:
+        """A call arrived."""
+        self._records[record.call_id] = record
+        if len(self._records) > self._keep:
+            self._forget_oldest_ended()
+
+    def get(self, call_id: str) -> CallRecord | None:
+        """The record, or None."""
+        return self._records.get(call_id)
+
+    def latest(self, limit: int, *, active: bool = False) -> list[CallRecord]:
+        """Newest first."""
+        newest = reversed(self._records.values())
+        return list(islice((r for r in newest if not active or r.ended is None), limit))
+
+    def queued(self, call_id: str, at_ms: int) -> None:
+        """The call entered its queue: the wait begins."""
+        self._records[call_id].queued = iso(at_ms)
+        self._queued_ms[call_id] = at_ms
+
+    def bridged(self, call_id: str, agent: str, at_ms: int) -> int | None:
+        """Caller and agent hear each other: ms waited, or None when it was bridged before."""
+        record = self._records[call_id]
+        record.agent = agent
+        record.state = "talking"
+        if record.answered is not None:
+            return None
+        record.answered = iso(at_ms)
+        record.result = "answered"
+        record.wait_ms = at_ms - self._queued_ms.pop(call_id, at_ms)
+        return record.wait_ms
+
+    def ended(self, call_id: str, result: CallResult, at_ms: int) -> CallRecord:
+        """The call is over; a call that was answered stays answered."""
+        record = self._records[call_id]
+        record.ended = iso(at_ms)
+        record.state = "ended"
+        if record.answered is None:
+            record.result = result
+            queued_ms = self._queued_ms.pop(call_id, None)
+            record.wait_ms = None if queued_ms is None else at_ms - queued_ms
+        return record
+
+    def _forget_oldest_ended(self) -> None:
+        for call_id, record in self._records.items():
+            if record.ended is not None:
+                del self._records[call_id]
+                return

@@ -1,0 +1,31 @@
+"""The two clocks: the loop's for timers, and wall time that never jumps for the records."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+
+class Clock:
+    """Wall time carried forward by the monotonic clock.
+
+    A step of the system's clock (NTP, an operator) must not move a deadline or a wait: wall time
+    is read once, at the start, and counted on from there.
+    """
+
+    def __init__(self) -> None:
+        self._wall_ms = time.time_ns() // 1_000_000
+        self._start = time.monotonic()
+
+    def now(self) -> float:
+        """Seconds on the loop's clock."""
+        return asyncio.get_running_loop().time()
+
+    def wall_ms(self) -> int:
+        """Milliseconds since the epoch."""
+        return self._wall_ms + round((time.monotonic() - self._start) * 1000)
+
+
+def iso(at_ms: int) -> str:
+    """ISO 8601 with milliseconds, in local time with its offset."""
+    moment = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone()
+    return moment.isoformat(timespec="milliseconds")

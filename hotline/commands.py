@@ -1,0 +1,149 @@
+"""What the desk may ask of the hotline, and what it is told: the only door between the two."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+CallResult = Literal["answered", "abandoned", "overflowed", "rejected", "failed"]
+
+
+class UnknownThing(Exception):
+    """A queue, agent, call or recording of that name does not exist (HTTP 404)."""
+
+
+class WrongState(Exception):
+    """The command does not fit the thing's present state, which the message names (HTTP 409)."""
+
+
+class Unavailable(Exception):
+    """The part that would do it is away for the moment (HTTP 503)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLevels:
+    """The five ways to count (docs/service-level.md), each 0..1, or None without any call."""
+
+    A: float | None
+    B: float | None
+    C: float | None
+    D: float | None
+    E: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """A queue now and since midnight, or since the start when that is later."""
+
+    name: str
+    waiting: int
+    offered: int
+    answered: int
+    abandoned: int
+    answered_in_target: int
+    overflowed: int
+    service_level: ServiceLevels
+    longest_wait_seconds: float
+    target_seconds: float
+    target_ratio: float
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStatus:
+    """A seat: who, what it does, since when (ISO 8601), with which call."""
+
+    user: str
+    name: str
+    role: str
+    state: str
+    since: str
+    reason: str
+    call_id: str | None
+    skills: tuple[str, ...]
+    registered: bool
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """A citizen's call; times are ISO 8601 with milliseconds, None while they have not come."""
+
+    call_id: str
+    caller: str
+    called: str
+    direction: Literal["inbound", "outbound"]
+    queue: str | None
+    agent: str | None
+    arrived: str
+    queued: str | None = None
+    answered: str | None = None
+    ended: str | None = None
+    result: CallResult | None = None
+    wait_ms: int | None = None
+    recording: str | None = None
+    state: str = "waiting"
+    recordings: list[str] = field(default_factory=list)
+    sip_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingEntry:
+    """One sealed, or still spooled, recording."""
+
+    recording: str
+    call_id: str
+    caller: str
+    called: str
+    agent: str
+    queue: str
+    started: str
+    ended: str | None
+    duration_ms: int
+    state: str
+    sha256: str | None
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A recording's sound, ready for a player: `chunks(start, stop)` reads bytes on demand.
+
+    `chunks` blocks (disk, object store): it is to be read in a thread.
+    """
+
+    content_type: str
+    file_name: str
+    size: int
+    chunks: Callable[[int, int | None], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether traffic should be sent here; `reasons` say why not, `warnings` what to mend."""
+
+    ready: bool
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class HotlineCommands(Protocol):
+    """The desk's view of the hotline."""
+
+    def queues(self) -> list[QueueStatus]: ...
+    def queue(self, name: str) -> QueueStatus: ...
+    def agents(self) -> list[AgentStatus]: ...
+    def set_agent_state(
+        self, user: str, state: Literal["ready", "not_ready"], reason: str
+    ) -> AgentStatus: ...
+    def calls(self, limit: int, *, active: bool = False) -> list[CallRecord]: ...
+    def call(self, call_id: str) -> CallRecord: ...
+    def hang_up(self, call_id: str) -> CallRecord: ...
+    def trunks(self) -> list[dict[str, Any]]: ...
+    def readiness(self) -> Readiness: ...
+    def metrics(self) -> bytes: ...
+    def events_since(self, sequence: int) -> Iterator[dict[str, Any]]: ...
+    def listen(self, wake: Callable[[], None]) -> Callable[[], None]: ...
+    @property
+    def last_sequence(self) -> int: ...
+    async def recordings(self, limit: int, call_id: str | None = None) -> list[RecordingEntry]: ...
+    async def recording(self, recording: str) -> RecordingEntry: ...
+    async def audio(self, recording: str, kind: Literal["flac", "wav"]) -> Audio: ...

@@ -1,0 +1,114 @@
+"""What the desk and its screens are told, each with a sequence number so that nobody misses one.
+
+The hub keeps the last events in memory; a client that reconnects names the last number it saw
+and gets the rest, or `Gap` when too much has passed and it must read the state anew.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class CallChanged:
+    """A citizen's call moved: queued, ringing, talking, held, ended."""
+
+    call_id: str
+    state: str
+    caller: str
+    called: str
+    queue: str
+    agent: str | None
+    result: str | None
+    wait_ms: int | None
+    recording: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChanged:
+    """An agent's state changed (offline, ready, ringing, talking, held, wrap_up, not_ready)."""
+
+    user: str
+    state: str
+    since: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingChanged:
+    """A recording was spooled, stored, or could not be stored yet."""
+
+    recording: str
+    call_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkChanged:
+    """A trunk went up or down."""
+
+    trunk: str
+    up: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that a person should look at (disk nearly full, store away, worker replaced)."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The events asked for are gone from memory: read the state, then follow from `sequence`."""
+
+    oldest: int
+
+
+LiveEvent = CallChanged | AgentChanged | RecordingChanged | TrunkChanged | Alert | Gap
+KINDS: dict[type, str] = {
+    CallChanged: "call",
+    AgentChanged: "agent",
+    RecordingChanged: "recording",
+    TrunkChanged: "trunk",
+    Alert: "alert",
+    Gap: "gap",
+}
+
+
+class LiveHub:
+    """Numbers events, keeps the last `keep`, and wakes those who listen."""
+
+    def __init__(self, keep: int = 10_000) -> None:
+        self.sequence = 0
+        self._kept: deque[tuple[int, dict[str, Any]]] = deque(maxlen=keep)
+        self._wake: set[Callable[[], None]] = set()
+
+    def publish(self, at: str, event: LiveEvent) -> None:
+        """Append one event; `at` is ISO 8601 wall time."""
+        self.sequence += 1
+        kind = KINDS[type(event)]
+        document = {"sequence": self.sequence, "at": at, "event": kind, **asdict(event)}
+        self._kept.append((self.sequence, document))
+        for wake in tuple(self._wake):
+            wake()
+
+    def since(self, sequence: int) -> Iterator[dict[str, Any]]:
+        """All events after `sequence`, led by a `Gap` when some of them are gone."""
+        oldest = self._kept[0][0] if self._kept else self.sequence + 1
+        # A number beyond ours comes from before a restart: the client must read the state anew.
+        if sequence + 1 < oldest or sequence > self.sequence:
+            gap = Gap(oldest)
+            yield {"sequence": oldest - 1, "at": "", "event": KINDS[Gap], **asdict(gap)}
+            sequence = oldest - 1
+        for number, document in self._kept:
+            if number > sequence:
+                yield document
+
+    def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `wake` after each event; returns the function that stops it."""
+        self._wake.add(wake)
+        return lambda: self._wake.discard(wake)

@@ -1,0 +1,222 @@
+"""The hotline as the desk sees it: commands in, pictures of the state out."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+from acd.events import AgentNotReady, AgentReady
+from hotline.clock import iso
+from hotline.collected import collect_into
+from hotline.commands import (
+    AgentStatus,
+    Audio,
+    CallRecord,
+    QueueStatus,
+    Readiness,
+    RecordingEntry,
+    ServiceLevels,
+    Unavailable,
+    UnknownThing,
+    WrongState,
+)
+from hotline.conductor import Conductor
+from prometheus_client import generate_latest
+from recorder.io.index import Entry, Query
+
+
+class Facade:
+    """Implements hotline.commands.HotlineCommands over a conductor and its parts."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        self._conductor = conductor
+        self._parts = conductor.parts
+        self._queues = {q.name: q for q in conductor.parts.config.queues}
+        self._seats = {s.user: s for s in conductor.parts.config.seats}
+        collect_into(conductor)
+
+    # Queues and agents ------------------------------------------------------------------------
+
+    def queues(self) -> list[QueueStatus]:
+        """All queues."""
+        return [self.queue(name) for name in self._queues]
+
+    def queue(self, name: str) -> QueueStatus:
+        """One queue; UnknownThing when there is none of that name."""
+        settings = self._queues.get(name)
+        if settings is None:
+            known = ", ".join(self._queues)
+            raise UnknownThing(f"no queue {name!r}; there are: {known}")
+        view = self._parts.queueing.core.queue(name)
+        levels = view.service_level
+        return QueueStatus(
+            name=name,
+            waiting=view.waiting,
+            offered=view.offered,
+            answered=view.answered,
+            abandoned=view.abandoned,
+            answered_in_target=view.answered_in_target,
+            overflowed=view.overflowed,
+            service_level=ServiceLevels(**{k: levels[k] for k in "ABCDE"}),
+            longest_wait_seconds=view.longest_wait_seconds(self._parts.clock.wall_ms()),
+            target_seconds=settings.target_seconds,
+            target_ratio=settings.target_ratio,
+            policy=settings.policy,
+        )
+
+    def agents(self) -> list[AgentStatus]:
+        """All seats, in the configuration's order."""
+        views = {view.user: view for view in self._parts.queueing.core.agents()}
+        return [self._agent(user, views) for user in self._seats]
+
+    def set_agent_state(
+        self, user: str, state: Literal["ready", "not_ready"], reason: str
+    ) -> AgentStatus:
+        """UnknownThing for no such seat, WrongState while it is offline or busy."""
+        if user not in self._seats:
+            raise UnknownThing(f"no seat {user!r}")
+        before = {view.user: view for view in self._parts.queueing.core.agents()}[user]
+        if before.state not in ("ready", "not_ready", "wrap_up"):
+            raise WrongState(
+                f"seat {user} is {before.state}: {state} fits ready, not_ready, wrap_up"
+            )
+        now_ms = self._parts.clock.wall_ms()
+        if state == "ready":
+            self._parts.queueing.tell(AgentReady(now_ms, user))
+        else:
+            self._parts.queueing.tell(AgentNotReady(now_ms, user, reason or "asked"))
+        views = {view.user: view for view in self._parts.queueing.core.agents()}
+        return self._agent(user, views)
+
+    def _agent(self, user: str, views: dict[str, Any]) -> AgentStatus:
+        seat, view = self._seats[user], views[user]
+        return AgentStatus(
+            user=user,
+            name=seat.name or user,
+            role=seat.role,
+            state=view.state,
+            since=iso(view.since_ms),
+            reason=view.reason,
+            call_id=view.call,
+            skills=tuple(seat.skills),
+            registered=user in self._conductor.registered,
+        )
+
+    # Calls ------------------------------------------------------------------------------------
+
+    def calls(self, limit: int, *, active: bool = False) -> list[CallRecord]:
+        """The latest calls, newest first."""
+        return self._parts.book.latest(limit, active=active)
+
+    def call(self, call_id: str) -> CallRecord:
+        """One call; UnknownThing when it is not in the book."""
+        record = self._parts.book.get(call_id)
+        if record is None:
+            raise UnknownThing(f"no call {call_id!r}")
+        return record
+
+    def hang_up(self, call_id: str) -> CallRecord:
+        """End a call; WrongState when it is over."""
+        record = self.call(call_id)
+        if not self._conductor.hang_up(call_id, "by command"):
+            raise WrongState(f"call {call_id} has ended")
+        return record
+
+    def trunks(self) -> list[dict[str, Any]]:
+        """Each trunk: up, calls, limits."""
+        calls = self._parts.sip.engine.trunk_calls
+        return [
+            {
+                "name": trunk.name,
+                "mode": trunk.mode,
+                "up": self._conductor.trunks_up.get(trunk.name, False),
+                "calls": calls.get(trunk.name, 0),
+                "max_calls": trunk.max_calls,
+            }
+            for trunk in self._parts.config.trunks
+        ]
+
+    # Health, metrics, events ------------------------------------------------------------------
+
+    def readiness(self) -> Readiness:
+        """What keeps traffic away, and what only needs mending."""
+        reasons: list[str] = []
+        warnings: list[str] = []
+        if self._conductor.draining:
+            reasons.append("draining: no new calls are taken")
+        down = [t.name for t in self._parts.config.trunks if not self._trunk_is_up(t.name)]
+        if down and len(down) == len(self._parts.config.trunks):
+            reasons.append(f"no trunk is up: {', '.join(down)}")
+        elif down:
+            warnings.append(f"trunk down: {', '.join(down)}")
+        if not self._parts.plane.stats().workers_alive:
+            reasons.append("no media worker is alive")
+        status = self._parts.keeper.status()
+        if not status.database_ok:
+            reasons.append("the recordings' index cannot be used: see [database] url")
+        if not status.store_ok:
+            warnings.append(f"the recordings' store is away: {status.spooled} wait in the spool")
+        if status.disk_low:
+            warnings.append("the spool's disk is nearly full")
+        return Readiness(not reasons, tuple(reasons), tuple(warnings))
+
+    def _trunk_is_up(self, name: str) -> bool:
+        return self._conductor.trunks_up.get(name, False)
+
+    def metrics(self) -> bytes:
+        """Prometheus' text format."""
+        return generate_latest(self._parts.meters.registry)
+
+    def events_since(self, sequence: int) -> Iterator[dict[str, Any]]:
+        """Live events after `sequence`."""
+        return self._parts.hub.since(sequence)
+
+    def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Be woken after each live event."""
+        return self._parts.hub.listen(wake)
+
+    @property
+    def last_sequence(self) -> int:
+        """The newest live event's number."""
+        return self._parts.hub.sequence
+
+    # Recordings -------------------------------------------------------------------------------
+
+    async def recordings(self, limit: int, call_id: str | None = None) -> list[RecordingEntry]:
+        """The latest recordings, newest first."""
+        found = await self._parts.keeper.find(Query(limit=limit, call_id=call_id))
+        return [entry_of(entry) for entry in found]
+
+    async def recording(self, recording: str) -> RecordingEntry:
+        """One entry; UnknownThing when the index has none."""
+        return entry_of(await self._entry(recording))
+
+    async def audio(self, recording: str, kind: Literal["flac", "wav"]) -> Audio:
+        """The sound; Unavailable while it is not stored or the store is away."""
+        await self._entry(recording)
+        playback = await self._parts.keeper.read(recording, kind)
+        if playback is None:
+            raise Unavailable(f"recording {recording} cannot be read now: try again later")
+        return Audio(playback.content_type, f"{recording}.{kind}", playback.size, playback.chunks)
+
+    async def _entry(self, recording: str) -> Entry:
+        entry = await self._parts.keeper.get(recording)
+        if entry is None:
+            raise UnknownThing(f"no recording {recording!r}")
+        return entry
+
+
+def entry_of(entry: Entry) -> RecordingEntry:
+    """An index row as the desk shows it."""
+    return RecordingEntry(
+        recording=entry.recording,
+        call_id=entry.call_id,
+        caller=entry.caller,
+        called=entry.called,
+        agent=entry.agent,
+        queue=entry.queue,
+        started=iso(entry.started_ms),
+        ended=iso(entry.ended_ms) if entry.ended_ms else None,
+        duration_ms=entry.duration_ms,
+        state=entry.state,
+        sha256=entry.sha256,
+        size=entry.size,
+    )

@@ -1,0 +1,103 @@
+"""Each leg's side of the session description, tied to its port in the media plane."""
+
+from dataclasses import dataclass, replace
+
+from callcore.errors import RemoteProtocolError
+from callcore.sdp import SessionDescription
+from callcore.sdp.offer_answer import (
+    LocalMedia,
+    Negotiated,
+    make_answer,
+    make_offer,
+    read_answer,
+)
+from media.io.plane import MediaPlane, Remote
+
+
+@dataclass(slots=True)
+class MediaLeg:
+    """What we said, and what came of it."""
+
+    local: LocalMedia
+    negotiated: Negotiated | None = None
+
+
+class MediaLegs:
+    """Opens ports, writes offers and answers, and connects what was negotiated."""
+
+    def __init__(self, plane: MediaPlane, public_address: str = "") -> None:
+        self._plane = plane
+        self._public_address = public_address
+        self._legs: dict[str, MediaLeg] = {}
+        self._session_id = 0
+
+    def __contains__(self, leg: str) -> bool:
+        return leg in self._legs
+
+    def open(self, leg: str, near: str | None = None) -> None:
+        """Take a port for `leg`, on the worker of `near` when they are to be bridged."""
+        self._session_id += 1
+        local = LocalMedia(
+            address="", port=0, session_id=self._session_id, version=self._session_id
+        )
+        self._legs[leg] = MediaLeg(self._anchored(leg, local, near))
+
+    def offer(self, leg: str) -> bytes:
+        """Our offer (RFC 3264 §5)."""
+        return make_offer(self._legs[leg].local)
+
+    def answer(self, leg: str, offer: SessionDescription) -> tuple[bytes, Negotiated]:
+        """Our answer to `offer`, media connected (RFC 3264 §6).
+
+        RemoteProtocolError(488) when nothing fits; what was negotiated before stays in force.
+        """
+        known = self._legs[leg]
+        if known.negotiated is not None:
+            known.local = replace(known.local, version=known.local.version + 1)
+        body, negotiated = make_answer(offer, known.local)
+        self._connect(leg, negotiated)
+        return body, negotiated
+
+    def accepted(self, leg: str, answer: SessionDescription) -> Negotiated:
+        """Media connected by the far end's answer to our offer (RFC 3264 §7)."""
+        negotiated = read_answer(self._legs[leg].local, answer)
+        self._connect(leg, negotiated)
+        return negotiated
+
+    def move(self, leg: str, near: str | None = None) -> bytes:
+        """A new port after the old one's worker died, and the offer that tells the far end.
+
+        We go on sending to where the far end listens: it hears us at once.
+        """
+        known = self._legs[leg]
+        local = replace(known.local, version=known.local.version + 1)
+        known.local = self._anchored(leg, local, near)
+        if known.negotiated is not None:
+            self._connect(leg, known.negotiated)
+        return make_offer(known.local)
+
+    def close(self, leg: str) -> None:
+        """Give the port back; closing twice is harmless."""
+        if self._legs.pop(leg, None) is not None:
+            self._plane.close(leg)
+
+    def _anchored(self, leg: str, local: LocalMedia, near: str | None) -> LocalMedia:
+        address = self._plane.open(leg, near=near)
+        return replace(local, address=self._public_address or address.host, port=address.port)
+
+    def _connect(self, leg: str, negotiated: Negotiated) -> None:
+        self._legs[leg].negotiated = negotiated
+        codec = negotiated.codec.name.upper()
+        if codec not in ("PCMA", "PCMU"):
+            raise RemoteProtocolError(f"codec {codec} was not offered", status=488, where="SDP")
+        self._plane.connect(
+            leg,
+            Remote(
+                host=negotiated.remote_host,
+                port=negotiated.remote_port,
+                codec=codec,
+                payload_type=negotiated.send_payload_type,
+                dtmf_payload_type=negotiated.dtmf_payload_type,
+                direction=negotiated.direction,
+            ),
+        )

@@ -1,0 +1,395 @@
+"""The softphone's behaviour: an account, its calls, and what is told about them."""
+
+import functools
+import heapq
+import itertools
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pjsua2 as pj
+
+from phones.endpoint import MAX_CALLS, Endpoint
+from phones.laws import Law
+from phones.lines import EventWriter
+
+IDLE_POLL_MS = 50
+GOODBYE_SECONDS = 2.0
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneOptions:
+    """Who the phone is and what it does by itself."""
+
+    user: str
+    password: str = ""
+    domain: str = "127.0.0.1"
+    registrar: str = ""  # host:port; empty: no registration
+    transport: str = "udp"
+    expires_seconds: int = 300
+    play: Path | None = None
+    record: Path | None = None
+    auto_answer: Law | None = None
+    talk: Law | None = None
+    refuse: int = 0
+    calls: int = 1  # further incoming calls get 486
+    seed: int = 0
+
+
+def _told(method: Callable[..., None]) -> Callable[..., None]:
+    """An exception in a callback is told as an event: the library would swallow it."""
+
+    @functools.wraps(method)
+    def guarded(self: Any, prm: Any) -> None:
+        try:
+            method(self, prm)
+        except Exception as error:
+            why = error.info() if isinstance(error, pj.Error) else repr(error)
+            self.phone.events.emit("error", do=method.__name__, why=why)
+
+    return guarded
+
+
+class PhoneCall(pj.Call):  # type: ignore[misc]
+    """One call: pjsua2's callbacks turned into events."""
+
+    def __init__(self, phone: "Phone", name: str, call_id: int = pj.PJSUA_INVALID_ID) -> None:
+        super().__init__(phone.account, call_id)
+        self.phone = phone
+        self.name = name
+        self.play: Path | None = phone.options.play
+        self.record: Path | None = phone.recording_path(name)
+        self.recorder: pj.AudioMediaRecorder | None = None
+        self.party = ""
+        self.outgoing = call_id == pj.PJSUA_INVALID_ID
+        self.hung_up_here = False
+        self.over = False
+        self.statistics: Fields = {}
+
+    @_told
+    def onCallState(self, prm: "pj.OnCallStateParam") -> None:
+        """RFC 3261 §13: the INVITE session's state as pjsip names it."""
+        self.phone.call_changed(self)
+
+    @_told
+    def onCallMediaState(self, prm: "pj.OnCallMediaStateParam") -> None:
+        """After each offer and answer: connect the sound again."""
+        self.phone.connect_sound(self)
+
+    @_told
+    def onStreamDestroyed(self, prm: "pj.OnStreamDestroyedParam") -> None:
+        """The last moment at which the RTP counters can be read."""
+        self.read_statistics()
+
+    @_told
+    def onDtmfDigit(self, prm: "pj.OnDtmfDigitParam") -> None:
+        """RFC 4733 or INFO digit heard."""
+        self.phone.events.emit("dtmf", call=self.name, digit=prm.digit)
+
+    def read_statistics(self) -> Fields:
+        """Packets and loss of the call's stream; empty before there is one."""
+        try:
+            statistics = self.getStreamStat(0)  # kept: its parts die with it
+        except pj.Error:
+            return self.statistics
+        rtcp = statistics.rtcp
+        self.statistics = {
+            "received": rtcp.rxStat.pkt,
+            "sent": rtcp.txStat.pkt,
+            "lost": rtcp.rxStat.loss,
+            "discarded": rtcp.rxStat.discard,
+            "jitter_ms": rtcp.rxStat.jitterUsec.mean / 1000,
+        }
+        return self.statistics
+
+
+class PhoneAccount(pj.Account):  # type: ignore[misc]
+    """The account: registrations and incoming calls."""
+
+    def __init__(self, phone: "Phone") -> None:
+        super().__init__()
+        self.phone = phone
+
+    @_told
+    def onRegState(self, prm: "pj.OnRegStateParam") -> None:
+        """RFC 3261 §10: the registrar's answer."""
+        fields = {"code": prm.code, "reason": prm.reason, "expires_seconds": prm.expiration}
+        good = 200 <= prm.code < 300
+        name = ("registered" if prm.expiration else "unregistered") if good else "register_failed"
+        self.phone.events.emit(name, **fields)
+
+    @_told
+    def onIncomingCall(self, prm: "pj.OnIncomingCallParam") -> None:
+        """A new INVITE."""
+        self.phone.called(prm.callId, prm.rdata.wholeMsg)
+
+
+class Phone:
+    """An account with up to four calls, driven by commands, telling events."""
+
+    def __init__(self, options: PhoneOptions, endpoint: Endpoint, events: EventWriter) -> None:
+        self.options = options
+        self.endpoint = endpoint
+        self.events = events
+        self.random = random.Random(options.seed or None)
+        self.calls: dict[str, PhoneCall] = {}
+        self.finished: list[PhoneCall] = []
+        self.timers: list[tuple[float, int, Callable[[], None]]] = []
+        self.count = itertools.count(1)
+        self.running = True
+        self.account = PhoneAccount(self)
+        self.account.create(self._account_config())
+        events.emit("started", user=options.user, address=endpoint.address, pid=os.getpid())
+
+    def _account_config(self) -> "pj.AccountConfig":
+        options, config = self.options, pj.AccountConfig()
+        config.idUri = f"sip:{options.user}@{options.domain}"
+        config.sipConfig.transportId = self.endpoint.transport_id
+        config.natConfig.contactRewriteUse = 0
+        config.natConfig.viaRewriteUse = 0
+        config.natConfig.sdpNatRewriteUse = 0
+        config.natConfig.sipOutboundUse = 0
+        config.natConfig.udpKaIntervalSec = 0
+        media = config.mediaConfig.transportConfig
+        media.boundAddress = self.endpoint.options.address
+        media.port = self.endpoint.options.first_rtp_port or self.random.randrange(40000, 58000, 20)
+        if options.registrar:
+            where = f"sip:{options.registrar};transport={options.transport};lr;hide"
+            config.sipConfig.proxies.append(where)
+            config.regConfig.registrarUri = f"sip:{options.domain}"
+            config.regConfig.timeoutSec = options.expires_seconds
+            config.regConfig.retryIntervalSec = 2
+            config.regConfig.firstRetryIntervalSec = 1
+            config.regConfig.randomRetryIntervalSec = 1
+            secret = pj.AuthCredInfo("digest", "*", options.user, 0, options.password)
+            config.sipConfig.authCreds.append(secret)
+        return config
+
+    def recording_path(self, name: str) -> Path | None:
+        """The file that a call is recorded to; `{call}` in it stands for the call's name."""
+        path = self.options.record
+        return path and Path(str(path).replace("{call}", name))
+
+    # --- the loop's side
+
+    def after(self, seconds: float, do: Callable[[], None]) -> None:
+        """Does something later, from the loop."""
+        heapq.heappush(self.timers, (time.monotonic() + seconds, next(self.count), do))
+
+    def turn(self) -> None:
+        """One round of the loop: the library, the timers that are due, the calls that are over."""
+        wait_ms = IDLE_POLL_MS
+        if self.timers:
+            left = self.timers[0][0] - time.monotonic()
+            wait_ms = max(0, min(wait_ms, int(left * 1000) + 1))
+        self.endpoint.poll(wait_ms)
+        while self.timers and self.timers[0][0] <= time.monotonic():
+            heapq.heappop(self.timers)[2]()
+        for call in self.finished:
+            call.recorder = None  # closes the file
+            self.events.emit("recorded", call=call.name, path=str(call.record or ""))
+        self.finished.clear()
+
+    def close(self) -> None:
+        """Hangs up, unregisters, and lets go of the library in its order."""
+        registered = self.options.registrar and self.account.getInfo().regIsActive
+        for call in list(self.calls.values()):
+            self.hang_up(call)
+        if registered:
+            self.account.setRegistration(False)
+        until = time.monotonic() + GOODBYE_SECONDS
+        while time.monotonic() < until:
+            self.turn()
+            if not self.calls and not (registered and self.account.getInfo().regIsActive):
+                break
+        self.calls.clear()
+        self.account.shutdown()
+        self.endpoint.destroy()
+
+    # --- the library's side
+
+    def called(self, call_id: int, message: str) -> None:
+        """An INVITE came: ring, and answer or refuse as told."""
+        call = PhoneCall(self, f"in-{next(self.count)}", call_id)
+        live = len(self.calls)
+        self.calls[call.name] = call
+        info = call.getInfo()
+        call.party = info.remoteUri
+        self.events.emit(
+            "incoming",
+            call=call.name,
+            **{"from": info.remoteUri, "to": info.localUri, "sip_call_id": info.callIdString},
+            live=live,
+            asserted=header(message, "P-Asserted-Identity"),
+        )
+        if live >= self.options.calls:
+            self.answer(call, 486)
+        elif self.options.refuse:
+            self.answer(call, self.options.refuse)
+        else:
+            self.answer(call, 180)
+            if self.options.auto_answer is not None:
+                self.after(self.options.auto_answer.draw(self.random), lambda: self.answer(call))
+
+    def call_changed(self, call: PhoneCall) -> None:
+        """Tells the state, starts the talk time, and buries the call when it is over."""
+        info = call.getInfo()
+        told = {"state": info.stateText, "code": info.lastStatusCode, "reason": info.lastReason}
+        self.events.emit("state", call=call.name, party=call.party, **told)
+        if info.state == pj.PJSIP_INV_STATE_CONFIRMED and self.options.talk is not None:
+            self.after(self.options.talk.draw(self.random), lambda: self.hang_up(call))
+        if info.state == pj.PJSIP_INV_STATE_DISCONNECTED and not call.over:
+            call.over = True
+            self.calls.pop(call.name, None)
+            self.finished.append(call)
+            self.events.emit(
+                "ended",
+                call=call.name,
+                party=call.party,
+                by="local" if call.hung_up_here else "remote",
+                sip_call_id=info.callIdString,
+                code=info.lastStatusCode,
+                reason=info.lastReason,
+                talk_seconds=info.connectDuration.sec + info.connectDuration.msec / 1000,
+                **call.statistics,
+            )
+
+    def connect_sound(self, call: PhoneCall) -> None:
+        """Player to call, call to recorder; none of it while the call is held."""
+        info = call.getInfo()  # kept: its vector dies with it
+        media = next((m for m in info.media if m.type == pj.PJMEDIA_TYPE_AUDIO), None)
+        if media is None:
+            return
+        status = {
+            pj.PJSUA_CALL_MEDIA_ACTIVE: "active",
+            pj.PJSUA_CALL_MEDIA_LOCAL_HOLD: "local_hold",
+            pj.PJSUA_CALL_MEDIA_REMOTE_HOLD: "remote_hold",
+        }.get(media.status, "none")
+        codec = remote = ""
+        if status != "none":
+            stream = call.getStreamInfo(0)
+            codec, remote = stream.codecName, stream.remoteRtpAddress
+        self.events.emit("media", call=call.name, status=status, codec=codec, remote=remote)
+        if status not in {"active", "remote_hold"}:
+            return
+        audio = call.getAudioMedia(-1)
+        if call.play is not None:
+            self.endpoint.player(call.play).startTransmit(audio)
+        if call.record is not None:
+            if call.recorder is None:
+                call.recorder = pj.AudioMediaRecorder()
+                call.recorder.createRecorder(str(call.record))
+            audio.startTransmit(call.recorder)
+
+    # --- commands
+
+    def obey(self, command: Fields) -> None:
+        """Does one command; a wrong one is told as `error` and harms nothing."""
+        do = str(command.get("do"))
+        verb = VERBS.get(do)
+        try:
+            if verb is None:
+                raise ValueError(f"unknown command; known: {', '.join(sorted(VERBS))}")
+            verb(self, command)
+        except (pj.Error, ValueError, KeyError) as error:
+            why = error.info() if isinstance(error, pj.Error) else str(error)
+            self.events.emit("error", do=do, why=why, call=command.get("call", ""))
+
+    def answer(self, call: PhoneCall, status: int = 200) -> None:
+        """Answers, unless the call is over already."""
+        if not call.over:
+            operation = pj.CallOpParam(True)
+            operation.statusCode = status
+            _audio_only(operation)
+            call.hung_up_here = call.hung_up_here or status >= 300
+            call.answer(operation)
+
+    def hang_up(self, call: PhoneCall) -> None:
+        """BYE, CANCEL or a refusal, whatever fits; nothing when the call is over."""
+        if not call.over:
+            call.hung_up_here = True
+            call.read_statistics()
+            call.hangup(pj.CallOpParam())
+
+    def place(self, command: Fields) -> None:
+        """Calls `to`; `from`, `asserted`, `play`, `record` and `name` belong to this call alone."""
+        if len(self.calls) >= MAX_CALLS:
+            raise ValueError(f"a process of this library holds {MAX_CALLS} calls")
+        call = PhoneCall(self, str(command.get("name") or f"out-{next(self.count)}"))
+        call.party = str(command["to"])
+        call.play = Path(command["play"]) if "play" in command else call.play
+        call.record = Path(command["record"]) if "record" in command else call.record
+        operation = pj.CallOpParam(True)
+        _audio_only(operation)
+        operation.txOption.localUri = command.get("from", "")
+        if "asserted" in command:
+            asserted = pj.SipHeader()
+            asserted.hName, asserted.hValue = "P-Asserted-Identity", f"<{command['asserted']}>"
+            operation.txOption.headers.append(asserted)
+        self.calls[call.name] = call
+        try:
+            call.makeCall(call.party, operation)
+        except pj.Error:
+            self.calls.pop(call.name, None)
+            raise
+        self.events.emit("calling", call=call.name, to=call.party)
+
+    def named(self, command: Fields) -> PhoneCall:
+        """The call meant: by name, or the only one."""
+        name = command.get("call")
+        if name is None and len(self.calls) == 1:
+            return next(iter(self.calls.values()))
+        if name not in self.calls:
+            raise ValueError(f"no call {name or ''} (there are {len(self.calls)})")
+        return self.calls[name]
+
+
+def _audio_only(operation: "pj.CallOpParam") -> None:
+    operation.opt.audioCount = 1
+    operation.opt.videoCount = 0
+
+
+def header(message: str, name: str) -> str:
+    """A header's first value in a whole message, as text; empty when there is none."""
+    for line in message.split("\r\n\r\n")[0].split("\r\n"):
+        key, _, value = line.partition(":")
+        if key.strip().lower() == name.lower():
+            return value.strip()
+    return ""
+
+
+def _resume(phone: Phone, command: Fields) -> None:
+    operation = pj.CallOpParam(True)
+    _audio_only(operation)
+    operation.opt.flag = pj.PJSUA_CALL_UNHOLD
+    phone.named(command).reinvite(operation)
+
+
+def _quit(phone: Phone, command: Fields) -> None:
+    phone.running = False
+
+
+def _statistics(phone: Phone, command: Fields) -> None:
+    call = phone.named(command)
+    phone.events.emit("stats", call=call.name, **call.read_statistics())
+
+
+VERBS: dict[str, Callable[[Phone, Fields], None]] = {
+    "call": Phone.place,
+    "answer": lambda phone, c: phone.answer(phone.named(c), int(c.get("status", 200))),
+    "hangup": lambda phone, c: phone.hang_up(phone.named(c)),
+    "hold": lambda phone, c: phone.named(c).setHold(pj.CallOpParam(True)),
+    "resume": _resume,
+    "dtmf": lambda phone, c: phone.named(c).dialDtmf(str(c["digits"])),
+    "stats": _statistics,
+    "register": lambda phone, c: phone.account.setRegistration(True),
+    "unregister": lambda phone, c: phone.account.setRegistration(False),
+    "quit": _quit,
+    "crash": lambda phone, c: os.kill(os.getpid(), signal.SIGKILL),
+}

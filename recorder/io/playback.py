@@ -1,0 +1,111 @@
+"""A recording to be heard: from the store, or from the spool while the store has it not."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from recorder.io.index import Entry
+from recorder.io.objects import COPY_BYTES, ObjectMissing, Store
+from recorder.io.sealing import memory_file, seal, wav_chunks, wav_size
+from recorder.io.spool import segments_of
+from recorder.io.vault import Vault
+from recorder.seal import SAMPLES_PER_MS
+from recorder.spool import SAMPLES_PER_FRAME
+
+TYPES = {"flac": "audio/flac", "wav": "audio/wav"}
+Chunks = Callable[[int, int | None], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Playback:
+    """`path` when it lies on this machine as it is asked for; `chunks(start, stop)` in any case.
+
+    `chunks` gives the bytes [start, stop), blocks, and raises StoreError: iterate it in a thread.
+    """
+
+    recording: str
+    content_type: str
+    size: int
+    path: Path | None
+    chunks: Chunks
+
+
+def play(vault: Vault, recording: str, form: str = "flac") -> Playback | None:
+    """None for a recording nobody knows; raises StoreError, IndexFailed, or ValueError (form)."""
+    if form not in TYPES:
+        raise ValueError(f"{form!r}: a recording is played as {' or '.join(TYPES)}")
+    entry = vault.index.get(recording)
+    if entry is not None and entry.state == "stored":
+        return _stored(vault.store, entry, form)
+    return _spooled(vault, recording, form)
+
+
+def _stored(store: Store, entry: Entry, form: str) -> Playback:
+    if store.stat(entry.key) is None:
+        raise ObjectMissing(f"{store.url}: the recording's {entry.key} is gone")
+    path = store.local_path(entry.key)
+    if form == "flac":
+        return Playback(
+            entry.recording,
+            TYPES[form],
+            entry.size,
+            path,
+            lambda start, stop: _bytes(store.open(entry.key, start, stop)),
+        )
+    samples = entry.duration_ms * SAMPLES_PER_MS or SAMPLES_PER_FRAME
+    opened = lambda: _fetched(store, entry.key)  # noqa: E731
+    return _wav(entry.recording, samples, opened)
+
+
+def _spooled(vault: Vault, recording: str, form: str) -> Playback | None:
+    """Sealed in memory as far as it is written; the spool itself is not touched."""
+    segments = segments_of(vault.spool, recording)
+    if not segments:
+        return None
+    with memory_file(recording) as path:
+        sealed = seal(segments, path)
+        data = Path(path).read_bytes()
+    if form == "flac":
+        return Playback(
+            recording, TYPES[form], len(data), None, lambda start, stop: iter([data[start:stop]])
+        )
+    samples = sealed.samples or SAMPLES_PER_FRAME
+    return _wav(recording, samples, lambda: nullcontext(cast(BinaryIO, BytesIO(data))))
+
+
+def _wav(
+    recording: str, samples: int, opened: Callable[[], AbstractContextManager[Path | BinaryIO]]
+) -> Playback:
+    return Playback(
+        recording,
+        TYPES["wav"],
+        wav_size(samples),
+        None,
+        lambda start, stop: wav_chunks(opened, start, stop),
+    )
+
+
+def _bytes(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while data := file.read(COPY_BYTES):
+            yield data
+
+
+@contextmanager
+def _fetched(store: Store, key: str) -> Iterator[Path | BinaryIO]:
+    """The object as a file that can be sought in."""
+    path = store.local_path(key)
+    if path is not None:
+        yield path
+        return
+    with tempfile.TemporaryFile() as file, store.open(key) as source:
+        while data := source.read(COPY_BYTES):
+            file.write(data)
+        file.seek(0)
+        yield cast(BinaryIO, file)

@@ -1,0 +1,169 @@
+"""Seals spool segments into one FLAC file, and makes WAV of it on request."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import soundfile
+
+from recorder.io.objects import sha256_of_file
+from recorder.io.spool import Segment
+from recorder.seal import RATE, SegmentNote, Source, audio, duration_ms
+from recorder.spool import FRAME_BYTES, FRAME_MS, SAMPLES_PER_FRAME, Decoder, Item
+
+WAV_HEAD = struct.Struct("<4sI4s4sIHHIIHH4sI")
+WAV_FRAME_BYTES = 4
+WAV_PIECE = 10 * RATE
+
+
+# Milliseconds since the epoch that a date can be made of; anything else is a damaged header.
+LAST_MS = 1 << 42
+
+
+class SealError(Exception):
+    """The sealed file does not hold what was written to it: the disk is full or broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A finished FLAC file and what is known about it."""
+
+    path: str
+    size: int
+    sha256: str
+    samples: int
+    started_ms: int
+    header: dict[str, Any]
+    notes: tuple[SegmentNote, ...]
+
+    @property
+    def duration_ms(self) -> int:
+        return duration_ms(self.samples)
+
+    @property
+    def damaged(self) -> bool:
+        """True for an empty shell: no header that can be read and not one whole frame."""
+        return not self.samples and not self.header
+
+
+def seal(segments: list[Segment], path: str) -> Sealed:
+    """Streams the segments into a FLAC file at `path`, and proves it by reading it back.
+
+    Memory does not grow with the length.  Raises SealError or OSError.
+    """
+    sources, header = _sources(segments)
+    try:
+        samples, checksum = _write(sources, path)
+        proved = _read_back(path)
+    except soundfile.SoundFileError as error:
+        raise SealError(f"{path}: {error}") from error
+    # libsndfile does not report a disk that fills up while it flushes.
+    if proved != (max(samples, SAMPLES_PER_FRAME), checksum):
+        raise SealError(f"{path}: the sealed file does not hold the audio that was written to it")
+    notes = tuple(source.note for source in sources)
+    started_ms = min(note.started_ms for note in notes)
+    size = os.stat(path).st_size
+    return Sealed(path, size, sha256_of_file(path), samples, started_ms, header, notes)
+
+
+def _write(sources: list[Source], path: str) -> tuple[int, int]:
+    samples = checksum = 0
+    with soundfile.SoundFile(
+        path, "w", samplerate=RATE, channels=2, subtype="PCM_16", format="FLAC"
+    ) as file:
+        for piece in audio(sources):
+            file.write(piece)
+            checksum = zlib.crc32(piece.data, checksum)
+            samples += len(piece)
+        if not samples:
+            # A FLAC file without any sample cannot be opened again: 20 ms stand for nothing.
+            nothing = np.zeros((SAMPLES_PER_FRAME, 2), np.int16)
+            file.write(nothing)
+            checksum = zlib.crc32(nothing.data)
+    return samples, checksum
+
+
+def _read_back(path: str) -> tuple[int, int]:
+    samples = checksum = 0
+    with soundfile.SoundFile(path) as file:
+        while len(piece := file.read(WAV_PIECE, dtype="int16")):
+            checksum = zlib.crc32(piece.data, checksum)
+            samples += len(piece)
+    return samples, checksum
+
+
+def _sources(segments: list[Segment]) -> tuple[list[Source], dict[str, Any]]:
+    header: dict[str, Any] = {}
+    sources = []
+    for segment in segments:
+        own = segment.header()
+        size = segment.size()
+        started_ms = own.get("started_ms") if own else None
+        if not isinstance(started_ms, int) or not 0 <= started_ms < LAST_MS:
+            # The header is damaged: the last write's time less the audio's length is close.
+            started_ms = segment.modified_ms() - size // FRAME_BYTES * FRAME_MS
+        header = {**(own or {}), **header}  # the first segment's word counts
+        note = SegmentNote(segment.number, started_ms, size)
+        sources.append(Source(note, _items(segment)))
+    return sources, header
+
+
+def _items(segment: Segment) -> Iterator[Item]:
+    decoder = Decoder()
+    for data in segment.chunks():
+        yield from decoder.feed(data)
+    yield from decoder.close()
+
+
+@contextlib.contextmanager
+def memory_file(name: str) -> Iterator[str]:
+    """A path to a file that takes no disk: sealing must go on when the disk is full."""
+    descriptor = os.memfd_create(name)
+    try:
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
+def wav_head(frames: int) -> bytes:
+    """RIFF/WAVE, PCM 16 bit, stereo, 8 kHz."""
+    data = frames * WAV_FRAME_BYTES
+    return WAV_HEAD.pack(
+        b"RIFF", 36 + data, b"WAVE", b"fmt ", 16, 1, 2, RATE, RATE * 4, 4, 16, b"data", data
+    )
+
+
+def wav_size(frames: int) -> int:
+    return WAV_HEAD.size + frames * WAV_FRAME_BYTES
+
+
+def wav_chunks(
+    open_flac: Callable[[], AbstractContextManager[Path | BinaryIO]], start: int, stop: int | None
+) -> Iterator[bytes]:
+    """Bytes [start, stop) of the recording as WAV, decoded while they are taken."""
+    with open_flac() as flac, soundfile.SoundFile(flac) as file:
+        stop = min(stop if stop is not None else 1 << 62, wav_size(file.frames))
+        if start < WAV_HEAD.size:
+            yield wav_head(file.frames)[start:stop]
+            start = WAV_HEAD.size
+        frame, skip = divmod(start - WAV_HEAD.size, WAV_FRAME_BYTES)
+        if start >= stop:
+            return
+        file.seek(frame)
+        left = stop - start
+        while left > 0:
+            data = file.read(WAV_PIECE, dtype="int16").tobytes()[skip:]
+            if not data:
+                return
+            yield data[:left]
+            left -= len(data)
+            skip = 0

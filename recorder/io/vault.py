@@ -1,0 +1,287 @@
+"""The keeper's work on one recording, step by step and blocking: it runs in threads.
+
+A recording leaves the spool only after the store confirmed the hash of its audio, the manifest
+lies beside it, and the index is committed. Each step may be done twice; none is ever skipped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from recorder import manifest as manifests
+from recorder.events import Failed, Stored
+from recorder.io import spool as spools
+from recorder.io.index import Entry, Index, entry_of
+from recorder.io.objects import Store, sha256_of_file
+from recorder.io.sealing import Sealed, SealError, memory_file, seal
+from recorder.manifest import Manifest, Part
+
+NOTE = ".finish.json"
+PARTIES = ("call_id", "caller", "called", "agent", "queue")
+
+
+class StillOpen(Exception):
+    """A media worker still writes the recording."""
+
+
+class KeeperError(Exception):
+    """The keeper cannot start; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The spool folder at one moment; `idle` are recordings that nobody writes, by their age."""
+
+    names: frozenset[str]
+    spool_bytes: int
+    free_bytes: int
+    idle: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    spool: Path
+    store: Store
+    index: Index
+    retention_days: int
+    low_free_bytes: int
+
+    @property
+    def sealing(self) -> Path:
+        return self.spool / "sealing"
+
+    @property
+    def damaged(self) -> Path:
+        return self.spool / "damaged"
+
+    def lock(self) -> int:
+        """Makes the folders and takes the spool for this process; raises KeeperError."""
+        try:
+            self.sealing.mkdir(parents=True, exist_ok=True)
+            for left in self.sealing.iterdir():
+                left.unlink()
+            descriptor = os.open(self.spool / ".keeper", os.O_CREAT | os.O_RDWR, 0o640)
+        except OSError as error:
+            raise KeeperError(
+                f"the spool folder {self.spool}: {error.strerror}; make it, or correct its rights"
+            ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            raise KeeperError(
+                f"another process keeps the recordings of {self.spool}: stop it, "
+                "or give this one a spool folder of its own"
+            ) from error
+        return descriptor
+
+    def snapshot(self) -> Snapshot:
+        """Raises OSError when the folder does not answer."""
+        size = 0
+        idle: dict[str, float] = {}
+        found = spools.scan(self.spool)
+        for recording, segments in found.items():
+            age = float("inf")
+            with contextlib.suppress(FileNotFoundError):  # stored in this very moment
+                for segment in segments:
+                    size += segment.size()
+                    age = min(age, time.time() - segment.modified_ms() / 1000)
+                if not any(segment.is_open() for segment in segments):
+                    idle[recording] = max(0.0, age)
+        return Snapshot(frozenset(found), size, spools.space(self.spool).free_bytes, idle)
+
+    def check_writable(self) -> None:
+        """Raises OSError when not even a page can be written to the spool."""
+        probe = self.spool / ".writable"
+        try:
+            probe.write_bytes(bytes(4096))
+        finally:
+            probe.unlink(missing_ok=True)
+
+    def write_note(self, recording: str, extra: dict[str, Any]) -> None:
+        """What is known at the end of the call; survives a kill between here and the store."""
+        note = self._note(recording)
+        part = note.with_name(note.name + ".part")
+        with open(part, "w", encoding="utf-8") as file:
+            json.dump(extra, file, default=str)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, note)
+        spools.sync_folder(self.spool)
+
+    def read_note(self, recording: str) -> dict[str, Any] | None:
+        try:
+            note = json.loads(self._note(recording).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        return note if isinstance(note, dict) else None
+
+    def announce(self, recording: str, extra: dict[str, Any]) -> None:
+        """Lets the index show the recording before the store has it."""
+        segments = spools.segments_of(self.spool, recording)
+        header = next((head for segment in segments if (head := segment.header())), {})
+        facts = {**header, **extra}
+        started_ms, ended_ms = _number(facts, "started_ms"), _number(facts, "ended_ms")
+        duration_ms = max(0, ended_ms - started_ms) if ended_ms else 0
+        entry = Entry(recording, **_parties(facts), started_ms=started_ms, ended_ms=ended_ms)
+        self.index.add(dataclasses.replace(entry, duration_ms=duration_ms))
+
+    def keep(self, recording: str, extra: dict[str, Any] | None) -> Stored | Failed:
+        """From the spool to the store; raises StillOpen, StoreError, IndexFailed, OSError …"""
+        segments = spools.segments_of(self.spool, recording)
+        if any(segment.is_open() for segment in segments):
+            raise StillOpen(recording)
+        note = self.read_note(recording)
+        facts = None if note is None and extra is None else {**(note or {}), **(extra or {})}
+        if not segments:
+            return self._without_segments(recording, facts or {})
+        name, entry = self._name(recording, segments)
+        if entry is None:
+            with self._sealed(name, segments) as sealed:
+                if sealed.damaged:
+                    return self._set_aside(recording, segments)
+                entry = self._store(name, sealed, facts)
+        spools.free(segments, self.spool)
+        self._note(recording).unlink(missing_ok=True)
+        return _stored(entry)
+
+    def _name(self, recording: str, segments: list[spools.Segment]) -> tuple[str, Entry | None]:
+        """What to store the segments as, and the entry if the store already has these very ones.
+
+        Audio that turns up after its recording was stored becomes a recording of its own, `~2`.
+        """
+        name, number = recording, 1
+        while (entry := self.index.get(name)) is not None and entry.state == "stored":
+            if _identity(entry) == {(s.number, s.size()) for s in segments}:
+                stat = self.store.stat(entry.key)
+                whole = stat is not None and stat.sha256 == entry.sha256
+                return name, entry if whole else None
+            number += 1
+            name = f"{recording}~{number}"
+        return name, None
+
+    @contextlib.contextmanager
+    def _sealed(self, name: str, segments: list[spools.Segment]) -> Iterator[Sealed]:
+        """On disk while there is room; in memory when there is none: recording goes first."""
+        path = self.sealing / f"{name}.flac"
+        try:
+            sealed = None
+            if spools.space(self.spool).free_bytes >= self.low_free_bytes:
+                with contextlib.suppress(SealError, OSError):
+                    sealed = seal(segments, str(path))
+            if sealed is not None:
+                yield sealed
+                return
+        finally:
+            path.unlink(missing_ok=True)
+        with memory_file(name) as memory:
+            yield seal(segments, memory)
+
+    def _store(self, name: str, sealed: Sealed, facts: dict[str, Any] | None) -> Entry:
+        manifest = self._manifest(name, sealed, facts)
+        stat = self.store.stat(manifest.key)
+        if stat is None or (stat.size, stat.sha256) != (sealed.size, sealed.sha256):
+            self.store.put(manifest.key, sealed.path, sealed.sha256, "audio/flac")
+        self._store_manifest(manifest)
+        entry = entry_of(manifest)
+        self.index.put(entry)
+        return entry
+
+    def _store_manifest(self, manifest: Manifest) -> None:
+        data = manifests.encode(manifest)
+        with memory_file("manifest") as path:
+            Path(path).write_bytes(data)
+            sha256 = sha256_of_file(path)
+            self.store.put(manifests.manifest_key(manifest.key), path, sha256, "application/json")
+
+    def _manifest(self, name: str, sealed: Sealed, facts: dict[str, Any] | None) -> Manifest:
+        known = {**sealed.header, **(facts or {})}
+        ended_ms = max(sealed.started_ms + sealed.duration_ms, _number(known, "ended_ms"))
+        # A clock that was behind while the call lasted must not shorten the year.
+        kept_from_ms = max(ended_ms, int(time.time() * 1000))
+        until_ms = manifests.retain_until_ms(kept_from_ms, self.retention_days)
+        rest = {key: value for key, value in known.items() if key not in Manifest.__struct_fields__}
+        return Manifest(
+            recording=name,
+            **_parties(known),
+            started_ms=sealed.started_ms,
+            ended_ms=ended_ms,
+            duration_ms=sealed.duration_ms,
+            started=manifests.iso(sealed.started_ms),
+            key=manifests.key_of(name, sealed.started_ms, ".flac"),
+            size=sealed.size,
+            sha256=sealed.sha256,
+            segments=tuple(Part(**dataclasses.asdict(note)) for note in sealed.notes),
+            recovered=facts is None,
+            retention_days=self.retention_days,
+            retain_until_ms=until_ms,
+            retain_until=manifests.iso(until_ms),
+            extra=msgspec.to_builtins(rest, enc_hook=str),
+        )
+
+    def _without_segments(self, recording: str, facts: dict[str, Any]) -> Stored | Failed:
+        """Killed between freeing the spool and deleting the note; or there never was any audio."""
+        entry = self.index.get(recording)
+        if entry is None or entry.state != "stored":
+            entry = self._fail(recording, facts, "there is no audio of it in the spool")
+        self._note(recording).unlink(missing_ok=True)
+        return _stored(entry) if entry.state == "stored" else Failed(recording, entry.note)
+
+    def _set_aside(self, recording: str, segments: list[spools.Segment]) -> Failed:
+        """Nothing readable: kept for a human, out of the way of the next start."""
+        why = f"its {len(segments)} files hold no readable header and no audio; see {self.damaged}"
+        self._fail(recording, {}, why)
+        self.damaged.mkdir(exist_ok=True)
+        for segment in segments:
+            os.replace(segment.path, self.damaged / Path(segment.path).name)
+        self._note(recording).unlink(missing_ok=True)
+        return Failed(recording, why)
+
+    def _fail(self, recording: str, facts: dict[str, Any], why: str) -> Entry:
+        entry = Entry(
+            recording,
+            **_parties(facts),
+            started_ms=_number(facts, "started_ms"),
+            ended_ms=_number(facts, "ended_ms"),
+            state="failed",
+            note=why,
+        )
+        self.index.put(entry)
+        return entry
+
+    def _note(self, recording: str) -> Path:
+        return self.spool / f"{recording}{NOTE}"
+
+    def noted(self) -> list[str]:
+        """Recordings that were finished but whose note still lies here."""
+        return [path.name.removesuffix(NOTE) for path in sorted(self.spool.glob(f"*{NOTE}"))]
+
+
+def _stored(entry: Entry) -> Stored:
+    return Stored(
+        entry.recording, entry.key, entry.sha256, entry.size, entry.duration_ms, entry.recovered
+    )
+
+
+def _identity(entry: Entry) -> set[tuple[int, int]]:
+    return {(part["number"], part["size"]) for part in entry.parts}
+
+
+def _parties(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: str(facts.get(name) or "") for name in PARTIES}
+
+
+def _number(facts: dict[str, Any], name: str) -> int:
+    value = facts.get(name)
+    return int(value) if isinstance(value, int | float) and 0 <= value < 1 << 42 else 0

@@ -1,0 +1,101 @@
+"""The manifest: a JSON object beside each recording, from which the index can be made again."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import msgspec
+
+MIN_RETENTION_DAYS = 365
+DAY_MS = 86_400_000
+
+
+class RetentionError(ValueError):
+    """A retention that the contract does not allow."""
+
+
+class Codec(msgspec.Struct, frozen=True, kw_only=True):
+    name: str = "flac"
+    rate: int = 8000
+    channels: tuple[str, ...] = ("caller", "agent")
+    source: str = "PCMA"
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One segment of the spool as it went into the recording."""
+
+    number: int
+    started_ms: int
+    size: int
+    frames: int
+    missing_frames: int = 0
+    repeated_frames: int = 0
+    damaged_bytes: int = 0
+    torn: bool = False
+    at_ms: int = 0
+    shifted_ms: int = 0
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that must still be known when nothing but the store is left."""
+
+    version: int = 1
+    recording: str
+    call_id: str = ""
+    caller: str = ""
+    called: str = ""
+    agent: str = ""
+    queue: str = ""
+    started_ms: int
+    ended_ms: int
+    duration_ms: int
+    started: str = ""
+    key: str
+    size: int
+    sha256: str
+    codec: Codec = Codec()
+    segments: tuple[Part, ...] = ()
+    recovered: bool = False
+    key_id: str = ""  # of the encryption key; empty: as the store encrypts it
+    retention_days: int
+    retain_until_ms: int
+    retain_until: str
+    extra: dict[str, Any] = {}
+
+
+def check_retention(days: int) -> int:
+    """The contract keeps recordings for at least one year; raises RetentionError."""
+    if days < MIN_RETENTION_DAYS:
+        raise RetentionError(f"retention_days is {days}; at least {MIN_RETENTION_DAYS} are allowed")
+    return days
+
+
+def retain_until_ms(ended_ms: int, days: int) -> int:
+    return ended_ms + check_retention(days) * DAY_MS
+
+
+def iso(at_ms: int) -> str:
+    """UTC, to the millisecond."""
+    at = datetime.datetime.fromtimestamp(at_ms / 1000, datetime.UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def key_of(recording: str, started_ms: int, suffix: str) -> str:
+    """Where a recording lies in the store: by its day in UTC."""
+    day = datetime.datetime.fromtimestamp(started_ms / 1000, datetime.UTC)
+    return f"{day:%Y/%m/%d}/{recording}{suffix}"
+
+
+def manifest_key(key: str) -> str:
+    """The manifest lies beside the audio."""
+    return key.rpartition(".")[0] + ".json"
+
+
+def encode(manifest: Manifest) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def decode(data: bytes) -> Manifest:
+    """Raises msgspec.ValidationError or DecodeError (both ValueError) for anything else."""
+    return msgspec.json.decode(data, type=Manifest)

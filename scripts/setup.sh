@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Sets a fresh machine up: scripts/setup.sh environment | packages | docs
+#
+#   environment  .venv/ with the product, its tests, phones and peers; needs Python 3.11 or newer
+#   packages     the programs that tests and benchmarks talk to; apt-get where that is allowed,
+#                else it says what to install. .venv/.packages is there when all of them are
+#   docs         what builds the documentation
+#
+# Each is quick when there is nothing to do.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$*"; }
+stop() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+# Runs a command as root, if that needs no password.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+may_install() {
+    command -v apt-get >/dev/null || return 1
+    [ "$(id -u)" = 0 ] || { command -v sudo >/dev/null && sudo -n true 2>/dev/null; }
+}
+
+install_by_apt() {
+    local log
+    log=$(mktemp)
+    say "installing by apt-get: $*"
+    if as_root apt-get update -qq >"$log" 2>&1 &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+            -o DPkg::Lock::Timeout=180 "$@" >>"$log" 2>&1; then
+        rm -f "$log"
+    else
+        tail -n 15 "$log" >&2
+        rm -f "$log"
+        return 1
+    fi
+}
+
+find_python() {
+    local one
+    # 3.11 first: not every phone in the tests has a wheel for the newest Python yet.
+    for one in python3.11 python3.12 python3.13 python3; do
+        if "$one" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$one"
+            return
+        fi
+    done
+    return 1
+}
+
+make_environment() {
+    local python
+    python=$(find_python) || stop "Python 3.11 or newer is missing; install it: apt-get install python3"
+    if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
+        may_install && install_by_apt python3-venv ||
+            stop "Python's venv is missing; install it: apt-get install python3-venv"
+    fi
+    if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
+        say "making .venv/ with $("$python" --version)"
+        rm -rf .venv
+        "$python" -m venv .venv
+    fi
+    say "installing the Python packages (a few minutes the first time)"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=24' wheel
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+        --editable '.[test,phones,peers]' ||
+        stop "a Python package could not be installed; what pip says stands above"
+    touch .venv/.ready
+    say "the environment is ready"
+}
+
+# Program and the Debian package that it is in.
+PROGRAMS=(
+    sipp:sip-tester
+    ceph-mon:ceph-mon
+    ceph-mgr:ceph-mgr
+    ceph-osd:ceph-osd
+    radosgw:radosgw
+    ceph:ceph-common
+    curl:curl
+)
+
+missing_packages() {
+    local entry
+    for entry in "${PROGRAMS[@]}"; do
+        PATH=$PATH:/usr/sbin command -v "${entry%%:*}" >/dev/null || printf '%s ' "${entry#*:}"
+    done
+}
+
+install_packages() {
+    local missing
+    missing=$(missing_packages)
+    # Word splitting is meant: these are package names.
+    # shellcheck disable=SC2086
+    if [ -n "$missing" ] && may_install && ! install_by_apt $missing; then
+        say "apt-get could not install everything"
+    fi
+    missing=$(missing_packages)
+    if [ -n "$missing" ]; then
+        rm -f .venv/.packages
+        say "some tests and benchmarks talk to programs that are not here; to have them run too:"
+        say "    sudo apt-get install --no-install-recommends $missing"
+    else
+        touch .venv/.packages
+    fi
+}
+
+case "${1:-}" in
+environment) make_environment ;;
+packages) install_packages ;;
+docs)
+    .venv/bin/python -c 'import material' 2>/dev/null || {
+        say "installing what builds the documentation"
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+    }
+    ;;
+*) stop "usage: scripts/setup.sh environment | packages | docs" ;;
+esac

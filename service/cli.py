@@ -1,0 +1,200 @@
+"""The command line: `callcore COMMAND`; what users' scripts rely on."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from config.loader import ConfigError, load
+from config.schema import Config
+
+USAGE = 2
+FAILURE = 1
+# The base of all errors in arguments; typer has its own copy of click and does not name it.
+USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
+
+app = typer.Typer(
+    name="callcore",
+    help="An open contact-centre engine: SIP, queue, media and recordings.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+recordings_app = typer.Typer(help="The recordings in the store.", no_args_is_help=True)
+journal_app = typer.Typer(help="The queue's journal.", no_args_is_help=True)
+app.add_typer(recordings_app, name="recordings")
+app.add_typer(journal_app, name="journal")
+
+ConfigOption = Annotated[
+    Path,
+    typer.Option("--config", "-c", metavar="FILE", help="The configuration, a TOML file."),
+]
+
+
+def fail(message: str, code: int = FAILURE) -> NoReturn:
+    """One line on standard error that says what to do, and the exit code."""
+    print(f"callcore: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """What the world refuses (a file, a port, a database) is one line and exit 1."""
+    try:
+        yield
+    except OSError as error:
+        place = f" {error.filename}" if error.filename else ""
+        fail(f"{error.strerror or error}{place}")
+
+
+def _loaded(path: Path) -> Config:
+    """The configuration, or every mistake in it on standard error and exit 2."""
+    try:
+        return load(path)
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            print(f"callcore: {mistake}", file=sys.stderr)
+        raise typer.Exit(USAGE) from None
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"callcore {installed_version('callcore')}")
+        raise typer.Exit
+
+
+@app.callback()
+def callcore(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """An open contact-centre engine: SIP, queue, media and recordings."""
+
+
+@app.command()
+def run(config: ConfigOption) -> None:
+    """Run the engine and the desk in the foreground.
+
+    Logs go to standard error. When all listeners are up, one line `ready {json}` comes on
+    standard output. SIGTERM drains: no new calls, the present ones may go on for drain_seconds.
+    """
+    settings = _loaded(config)
+    # The engine's imports take a while, and no other command needs them.
+    from service.logging import set_up
+    from service.run import run as run_engine
+
+    set_up(settings.logging)
+    with _failures():
+        code = run_engine(settings)
+    raise typer.Exit(code)
+
+
+@app.command()
+def check(config: ConfigOption) -> None:
+    """Name every mistake of a configuration at once, or say that it is sound."""
+    _loaded(config)
+    print("configuration is sound")
+
+
+@app.command()
+def forecast(
+    calls_per_hour: Annotated[float, typer.Option(help="Calls that arrive in an hour.")],
+    aht: Annotated[float, typer.Option(help="Mean handling time in seconds, wrap-up included.")],
+    patience: Annotated[
+        float | None,
+        typer.Option(help="Mean patience in seconds (Erlang A); without it nobody gives up."),
+    ] = None,
+    target_seconds: Annotated[float, typer.Option(help="An answer within this is in time.")] = 15,
+    agents: Annotated[int | None, typer.Option(help="How many agents there are.")] = None,
+    target_ratio: Annotated[
+        float | None, typer.Option(help="In place of --agents: the fewest that reach this level.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """What a number of agents promises at a load, or how many agents a promise needs."""
+    from acd.forecast import Load, agents_for
+    from acd.forecast import forecast as forecast_for
+
+    if (agents is None) == (target_ratio is None):
+        fail("give either --agents or --target-ratio", USAGE)
+    try:
+        load = Load(calls_per_hour, aht, patience, target_seconds)
+        if agents is not None:
+            found = forecast_for(load, agents)
+        else:
+            found = agents_for(load, target_ratio or 0.0)
+    except ValueError as error:
+        fail(str(error), USAGE)
+    figures = {"erlangs": load.erlangs, **asdict(found)}
+    if as_json:
+        finite = {k: v if math.isfinite(v) else None for k, v in figures.items()}
+        print(json.dumps(finite, allow_nan=False))
+    else:
+        _print_figures("Erlang A" if patience else "Erlang C", figures)
+
+
+def _print_figures(title: str, figures: dict[str, float]) -> None:
+    """A table for people: shares in percent."""
+    table = Table("figure", "value", title=title)
+    table.columns[1].justify = "right"
+    for name, value in figures.items():
+        if not math.isfinite(value):
+            shown = "grows without end"
+        elif name in ("agents", "erlangs", "asa_seconds"):
+            shown = f"{value:,.2f}".rstrip("0").rstrip(".")
+        else:
+            shown = f"{value:.2%}"
+        table.add_row(name, shown)
+    Console().print(table)
+
+
+@recordings_app.command()
+def verify(config: ConfigOption) -> None:
+    """Prove that every recording of the index is in the store, whole, and kept long enough."""
+    settings = _loaded(config)
+    import asyncio
+
+    from recorder.io.keeper import Keeper
+    from service.wiring import keeper_settings
+
+    with _failures():
+        keeper = Keeper(keeper_settings(settings), lambda event: None)
+        found = asyncio.run(keeper.verify())
+    for problem in found.problems:
+        print(f"{problem.recording}: {problem.why} ({problem.key})")
+    if found.problems:
+        fail(f"{len(found.problems)} of {found.checked} recordings are not as they should be")
+    print(f"{found.checked} recordings are in the store, whole, and kept long enough")
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """The entry point: a mistake in the arguments is one line as well."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(arguments, prog_name="callcore", standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
+    except USAGE_ERROR as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "callcore"
+        message = str(error).rstrip(".") or "what to do is missing"
+        print(f"callcore: {message}; see {path} --help", file=sys.stderr)
+        code = USAGE
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

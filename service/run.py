@@ -1,0 +1,130 @@
+"""`callcore run`: builds the parts, starts them in order, and takes them down in the other."""
+
+import asyncio
+import gc
+import json
+import secrets
+import signal
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from acd.core import Core
+from acd.io.journal import Journal
+from acd.replay import resume
+from callcore.engine import Engine
+from callcore.io.identifiers import RandomIdentifiers
+from callcore.io.server import SipServer
+from config.schema import Config
+from desk.app import create_app
+from hotline.calls import CallBook
+from hotline.clock import Clock
+from hotline.conductor import Conductor
+from hotline.events import LiveHub
+from hotline.facade import Facade
+from hotline.media_legs import MediaLegs
+from hotline.meters import Meters
+from hotline.parts import Parts
+from hotline.queueing import Queueing
+from media.io.plane import MediaPlane
+from recorder.io.keeper import Keeper
+from service.http import HttpServer
+from service.wiring import acd_settings, engine_settings, keeper_settings, media_settings
+
+log = structlog.get_logger("service")
+
+
+def run(config: Config) -> int:
+    """Run the engine until SIGTERM or SIGINT; the exit code (0, or 1 when it could not start)."""
+    return uvloop.run(serve(config))
+
+
+async def serve(config: Config) -> int:
+    """The engine's whole life."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with AsyncExitStack() as stack:
+            conductor = await start(config, stack)
+            await stop.wait()
+            log.info("draining", calls=len(conductor.visits))
+            await conductor.drain(config.engine.drain_seconds)
+    except OSError as error:
+        print(f"callcore: cannot start: {error}", file=sys.stderr)
+        return 1
+    log.info("stopped")
+    return 0
+
+
+async def start(config: Config, stack: AsyncExitStack) -> Conductor:
+    """Start every part; what was started is stopped by `stack`, last first."""
+    clock, hub = Clock(), LiveHub()
+    conductor = await build(config, clock, hub, stack)
+    parts = conductor.parts
+    http = HttpServer(
+        create_app(Facade(conductor), token=config.http.token.get_secret_value()),
+        config.http.listen,
+    )
+    await http.start()
+    stack.push_async_callback(http.stop)
+    # Last: whoever calls from now on finds everything in place.
+    parts.sip.on_event = conductor.on_sip
+    await parts.sip.start()
+    stack.push_async_callback(parts.sip.stop)
+    gc.collect()
+    gc.freeze()  # what is there now lives as long as we do: no collection need look at it again
+    announce(parts.sip, http)
+    return conductor
+
+
+async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStack) -> Conductor:
+    """The parts below the listeners: recorder, journal and queue, media plane."""
+    keeper = Keeper(keeper_settings(config), lambda event: conductor.on_recorder(event))
+    await keeper.start()
+    stack.push_async_callback(keeper.stop)
+    plane = MediaPlane(media_settings(config), lambda event: conductor.on_media(event))
+    await plane.start()
+    stack.push_async_callback(plane.stop)
+    core, journal = open_journal(config, clock, stack)
+    queueing = Queueing(core, journal, clock, lambda effect: conductor.on_queue(effect))
+    stack.callback(queueing.close)
+    engine = Engine(engine_settings(config), RandomIdentifiers())
+    parts = Parts(
+        config=config,
+        sip=SipServer(engine, [str(listen) for listen in config.sip.listen]),
+        plane=plane,
+        media=MediaLegs(plane, config.media.public_address),
+        queueing=queueing,
+        keeper=keeper,
+        clock=clock,
+        hub=hub,
+        book=CallBook(),
+        meters=Meters(),
+        call_ids=lambda: secrets.token_hex(8),
+    )
+    conductor = Conductor(parts)
+    return conductor
+
+
+def open_journal(
+    config: Config, clock: Clock, stack: AsyncExitStack
+) -> tuple[Core, Journal | None]:
+    """The queue's core as the journal left it, or a new one."""
+    raise NotImplementedError
+
+
+def announce(sip: SipServer, http: HttpServer) -> None:
+    """The one line on standard output that says all listeners are up."""
+    document = {
+        "sip": [f"{scheme}://{host}:{port}" for scheme, host, port in sip.addresses],
+        "http": http.url,
+    }
+    print("ready", json.dumps(document), flush=True)
+
+
+__all__ = ["Path", "run"]

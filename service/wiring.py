@@ -1,0 +1,118 @@
+"""The configuration's words turned into each part's own settings."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+from acd.settings import AcdSettings, AgentSettings, QueueSettings, Rule
+from callcore.call.settings import EngineSettings, Registration, Seat, Trunk
+from config import schema
+from config.schema import Config
+from media.io.plane import MediaSettings
+from recorder.io.keeper import KeeperSettings
+
+PROMPTS = Path(__file__).parent.parent / "media" / "prompts"
+SINK = "recorder.io.spool:SpoolSink"
+
+
+def engine_settings(config: Config) -> EngineSettings:
+    """Seats and trunks as the SIP engine wants them."""
+    seats = {
+        seat.user: Seat(seat.user, seat.password.get_secret_value(), seat.name)
+        for seat in config.seats
+    }
+    return EngineSettings(
+        domain=config.sip.domain,
+        seats=seats,
+        trunks=tuple(trunk_settings(trunk) for trunk in config.trunks),
+    )
+
+
+def trunk_settings(trunk: schema.Trunk) -> Trunk:
+    """One trunk; a registering one keeps its five names apart (IMS)."""
+    registration = None
+    if trunk.mode == "register":
+        registration = Registration(
+            user=trunk.user,
+            password=trunk.password.get_secret_value(),
+            impu=trunk.impu or f"sip:{trunk.user}@{trunk.registrar}",
+            registrar=trunk.registrar,
+            proxy=trunk.proxy,
+            realm=trunk.realm,
+            transport=trunk.transport,
+        )
+    return Trunk(
+        name=trunk.name,
+        peers=tuple(str(peer) for peer in trunk.peers),
+        registration=registration,
+        outbound_number=trunk.outbound_number,
+        max_calls=trunk.max_calls,
+        calls_per_second=trunk.calls_per_second,
+    )
+
+
+def acd_settings(config: Config) -> AcdSettings:
+    """Queues and agents; a supervisor has a state but takes no calls of the queue."""
+    offset = datetime.now().astimezone().utcoffset()
+    return AcdSettings(
+        queues=tuple(queue_settings(queue) for queue in config.queues),
+        agents=tuple(
+            AgentSettings(seat.user, tuple(seat.skills) if seat.role == "agent" else ())
+            for seat in config.seats
+        ),
+        utc_offset_minutes=0 if offset is None else round(offset.total_seconds() / 60),
+    )
+
+
+def queue_settings(queue: schema.Queue) -> QueueSettings:
+    """One queue."""
+    return QueueSettings(
+        name=queue.name,
+        rule=Rule(
+            target_ms=round(queue.target_seconds * 1000),
+            short_abandon_ms=round(queue.short_abandon_seconds * 1000),
+        ),
+        target_ratio=queue.target_ratio,
+        policy=queue.policy,
+        skills=tuple(queue.skills),
+        promotion_seconds=queue.promotion_seconds,
+        ring_seconds=queue.ring_seconds,
+        wrap_up_seconds=queue.wrap_up_seconds,
+        max_wait_seconds=queue.max_wait_seconds,
+    )
+
+
+def media_settings(config: Config) -> MediaSettings:
+    """The media plane: ports, workers, prompts, and where its taps write."""
+    names = {n for queue in config.queues for n in (queue.announcement, queue.music) if n}
+    return MediaSettings(
+        address=config.media.address,
+        first_port=config.media.ports.first,
+        last_port=config.media.ports.last,
+        workers=config.media.workers or os.cpu_count() or 1,
+        prompts={name: str(prompt_path(name)) for name in sorted(names)},
+        sink=SINK,
+        sink_arguments={"folder": config.recordings.spool},
+        rtp_timeout_seconds=config.media.rtp_timeout_seconds,
+    )
+
+
+def prompt_path(name: str) -> Path:
+    """A prompt of the customer's (a path), or else one of ours by that name."""
+    own = Path(name)
+    return own if own.exists() else PROMPTS / name
+
+
+def keeper_settings(config: Config) -> KeeperSettings:
+    """The recorder: spool, store, index."""
+    recordings = config.recordings
+    return KeeperSettings(
+        spool=recordings.spool,
+        store=str(recordings.store),
+        database_url=config.database.url.get_secret_value(),
+        retention_days=recordings.retention_days,
+        endpoint=recordings.endpoint,
+        region=recordings.region,
+        access_key=recordings.access_key.get_secret_value(),
+        secret_key=recordings.secret_key.get_secret_value(),
+    )

@@ -1,0 +1,230 @@
+"""The desk's HTTP side over a hotline that is only data."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from desk.app import create_app
+from hotline.commands import (
+    AgentStatus,
+    Audio,
+    CallRecord,
+    QueueStatus,
+    Readiness,
+    RecordingEntry,
+    ServiceLevels,
+    UnknownThing,
+    WrongState,
+)
+from hotline.events import Alert, LiveHub
+
+
+class PaperHotline:
+    """Answers from fields; what the desk asked stands in `asked`."""
+
+    def __init__(self) -> None:
+        self.hub = LiveHub(keep=3)
+        self.ready = Readiness(True)
+        self.asked: list[tuple[Any, ...]] = []
+        levels = ServiceLevels(0.95, 0.97, 0.96, 0.96, 0.95)
+        self.one = QueueStatus(
+            "12345", 1, 40, 38, 1, 37, 0, levels, 2.5, 15.0, 0.9, "answer_in_time"
+        )
+        self.record = CallRecord(
+            "c1", "13800138000", "12345", "inbound", "12345", None, "2026-01-01T00:00:00.000+08:00"
+        )
+
+    def queues(self) -> list[QueueStatus]:
+        return [self.one]
+
+    def queue(self, name: str) -> QueueStatus:
+        if name != "12345":
+            raise UnknownThing(f"no queue {name!r}; there are: 12345")
+        return self.one
+
+    def agents(self) -> list[AgentStatus]:
+        return []
+
+    def set_agent_state(
+        self, user: str, state: Literal["ready", "not_ready"], reason: str
+    ) -> AgentStatus:
+        self.asked.append((user, state, reason))
+        raise WrongState("seat 8001 is offline: it must register first")
+
+    def calls(self, limit: int, *, active: bool = False) -> list[CallRecord]:
+        self.asked.append((limit, active))
+        return [self.record]
+
+    def call(self, call_id: str) -> CallRecord:
+        raise UnknownThing(f"no call {call_id!r}")
+
+    def hang_up(self, call_id: str) -> CallRecord:
+        raise WrongState("call c1 has ended")
+
+    def trunks(self) -> list[dict[str, Any]]:
+        return []
+
+    def readiness(self) -> Readiness:
+        return self.ready
+
+    def metrics(self) -> bytes:
+        return b"callcore_calls_total 1\n"
+
+    def events_since(self, sequence: int) -> Iterator[dict[str, Any]]:
+        return self.hub.since(sequence)
+
+    def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
+        return self.hub.listen(wake)
+
+    @property
+    def last_sequence(self) -> int:
+        return self.hub.sequence
+
+    async def recordings(self, limit: int, call_id: str | None = None) -> list[RecordingEntry]:
+        return []
+
+    async def recording(self, recording: str) -> RecordingEntry:
+        raise UnknownThing(f"no recording {recording!r}")
+
+    async def audio(self, recording: str, kind: Literal["flac", "wav"]) -> Audio:
+        data = bytes(range(100))
+        return Audio(
+            f"audio/{kind}",
+            f"{recording}.{kind}",
+            100,
+            lambda start, stop: iter([data[start:stop]]),
+        )
+
+    def alert(self, text: str) -> None:
+        self.hub.publish("2026-01-01T00:00:00.000+08:00", Alert("test", text))
+
+
+@pytest.fixture
+def hotline() -> PaperHotline:
+    return PaperHotline()
+
+
+@pytest.fixture
+def desk(hotline: PaperHotline) -> Iterator[TestClient]:
+    with TestClient(create_app(hotline)) as client:
+        yield client
+
+
+def test_readiness_gives_its_reasons_with_503(desk: TestClient, hotline: PaperHotline) -> None:
+    assert desk.get("/readyz").status_code == 200
+    hotline.ready = Readiness(False, ("trunk ims is down",))
+    answer = desk.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["reasons"] == ["trunk ims is down"]
+    assert desk.get("/healthz").json() == {"status": "alive"}
+
+
+def test_a_queue_shows_what_the_contract_names(desk: TestClient) -> None:
+    body = desk.get("/api/v1/queues/12345").json()
+    names = {"waiting", "offered", "answered", "abandoned", "answered_in_target"}
+    assert names | {"service_level", "longest_wait_seconds"} <= set(body)
+    assert body["service_level"] == {"A": 0.95, "B": 0.97, "C": 0.96, "D": 0.96, "E": 0.95}
+
+
+def test_unknown_things_are_404_and_wrong_states_409(
+    desk: TestClient, hotline: PaperHotline
+) -> None:
+    assert desk.get("/api/v1/queues/110").json() == {"detail": "no queue '110'; there are: 12345"}
+    assert desk.get("/api/v1/calls/x").status_code == 404
+    assert desk.delete("/api/v1/calls/c1").status_code == 409
+    answer = desk.put("/api/v1/agents/8001/state", json={"state": "ready"})
+    assert answer.status_code == 409
+    assert hotline.asked == [("8001", "ready", "")]
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"state": "asleep"}, {"state": "ready", "colour": 1}, {"state": 7}]
+)
+def test_a_wrong_body_is_422_and_reaches_nobody(
+    desk: TestClient, hotline: PaperHotline, body: dict[str, Any]
+) -> None:
+    assert desk.put("/api/v1/agents/8001/state", json=body).status_code == 422
+    assert hotline.asked == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "length", "where"),
+    [
+        (None, 200, 100, None),
+        ("bytes=0-9", 206, 10, "bytes 0-9/100"),
+        ("bytes=90-", 206, 10, "bytes 90-99/100"),
+        ("bytes=-5", 206, 5, "bytes 95-99/100"),
+        ("bytes=50-900", 206, 50, "bytes 50-99/100"),
+        ("bytes=100-", 416, 0, "bytes */100"),
+        ("bytes=9-1", 416, 0, "bytes */100"),
+        ("bytes=-", 200, 100, None),
+        ("bytes=0-1,4-5", 200, 100, None),
+        ("furlongs=1-2", 200, 100, None),
+    ],
+)
+def test_a_player_can_seek(
+    desk: TestClient, asked: str | None, status: int, length: int, where: str | None
+) -> None:
+    """RFC 9110 §14.2: what cannot be satisfied is 416, what is not understood is ignored."""
+    headers = {"Range": asked} if asked else {}
+    answer = desk.get("/api/v1/recordings/r1/audio", headers=headers)
+    assert answer.status_code == status
+    assert len(answer.content) == length
+    assert answer.headers.get("content-range") == where
+
+
+def test_live_events_are_numbered_and_a_client_that_returns_misses_none(
+    desk: TestClient, hotline: PaperHotline
+) -> None:
+    hotline.alert("one")
+    with desk.websocket_connect("/api/v1/live?since=0") as socket:
+        assert socket.receive_json()["text"] == "one"
+        hotline.alert("two")
+        assert socket.receive_json()["sequence"] == 2
+    hotline.alert("three")
+    with desk.websocket_connect("/api/v1/live?since=2") as socket:
+        assert socket.receive_json()["text"] == "three"
+
+
+def test_who_was_away_too_long_is_told_of_the_gap(desk: TestClient, hotline: PaperHotline) -> None:
+    for text in ("1", "2", "3", "4", "5"):
+        hotline.alert(text)
+    with desk.websocket_connect("/api/v1/live?since=1") as socket:
+        gap = socket.receive_json()
+        assert (gap["event"], gap["oldest"]) == ("gap", 3)
+        assert [socket.receive_json()["text"] for _ in range(3)] == ["3", "4", "5"]
+
+
+def test_a_page_of_another_site_may_not_listen(desk: TestClient) -> None:
+    with (
+        desk.websocket_connect("/api/v1/live", headers={"origin": "http://evil.test"}) as socket,
+        pytest.raises(WebSocketDisconnect) as refused,
+    ):
+        socket.receive_json()
+    assert refused.value.code == 4403
+
+
+def test_with_a_token_everything_but_health_demands_it(hotline: PaperHotline) -> None:
+    with TestClient(create_app(hotline, token="s3cret")) as client:
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/api/v1/queues").status_code == 401
+        assert client.get("/metrics", headers={"Authorization": "Bearer no"}).status_code == 401
+        good = {"Authorization": "Bearer s3cret"}
+        assert client.get("/metrics", headers=good).status_code == 200
+        assert client.get("/?token=wrong").status_code == 401
+        assert client.get("/?token=s3cret").status_code == 200
+        assert client.get("/api/v1/queues").status_code == 200  # by the cookie
+        client.cookies.clear()
+        with client.websocket_connect("/api/v1/live") as socket:
+            with pytest.raises(WebSocketDisconnect) as refused:
+                socket.receive_json()
+            assert refused.value.code == 4401
+
+
+def test_the_page_and_the_api_description_are_served(desk: TestClient) -> None:
+    assert "12345" in desk.get("/").text
+    assert "zh:" in desk.get("/static/strings.js").text
+    assert "/api/v1/queues/{name}" in desk.get("/api/openapi.json").json()["paths"]
