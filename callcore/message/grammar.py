@@ -1,0 +1,105 @@
+"""The pieces of SIP's grammar that several fields share (RFC 3261 §25.1).
+
+All patterns are anchored and possessive: the work is linear in the length of the text, whatever
+a peer writes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from callcore.errors import RemoteProtocolError
+
+Params = dict[str, str | None]
+
+TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]"
+QUOTED = r'"(?:[^"\\]++|\\.)*+"'
+HOST = r"(?:[A-Za-z0-9_.\-]++|\[[0-9A-Fa-f:.]++\])"
+WS = r"[ \t]*+"
+
+# A parameter's value may be a token, a host or a quoted string; peers also write '=', '/' and '@'.
+VALUE = r'[^\x00-\x20;,"<>?\x7f]++'
+PARAM = rf"{WS};{WS}({TOKEN}++){WS}(?:={WS}({VALUE}|{QUOTED}))?"
+PARAMS = rf"(?:{WS};{WS}{TOKEN}++{WS}(?:={WS}(?:{VALUE}|{QUOTED}))?)*+"
+
+is_token = re.compile(rf"{TOKEN}++\Z").match
+_is_value = re.compile(rf"{VALUE}\Z").match
+_find_params = re.compile(PARAM, re.DOTALL).findall
+_item = re.compile(rf'((?:[^,"<]++|{QUOTED}|<[^>]*+>)*+)(,|\Z)', re.DOTALL).match
+_pair = re.compile(r"\\(.)", re.DOTALL)
+
+
+def read_params(text: str, where: str) -> Params:
+    """Parameters of a text that PARAMS has matched: lower-case names, values without quotes.
+
+    RFC 3261 §7.3.1: no name may appear twice; a repetition of the very same pair is forgiven.
+    """
+    if '"' in text or " " in text or "\t" in text:
+        pairs = [(name.lower(), value) for name, value in _find_params(text)]
+    else:
+        found = [piece.partition("=") for piece in text.split(";")]
+        pairs = [(name.lower(), value) for name, _, value in found[1:]]
+    params: Params = {name: (unquote(value) if value else None) for name, value in pairs}
+    if len(params) != len(pairs) and len(params) != len(set(pairs)):
+        raise RemoteProtocolError("a parameter is given twice", where=where)
+    return params
+
+
+def write_params(params: Params) -> str:
+    """Parameters with their semicolons, values quoted where they must be."""
+    return "".join(
+        f";{name}" if value is None else f";{name}={value if _is_value(value) else quote(value)}"
+        for name, value in params.items()
+    )
+
+
+def quote(text: str) -> str:
+    """A quoted string (RFC 3261 §25.1)."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def unquote(text: str) -> str:
+    """What a quoted string says; any other text is returned as it is."""
+    if text[:1] != '"':
+        return text
+    inner = text[1:-1]
+    return _pair.sub(r"\1", inner) if "\\" in inner else inner
+
+
+def legible(text: str) -> str:
+    """Text for people: bytes that were not UTF-8 are read as GB 18030, or replaced.
+
+    Headers keep such bytes as lone surrogates so that they are sent on unchanged; a name that
+    goes into records must hold none. RFC 3261 §7 demands UTF-8; older gateways send GBK.
+    """
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raw = text.encode("utf-8", "surrogateescape")
+        try:
+            return raw.decode("gb18030")
+        except UnicodeDecodeError:
+            return raw.decode("utf-8", "replace")
+    return text
+
+
+def split_list(text: str, where: str) -> list[str]:
+    """The comma-separated values of a field, commas in quotes and in <> respected.
+
+    RFC 3261 §7.3.1; RemoteProtocolError when a quote or a bracket is left open.
+    """
+    if "," not in text:
+        return [text.strip(" \t")]
+    items: list[str] = []
+    position = 0
+    while True:
+        found = _item(text, position)
+        if found is None:
+            raise RemoteProtocolError("a quote or bracket is left open", where=where)
+        items.append(found[1].strip(" \t"))
+        if not found[2]:
+            return items
+        position = found.end()
