@@ -9,6 +9,7 @@ from callcore.call.settings import RegistrarSettings
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow
 from callcore.message import NameAddr, Request
+from callcore.message.grammar import quote
 
 Fact = Registered | Unregistered
 
@@ -214,5 +215,5 @@ class Registrar:
             if binding.q:
                 value += f";q={binding.q}"
             if binding.instance:
-                value += f";+sip.instance={binding.instance}"
+                value += f";+sip.instance={quote(binding.instance)}"
             yield "Contact", value
