@@ -26,6 +26,6 @@ class RandomIdentifiers:
         """The name of a leg."""
         return secrets.token_hex(8)
 
-    def jitter(self) -> float:
-        """A number in [0, 1) that spreads re-registrations and probes in time."""
+    def fraction(self) -> float:
+        """A random number, 0 <= x < 1, that spreads what must not happen at once."""
         return secrets.randbits(32) / 2**32
