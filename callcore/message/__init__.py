@@ -3,7 +3,7 @@
 from callcore.message.framing import Framer, Ping
 from callcore.message.headers import CSeq, NameAddr, Via, parse_name_addr, parse_via
 from callcore.message.message import Message, Request, Response
-from callcore.message.parse import MAX_BYTES, MAX_FIELDS, parse
+from callcore.message.parse import MAX_BYTES, MAX_LINES, parse
 from callcore.message.reasons import REASONS
 from callcore.message.render import render, request, response, with_headers
 from callcore.message.uri import Uri, parse_uri
@@ -11,7 +11,7 @@ from callcore.message.validate import check_scheme, validate
 
 __all__ = [
     "MAX_BYTES",
-    "MAX_FIELDS",
+    "MAX_LINES",
     "REASONS",
     "CSeq",
     "Framer",

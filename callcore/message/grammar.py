@@ -16,6 +16,10 @@ TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]"
 QUOTED = r'"(?:[^"\\]++|\\.)*+"'
 HOST = r"(?:[A-Za-z0-9_.\-]++|\[[0-9A-Fa-f:.]++\])"
 WS = r"[ \t]*+"
+PORT = (
+    r"(?:0{0,4}+(?:[1-5][0-9]{4}|6(?:553[0-5]|55[0-2][0-9]|5[0-4][0-9]{2}|[0-4][0-9]{3})"
+    r"|[1-9][0-9]{0,3}+))"
+)
 
 # A parameter's value may be a token, a host or a quoted string; peers also write '=', '/' and '@'.
 VALUE = r'[^\x00-\x20;,"<>?\x7f]++'
@@ -34,15 +38,20 @@ def read_params(text: str, where: str) -> Params:
 
     RFC 3261 §7.3.1: no name may appear twice; a repetition of the very same pair is forgiven.
     """
+    params: Params = {}
     if '"' in text or " " in text or "\t" in text:
-        pairs = [(name.lower(), value) for name, value in _find_params(text)]
-    else:
-        found = [piece.partition("=") for piece in text.split(";")]
-        pairs = [(name.lower(), value) for name, _, value in found[1:]]
-    params: Params = {name: (unquote(value) if value else None) for name, value in pairs}
-    if len(params) != len(pairs) and len(params) != len(set(pairs)):
-        raise RemoteProtocolError("a parameter is given twice", where=where)
+        for name, value in _find_params(text):
+            _add(params, name.lower(), unquote(value) if value else None, where)
+        return params
+    for piece in text.split(";")[1:]:
+        name, _, value = piece.partition("=")
+        _add(params, name.lower(), value or None, where)
     return params
+
+
+def _add(params: Params, name: str, value: str | None, where: str) -> None:
+    if params.setdefault(name, value) != value:
+        raise RemoteProtocolError("a parameter is given twice", where=where)
 
 
 def write_params(params: Params) -> str:

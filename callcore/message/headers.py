@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from callcore.errors import RemoteProtocolError
 from callcore.message.grammar import (
     HOST,
     PARAMS,
+    PORT,
     QUOTED,
     TOKEN,
     WS,
@@ -30,12 +31,18 @@ _name_addr = re.compile(
     rf"{WS}(?:(?:({QUOTED}){WS}|({_DISPLAY}))<({URI})>|({_BARE}))({PARAMS}){WS}\Z", re.DOTALL
 ).match
 _via = re.compile(
-    rf"{WS}SIP{WS}/{WS}[0-9.]++{WS}/{WS}({TOKEN}++)[ \t]++({HOST}){WS}(?::{WS}([0-9]{{1,5}}+))?"
-    rf"({PARAMS}){WS}(,|\Z)",
-    re.DOTALL | re.IGNORECASE,
+    rf"{WS}[sS][iI][pP]{WS}/{WS}[0-9.]++{WS}/{WS}({TOKEN}++)[ \t]++({HOST}){WS}"
+    rf"(?::{WS}({PORT}))?({PARAMS}){WS}(?:,|\Z)",
+    re.DOTALL,
 ).match
 _cseq = re.compile(rf"{WS}([0-9]++)[ \t]++({TOKEN}++){WS}\Z").match
-_call_id = re.compile(r"[\x21-\x7e]++\Z").match
+_call_id = re.compile(rf"{WS}([\x21-\x7e]++){WS}\Z").match
+
+BOUND = 1 << 31  # of CSeq numbers
+VIA_PARTS = frozenset({"transport", "host", "port", "params"})
+# Bound once: parsing calls them for every message.
+_new = object.__new__
+_new_tuple = tuple.__new__
 
 
 class CSeq(NamedTuple):
@@ -51,18 +58,38 @@ class CSeq(NamedTuple):
 class Via:
     """One Via value (RFC 3261 §20.42); treat as immutable.
 
-    `transport` is in upper case as it stands in the field; `host` is without the brackets of IPv6.
+    `transport` is in upper case; `host` is without the brackets of IPv6. Parsing checks the whole
+    value; the parts are taken when first asked for, which is what `__getattr__` is called for: a
+    slot that is not filled yet.
     """
 
-    __slots__ = ("host", "params", "port", "transport")
+    __slots__ = ("_found", "host", "params", "port", "transport")
+
+    transport: str
+    host: str
+    port: int | None
+    params: Params
+    _found: re.Match[str]
 
     def __init__(
         self, transport: str, host: str, port: int | None = None, params: Params | None = None
     ) -> None:
-        self.transport = transport
-        self.host = host
+        self.transport = transport.upper()
+        self.host = host.strip("[]")
         self.port = port
-        self.params: Params = params if params is not None else {}
+        self.params = params if params is not None else {}
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in VIA_PARTS:
+                raise AttributeError(name)
+            transport, host, port, params = self._found.groups()
+            self.transport = transport.upper()
+            self.host = host[1:-1] if host[0] == "[" else host
+            self.port = None if port is None else int(port)
+            self.params = read_params(params, "Via") if params else {}
+            return getattr(self, name)
 
     @property
     def branch(self) -> str | None:
@@ -113,17 +140,15 @@ class Via:
 class NameAddr:
     """A value of From, To, Contact, Route and their like (RFC 3261 §20.10); treat as immutable.
 
-    Parsing checks the whole value; the URI and the parameters are split when first asked for,
-    which is what `__getattr__` is called for: a slot that is not filled yet.
+    Parsing checks the whole value; each part is taken when first asked for, as with Via.
     """
 
-    __slots__ = ("_params_text", "_uri_text", "_where", "display", "params", "uri")
+    __slots__ = ("_found", "_where", "display", "params", "uri")
 
     display: str
     uri: Uri
     params: Params
-    _uri_text: str
-    _params_text: str
+    _found: re.Match[str]
     _where: str
 
     def __init__(self, uri: Uri, display: str = "", params: Params | None = None) -> None:
@@ -131,20 +156,20 @@ class NameAddr:
         self.display = display
         self.params = params if params is not None else {}
 
-    def _fill_uri(self) -> Uri:
-        self.uri = uri = parse_uri(self._uri_text, self._where)
-        return uri
+    if not TYPE_CHECKING:
 
-    def _fill_params(self) -> Params:
-        self.params = params = read_params(self._params_text, self._where)
-        return params
-
-    def __getattr__(self, name: str) -> object:
-        if name == "uri":
-            return self._fill_uri()
-        if name == "params":
-            return self._fill_params()
-        raise AttributeError(name)
+        def __getattr__(self, name: str) -> Any:
+            if name == "params":
+                text = self._found[5]
+                self.params = value = read_params(text, self._where) if text else {}
+            elif name == "uri":
+                self.uri = value = parse_uri(self._found[3] or self._found[4], self._where)
+            elif name == "display":
+                quoted, words = self._found.group(1, 2)
+                self.display = value = legible(unquote(quoted or (words or "").strip(" \t")))
+            else:
+                raise AttributeError(name)
+            return value
 
     @property
     def tag(self) -> str | None:
@@ -176,18 +201,9 @@ def parse_name_addr(text: str, where: str = "Contact") -> NameAddr:
     found = _name_addr(text)
     if found is None:
         raise RemoteProtocolError("not an address", where=where)
-    quoted, words, bracketed, bare, params = found.groups()
-    value = NameAddr.__new__(NameAddr)
-    if quoted:
-        value.display = legible(unquote(quoted))
-    else:
-        value.display = legible(words.strip(" \t")) if words else ""
-    value._uri_text = bracketed or bare
+    value: NameAddr = _new(NameAddr)
+    value._found = found
     value._where = where
-    if params:
-        value._params_text = params
-    else:
-        value.params = {}
     return value
 
 
@@ -199,16 +215,8 @@ def parse_via(text: str) -> Via:
     found = _via(text)
     if found is None:
         raise RemoteProtocolError("not a Via", where="Via")
-    transport, host, port, params, _ = found.groups()
-    via = Via.__new__(Via)
-    via.transport = transport.upper()
-    via.host = host[1:-1] if host[0] == "[" else host
-    via.port = None
-    if port is not None:
-        via.port = int(port)
-        if not 0 < via.port < 65536:
-            raise RemoteProtocolError("not a port", where="Via")
-    via.params = read_params(params, "Via") if params else {}
+    via: Via = _new(Via)
+    via._found = found
     return via
 
 
@@ -218,15 +226,15 @@ def parse_cseq(text: str) -> CSeq:
     if found is None:
         raise RemoteProtocolError("not a CSeq", where="CSeq")
     digits, method = found.groups()
-    number = int(digits) if len(digits) < 20 else 1 << 31
-    if number >= 1 << 31:
+    number = int(digits) if len(digits) < 20 else BOUND
+    if number >= BOUND:
         raise RemoteProtocolError("the CSeq number is too large", where="CSeq")
-    return CSeq(number, method)
+    return _new_tuple(CSeq, (number, method))
 
 
 def parse_call_id(text: str) -> str:
     """Call-ID; RemoteProtocolError(400) when empty or not one word (RFC 3261 §20.8)."""
-    call_id = text.strip(" \t")
-    if _call_id(call_id) is None:
+    found = _call_id(text)
+    if found is None:
         raise RemoteProtocolError("not a Call-ID", where="Call-ID")
-    return call_id
+    return found[1]

@@ -25,15 +25,14 @@ from callcore.message.headers import (
 from callcore.message.names import key_of
 from callcore.message.uri import Uri, parse_uri
 
-Line = tuple[str, str, str]
-
 
 class Message:
     """What requests and responses share; treat as immutable once built."""
 
     __slots__ = (
-        "_index",
+        "_first",
         "_lines",
+        "_more",
         "_raw",
         "body",
         "call_id",
@@ -66,8 +65,9 @@ class Message:
     content_type: str | None  # type and subtype in lower case, without parameters
     date_ms: int | None  # wall time
     _raw: bytes | None
-    _lines: list[Line]
-    _index: dict[str, list[str]]
+    _lines: list[str]  # as they came, unfolded
+    _first: dict[str, str]  # by key: the value of the first line
+    _more: dict[str, list[str]]  # and of those that repeat it
 
     if not TYPE_CHECKING:
 
@@ -82,33 +82,38 @@ class Message:
     @property
     def headers(self) -> list[tuple[str, str]]:
         """Every header field line in order: the name as written, the value unfolded."""
-        return [(name.rstrip(" \t"), value.strip(" \t")) for name, _, value in self._lines]
+        pairs = [line.split(":", 1) for line in self._lines]
+        return [(name.rstrip(" \t"), value.strip(" \t")) for name, value in pairs]
 
     def get(self, name: str) -> str | None:
         """The value of the first field line of this name."""
-        values = self._index.get(key_of(name))
-        return values[0].strip(" \t") if values else None
+        value = self._first.get(key_of(name))
+        return None if value is None else value.strip(" \t")
 
     def all(self, name: str) -> list[str]:
         """The value of every field line of this name, unsplit."""
-        return [value.strip(" \t") for value in self._index.get(key_of(name), ())]
+        return [value.strip(" \t") for value in self._all(key_of(name))]
+
+    def _all(self, key: str) -> list[str]:
+        value = self._first.get(key)
+        return [] if value is None else [value, *self._more.get(key, ())]
 
     def values(self, name: str) -> list[str]:
         """The comma-separated values of all field lines of this name (RFC 3261 §7.3.1).
 
         Empty elements are left out; RemoteProtocolError when a quote is left open.
         """
-        lines = self._index.get(key_of(name), ())
+        lines = self._all(key_of(name))
         return [item for line in lines for item in split_list(line, name) if item]
 
     def _need(self, key: str, name: str) -> str:
-        values = self._index.get(key)
-        if not values:
+        value = self._first.get(key)
+        if value is None:
             raise RemoteProtocolError(f"{name} is missing", where=name)
-        return values[0]
+        return value
 
     def _addresses(self, name: str) -> list[NameAddr]:
-        lines = self._index.get(key_of(name), ())
+        lines = self._all(key_of(name))
         return [parse_name_addr(item, name) for line in lines for item in split_list(line, name)]
 
     @property
@@ -161,20 +166,18 @@ class Response(Message):
         return f"SIP/2.0 {self.status} {self.reason}"
 
 
-def _read_index(message: Message) -> dict[str, list[str]]:
-    return index_of(message._lines)
-
-
-def index_of(lines: list[Line]) -> dict[str, list[str]]:
-    """Field values by key, each key's lines in order."""
-    index: dict[str, list[str]] = {}
-    for name, _, value in lines:
+def _read_first(message: Message) -> dict[str, str]:
+    first: dict[str, str] = {}
+    more: dict[str, list[str]] = {}
+    for line in message._lines:
+        name, _, value = line.partition(":")
         key = key_of(name)
-        if key in index:
-            index[key].append(value)
+        if key in first:
+            more.setdefault(key, []).append(value)
         else:
-            index[key] = [value]
-    return index
+            first[key] = value
+    message._more = more
+    return first
 
 
 def _read_contacts(message: Message) -> list[NameAddr]:
@@ -193,7 +196,7 @@ def _read_request_uri(message: Message) -> Uri:
 
 
 READERS: dict[str, Callable[[Message], object]] = {
-    "_index": _read_index,
+    "_first": _read_first,
     "via": lambda m: parse_via(m._need("via", "Via")),
     "from_": lambda m: parse_name_addr(m._need("from", "From"), "From"),
     "to": lambda m: parse_name_addr(m._need("to", "To"), "To"),

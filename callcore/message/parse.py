@@ -10,17 +10,29 @@ import re
 from callcore.errors import RemoteProtocolError
 from callcore.message.grammar import TOKEN, legible
 from callcore.message.headers import parse_call_id, parse_cseq, parse_name_addr, parse_via
-from callcore.message.message import Line, Message, Request, Response
+from callcore.message.message import Message, Request, Response
 from callcore.message.names import KEYS, key_of
 
 MAX_BYTES = 65536
-MAX_FIELDS = 256
+MAX_LINES = 512  # of a head, continuations included
+
+_new = object.__new__
+
+ROUTING = (
+    ("via", "via"),
+    ("from", "from_"),
+    ("to", "to"),
+    ("call-id", "call_id"),
+    ("cseq", "cseq"),
+)
 
 _request_line = re.compile(
-    rf'({TOKEN}++) ([A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20<>"\x7f]++) (SIP/[0-9]++\.[0-9]++)\Z',
-    re.IGNORECASE,
+    rf"({TOKEN}++) ([A-Za-z][A-Za-z0-9+.\-]*+:[^\x00-\x20<>\"\x7f]++) "
+    r"([sS][iI][pP]/[0-9]++\.[0-9]++)\Z"
 ).match
-_status_line = re.compile(r"SIP/2\.0 ([1-6][0-9]{2}) ([^\x00-\x08\x0a-\x1f\x7f]*+)\Z", re.I).match
+_status_line = re.compile(
+    r"[sS][iI][pP]/2\.0 ([1-6][0-9]{2}) ([^\x00-\x08\x0a-\x1f\x7f]*+)\Z"
+).match
 _unfold = re.compile(r"\r\n[ \t]+").sub
 
 
@@ -39,65 +51,76 @@ def parse(data: bytes) -> Request | Response:
     if end < 0:
         raise RemoteProtocolError("no empty line ends the header fields", where="Framing")
     head = data[:end].decode("utf-8", "surrogateescape")
-    if "\r\n " in head or "\r\n\t" in head:
-        head = _unfold(" ", head)
-    start, *fields = head.split("\r\n")
-    message = _start(start)
-    breaks = len(fields)
-    if breaks > MAX_FIELDS:
+    lines = head.split("\r\n")
+    breaks = len(lines) - 1
+    if breaks > MAX_LINES:
         raise RemoteProtocolError("too many header fields", where="Framing")
     if head.count("\n") != breaks or head.count("\r") != breaks:
         raise RemoteProtocolError("CR or LF alone in a header field", where="Framing")
-    _fields(message, [line.partition(":") for line in fields])
-    _body(message, data, end + 4)
-    _routing(message)
+    start = lines[0]
+    del lines[0]
+    first: dict[str, str] = {}
+    more: dict[str, list[str]] = {}
+    if not _index(lines, first, more):
+        start, *lines = _unfold(" ", head).split("\r\n")
+        first.clear()
+        more.clear()
+        _index(lines, first, more)
+    message = _start(start)
+    message._lines = lines
+    message._first = first
+    message._more = more
+    length = first.get("content-length")
+    size = len(data)
+    stop = size if length is None else end + 4 + parse_length(length)
+    if stop > size:
+        raise RemoteProtocolError("the body is shorter than Content-Length", where="Framing")
+    if "content-length" in more:
+        # RFC 4475 §3.3.9: nobody can tell where the message ends.
+        raise RemoteProtocolError("two Content-Length fields", where="Framing")
+    message.body = data[end + 4 : stop]
+    message._raw = data if stop == size else data[:stop]
+    try:
+        _routing(message, first)
+    except KeyError:
+        for key, attribute in ROUTING:
+            if key in first:
+                getattr(message, attribute)
     return message
 
 
 def _start(line: str) -> Request | Response:
     found = _request_line(line)
     if found is not None:
-        request = Request.__new__(Request)
+        request: Request = _new(Request)
         request.method, request.uri, request.version = found.groups()
         return request
     found = _status_line(line)
     if found is None:
         raise RemoteProtocolError("neither a request line nor a status line", where="StartLine")
-    response = Response.__new__(Response)
+    response: Response = _new(Response)
     response.status = int(found[1])
     response.reason = legible(found[2])
     return response
 
 
-def _fields(message: Message, lines: list[Line]) -> None:
-    index: dict[str, list[str]] = {}
+def _index(lines: list[str], first: dict[str, str], more: dict[str, list[str]]) -> bool:
+    """Fill in values by key; False when a line continues another (RFC 3261 §7.3.1)."""
     usual = KEYS.get
-    for name, colon, value in lines:
+    for line in lines:
+        name, colon, value = line.partition(":")
         key = usual(name)
-        if key is None:
+        if key is None or not colon:
+            if line[:1] in (" ", "\t"):
+                return False
+            if not colon:
+                raise RemoteProtocolError("a header field has no colon", where="Framing")
             key = key_of(name)
-        if not colon:
-            raise RemoteProtocolError("a header field has no colon", where="Framing")
-        if key in index:
-            index[key].append(value)
+        if key in first:
+            more.setdefault(key, []).append(value)
         else:
-            index[key] = [value]
-    message._lines = lines
-    message._index = index
-
-
-def _body(message: Message, data: bytes, start: int) -> None:
-    """RFC 3261 §18.3; two Content-Length lines leave the end unknown (RFC 4475 §3.3.9)."""
-    end = len(data)
-    lengths = message._index.get("content-length")
-    if lengths is not None:
-        if len(lengths) > 1:
-            raise RemoteProtocolError("two Content-Length fields", where="Framing")
-        end = start + parse_length(lengths[0])
-        if end > len(data):
-            raise RemoteProtocolError("the body is shorter than Content-Length", where="Framing")
-    message.body = data[start:end]
-    message._raw = data if end == len(data) else data[:end]
+            first[key] = value
+    return True
 
 
 def parse_length(text: str) -> int:
@@ -105,21 +128,16 @@ def parse_length(text: str) -> int:
     digits = text.strip(" \t")
     if not (digits.isascii() and digits.isdigit()):
         raise RemoteProtocolError("Content-Length is not a number", where="Framing")
-    digits = digits.lstrip("0") or "0"
     if len(digits) > 9:
-        raise RemoteProtocolError("Content-Length is too large", status=513, where="Framing")
+        digits = digits.lstrip("0") or "0"
+        if len(digits) > 9:
+            raise RemoteProtocolError("Content-Length is too large", status=513, where="Framing")
     return int(digits)
 
 
-def _routing(message: Message) -> None:
-    index = message._index
-    if "via" in index:
-        message.via = parse_via(index["via"][0])
-    if "from" in index:
-        message.from_ = parse_name_addr(index["from"][0], "From")
-    if "to" in index:
-        message.to = parse_name_addr(index["to"][0], "To")
-    if "call-id" in index:
-        message.call_id = parse_call_id(index["call-id"][0])
-    if "cseq" in index:
-        message.cseq = parse_cseq(index["cseq"][0])
+def _routing(message: Message, first: dict[str, str]) -> None:
+    message.via = parse_via(first["via"])
+    message.from_ = parse_name_addr(first["from"], "From")
+    message.to = parse_name_addr(first["to"], "To")
+    message.call_id = parse_call_id(first["call-id"])
+    message.cseq = parse_cseq(first["cseq"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from callcore.errors import LocalProtocolError
-from callcore.message.message import Line, Message, Request, Response
+from callcore.message.message import Message, Request, Response
 from callcore.message.names import key_of
 from callcore.message.reasons import REASONS
 from callcore.message.uri import Uri
@@ -14,6 +14,7 @@ Headers = Iterable[tuple[str, str]]
 
 # Requests whose responses carry the route of a dialog (RFC 3261 §12.1.1, 6665 §4.1, 3515 §2.4).
 DIALOG_FORMING = frozenset({"INVITE", "SUBSCRIBE", "NOTIFY", "REFER"})
+COPIED = (("from", "From:"), ("to", "To:"), ("call-id", "Call-ID:"), ("cseq", "CSeq:"))
 
 
 def render(message: Message) -> bytes:
@@ -24,9 +25,7 @@ def render(message: Message) -> bytes:
     raw = message._raw
     if raw is None:
         lines = message._lines
-        head = "\r\n".join(
-            [message.start_line, *[f"{name}: {value}" for name, _, value in lines], "", ""]
-        )
+        head = "\r\n".join([message.start_line, *lines, "", ""])
         breaks = len(lines) + 2
         if head.count("\n") != breaks or head.count("\r") != breaks:
             raise LocalProtocolError("CR or LF within a start line or header field")
@@ -34,9 +33,9 @@ def render(message: Message) -> bytes:
     return raw
 
 
-def _lines(headers: Headers, body: bytes) -> list[Line]:
-    lines = [(name, ":", value) for name, value in headers if key_of(name) != "content-length"]
-    lines.append(("Content-Length", ":", str(len(body))))
+def _lines(headers: Headers, body: bytes) -> list[str]:
+    lines = [f"{name}: {value}" for name, value in headers if key_of(name) != "content-length"]
+    lines.append(f"Content-Length: {len(body)}")
     return lines
 
 
@@ -66,18 +65,17 @@ def response(
     RFC 3261 §8.2.6.2; Record-Route too where a dialog may come of it (§12.1.1) and Timestamp in
     a 100 (§8.2.6.1). `to_tag` is added unless To has a tag already.
     """
-    index = to._index
-    lines: list[Line] = [("Via", ":", value.strip(" \t")) for value in index.get("via", ())]
+    first = to._first
+    lines = ["Via:" + value for value in to._all("via")]
     if 100 < status < 300 and to.method in DIALOG_FORMING:
-        lines += [("Record-Route", ":", v.strip(" \t")) for v in index.get("record-route", ())]
-    for key, name in (("from", "From"), ("to", "To"), ("call-id", "Call-ID"), ("cseq", "CSeq")):
-        for value in index.get(key, ())[:1]:
-            lines.append((name, ":", value.strip(" \t")))
-    if to_tag is not None and to.to.tag is None:
-        at = [line[0] for line in lines].index("To")
-        lines[at] = ("To", ":", f"{lines[at][2]};tag={to_tag}")
-    if status == 100 and "timestamp" in index:
-        lines.append(("Timestamp", ":", index["timestamp"][0].strip(" \t")))
+        lines += ["Record-Route:" + value for value in to._all("record-route")]
+    for key, name in COPIED:
+        if key in first:
+            lines.append(name + first[key])
+            if key == "to" and to_tag is not None and to.to.tag is None:
+                lines[-1] += f";tag={to_tag}"
+    if status == 100 and "timestamp" in first:
+        lines.append("Timestamp:" + first["timestamp"])
     message = Response.__new__(Response)
     message.status = status
     message.reason = REASONS.get(status, "") if reason is None else reason

@@ -11,7 +11,7 @@ from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
 from callcore.errors import RemoteProtocolError
-from callcore.message.grammar import HOST, Params
+from callcore.message.grammar import HOST, PORT, Params
 
 _PART = r"A-Za-z0-9\-_.!~*'()\[\]/:&+$%"
 _USER = r"[A-Za-z0-9\-_.!~*'()%&=+$,;?/#]++"
@@ -20,7 +20,7 @@ _PARAMS = rf"(?:;[{_PART}]++(?:=[{_PART}=]*+)?)*+"
 _HEADERS = r'[^\x00-\x20<>"\x7f]++'
 
 SIP = (
-    rf"[sS][iI][pP][sS]?:(?:{_USER}(?::{_PASSWORD})?@)?{HOST}(?::[0-9]{{1,5}}+)?{_PARAMS}"
+    rf"[sS][iI][pP][sS]?:(?:{_USER}(?::{_PASSWORD})?@)?{HOST}(?::{PORT})?{_PARAMS}"
     rf"(?:\?{_HEADERS})?"
 )
 TEL = rf"[tT][eE][lL]:[0-9A-Fa-f*#+().\-]++{_PARAMS}"
@@ -28,7 +28,7 @@ OTHER = r'(?!(?:[sS][iI][pP][sS]?|[tT][eE][lL]):)[A-Za-z][A-Za-z0-9+.\-]*+:[^\x0
 URI = rf"(?:{SIP}|{TEL}|{OTHER})"
 
 _sip = re.compile(
-    rf"([sS][iI][pP][sS]?):(?:({_USER})(?::({_PASSWORD}))?@)?({HOST})(?::([0-9]{{1,5}}+))?"
+    rf"([sS][iI][pP][sS]?):(?:({_USER})(?::({_PASSWORD}))?@)?({HOST})(?::({PORT}))?"
     rf"({_PARAMS})(?:\?({_HEADERS}))?\Z"
 ).match
 _tel = re.compile(rf"([tT][eE][lL]):([0-9A-Fa-f*#+().\-]++)({_PARAMS})\Z").match
@@ -177,15 +177,12 @@ def _read(text: str) -> Uri | None:
     found = _sip(text)
     if found is not None:
         scheme, user, password, host, port, params, headers = found.groups()
-        number = None if port is None else int(port)
-        if number is not None and not 0 < number < 65536:
-            return None
         uri = Uri.__new__(Uri)
         uri.scheme = scheme.lower()
         uri.user = None if user is None else _unescape(user)
         uri.password = None if password is None else _unescape(password)
         uri.host = host.lower().strip("[]")
-        uri.port = number
+        uri.port = None if port is None else int(port)
         uri.headers = headers or ""
         uri.opaque = ""
     else:

@@ -14,13 +14,13 @@ def validate(request: Request) -> None:
     """RemoteProtocolError with the status to answer if the request must be refused."""
     if request.version.upper() != "SIP/2.0":
         raise RemoteProtocolError("an unknown version of SIP", status=505, where="StartLine")
-    index = request._index
+    first = request._first
     for key, name in (*REQUIRED, ("cseq", "CSeq")):
-        if key not in index:
+        if key not in first:
             raise RemoteProtocolError(f"{name} is missing", where=name)
-    for key, lines in index.items():
-        if len(lines) > 1 and key in SINGLE:
-            raise RemoteProtocolError(f"{key} is there {len(lines)} times", where=key)
+    for key in request._more:
+        if key in SINGLE:
+            raise RemoteProtocolError(f"{key} is there more than once", where=key)
     if request.cseq.method != request.method:
         raise RemoteProtocolError("the method of CSeq is another", where="CSeq")
     if request.request_uri.headers:
