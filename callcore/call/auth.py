@@ -10,7 +10,15 @@ from callcore.call.settings import AuthSettings, Seat
 from callcore.call.throttle import Throttle
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow
-from callcore.message import Challenge, Credentials, Request, check_nonce, make_nonce, verify
+from callcore.message import Request
+from callcore.message.digest import (
+    Challenge,
+    Credentials,
+    check_nonce,
+    make_nonce,
+    parse_credentials,
+    verify,
+)
 
 NC_WINDOW = 64
 
@@ -67,15 +75,11 @@ class Authenticator:
     def challenge(self, now: float, stale: bool = False, failed: bool = False) -> Challenged:
         """RFC 8760 §2.3: one challenge for each algorithm, the preferred one first."""
         nonce = make_nonce(self._secret, now, self._salt().encode())
-        headers = tuple(
-            (
-                "WWW-Authenticate",
-                Challenge(
-                    realm=self._realm, nonce=nonce, algorithm=algorithm, qop=("auth",), stale=stale
-                ).render(),
-            )
+        challenges = (
+            Challenge(self._realm, nonce, algorithm, ("auth",), stale)
             for algorithm in self._settings.algorithms
         )
+        headers = tuple(("WWW-Authenticate", str(challenge)) for challenge in challenges)
         return Challenged(headers, failed)
 
     def judge(self, request: Request, claimed: str, flow: Flow, now: float) -> Judgement:
@@ -86,7 +90,7 @@ class Authenticator:
         credentials = self._credentials(request)
         if credentials is None:
             return self.challenge(now)
-        user = credentials.username
+        user = credentials.user
         blocked = self.is_blocked(user, flow, now)
         if blocked is not None:
             return blocked
@@ -110,7 +114,7 @@ class Authenticator:
         """The Authorization for our realm by an algorithm that we offered."""
         for value in request.all("Authorization"):
             try:
-                credentials = Credentials.parse(value)
+                credentials = parse_credentials(value)
             except RemoteProtocolError:
                 continue
             if credentials.realm != self._realm:

@@ -5,6 +5,8 @@ from enum import Enum, auto
 
 from callcore.call.auth import Authenticator, Challenged, Forbidden, Granted
 from callcore.call.limits import Admission, Verdict
+from callcore.call.messages import ALLOW
+from callcore.call.messages import KNOWN as UNSERVED
 from callcore.call.registrar import Registrar
 from callcore.call.settings import EngineSettings
 from callcore.call.trunk import Trunks
@@ -13,10 +15,9 @@ from callcore.flow import Flow
 from callcore.identifiers import Identifiers
 from callcore.message import Request, check_scheme
 
-ALLOWED = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER")
-KNOWN = frozenset(
-    {*ALLOWED, "PRACK", "UPDATE", "INFO", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER"}
-)
+ALLOWED = (*ALLOW.split(", "), "REGISTER")
+KNOWN = frozenset({*ALLOWED, *UNSERVED})
+WITHIN_DIALOG = frozenset({"ACK", "CANCEL", "BYE", "INFO", "UPDATE"})
 SUPPORTED: tuple[str, ...] = ()
 CAPABILITIES = (
     ("Allow", ", ".join(ALLOWED)),
@@ -25,7 +26,7 @@ CAPABILITIES = (
     ("Accept-Language", "en"),
     ("Supported", ", ".join(SUPPORTED)),
 )
-# Requests that start nothing: they belong to a transaction or dialog that was let in, or do not.
+# What starts nothing: it belongs to a transaction or dialog that was let in, or to none.
 WITHIN = frozenset({b"SIP/", b"ACK ", b"BYE ", b"CANC"})
 
 
@@ -106,8 +107,6 @@ class Gate:
         unsupported = [tag for tag in request.values("Require") if tag not in SUPPORTED]
         if unsupported:
             return Refusal(420, "Require", (("Unsupported", ", ".join(unsupported)),))
-        if request.max_forwards == 0 and request.method == "OPTIONS":
-            return None  # RFC 3261 §11: for us, whoever it was meant for
         return self._refuse_source(request, flow, now)
 
     def judge(self, request: Request, flow: Flow, now: float) -> Source | Refusal:

@@ -87,7 +87,8 @@ class Outgoing:
         for branch in fork.ringing:
             self._patience.pop(branch, None)
             self._carrier.drop(branch, reason, now)
-        self._end_if_over(leg)
+        if leg in self._forks:  # else the last branch ended at once
+            self._end_if_over(leg)
 
     def reached(self, target: Target, flow: Flow | None, now: float) -> None:
         """A connection was opened, or (None) could not be."""

@@ -11,7 +11,9 @@ from enum import Enum, auto
 from typing import Literal
 
 from callcore.call.settings import Registration
-from callcore.message import Challenge, Request, Response, answer, request
+from callcore.errors import RemoteProtocolError
+from callcore.message import Request, Response, parse_uri, request
+from callcore.message.digest import Challenge, answer, parse_challenge
 
 BACK_OFF_SECONDS = 5.0
 MAX_BACK_OFF_SECONDS = 300.0
@@ -229,8 +231,9 @@ def _why(event: Event) -> str:
 
 def _granted(registration: TrunkRegistration, response: Response) -> int:
     """RFC 3261 §10.2.4: the expires of our contact, else the Expires header, else what we asked."""
+    ours = parse_uri(registration.contact)
     for contact in response.contacts:
-        if str(contact.uri) == registration.contact:
+        if contact.uri == ours:
             expires = contact.params.get("expires") or ""
             if expires.isdecimal():
                 return int(expires)
@@ -243,9 +246,10 @@ def _challenge(settings: Registration, response: Response) -> Challenge | None:
     """RFC 8760 §2.4: the first challenge that we understand, for our realm."""
     name = "WWW-Authenticate" if response.status == 401 else "Proxy-Authenticate"
     for value in response.all(name):
-        challenge = Challenge.parse(value)
-        if challenge is None or challenge.algorithm.upper() not in ("MD5", "SHA-256"):
-            continue
+        try:
+            challenge = parse_challenge(value)
+        except RemoteProtocolError:
+            continue  # an algorithm that we do not have, perhaps
         if settings.realm in ("", challenge.realm):
             return challenge
     return None

@@ -1,32 +1,11 @@
-"""Whom to call, and as whom."""
+"""Where one branch of a call goes, and what all its branches carry."""
 
 from dataclasses import dataclass
 
+from callcore.call.events import Kind
+from callcore.call.placement import Headers, Login
 from callcore.call.trunk import Target
 from callcore.flow import Flow
-
-
-@dataclass(frozen=True, slots=True)
-class SeatTarget:
-    """A seat: all its bindings ring, the first to answer has the call."""
-
-    user: str
-
-
-@dataclass(frozen=True, slots=True)
-class TrunkTarget:
-    """A number through a trunk, over the first of its peers that takes the call."""
-
-    trunk: str
-    number: str
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    """The caller as the called one shall see it; an empty number is the trunk's own."""
-
-    number: str
-    display: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +17,8 @@ class Destination:
     from_: str
     to: str
     route_set: tuple[str, ...] = ()
-    credentials: tuple[str, str] | None = None  # digest user and password
+    credentials: Login | None = None
+    kind: Kind = "trunk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +26,4 @@ class Call:
     """What all branches of a call carry."""
 
     offer: bytes
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Headers = ()
