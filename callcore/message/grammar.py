@@ -12,6 +12,8 @@ from callcore.errors import RemoteProtocolError
 
 Params = dict[str, str | None]
 
+MAX_VALUES = 256  # in one field line
+
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]"
 QUOTED = r'"(?:[^"\\]++|\\.)*+"'
 HOST = r"(?:[A-Za-z0-9_.\-]++|\[[0-9A-Fa-f:.]++\])"
@@ -22,7 +24,7 @@ PORT = (
 )
 
 # A parameter's value may be a token, a host or a quoted string; peers also write '=', '/' and '@'.
-VALUE = r'[^\x00-\x20;,"<>?\x7f]++'
+VALUE = r"[!#-+\--:=@-~]++"
 PARAM = rf"{WS};{WS}({TOKEN}++){WS}(?:={WS}({VALUE}|{QUOTED}))?"
 PARAMS = rf"(?:{WS};{WS}{TOKEN}++{WS}(?:={WS}(?:{VALUE}|{QUOTED}))?)*+"
 
@@ -98,7 +100,8 @@ def legible(text: str) -> str:
 def split_list(text: str, where: str) -> list[str]:
     """The comma-separated values of a field, commas in quotes and in <> respected.
 
-    RFC 3261 §7.3.1; RemoteProtocolError when a quote or a bracket is left open.
+    RFC 3261 §7.3.1; RemoteProtocolError when a quote or a bracket is left open, or when there
+    are more values than any peer has a use for.
     """
     if "," not in text:
         return [text.strip(" \t")]
@@ -109,6 +112,8 @@ def split_list(text: str, where: str) -> list[str]:
         if found is None:
             raise RemoteProtocolError("a quote or bracket is left open", where=where)
         items.append(found[1].strip(" \t"))
+        if len(items) > MAX_VALUES:
+            raise RemoteProtocolError("too many values", where=where)
         if not found[2]:
             return items
         position = found.end()

@@ -43,6 +43,32 @@ def parse(data: bytes) -> Request | Response:
     there (`validate` demands that they are). Octets past Content-Length are dropped, RFC 3261
     §18.3. Raises RemoteProtocolError and nothing else.
     """
+    message = scan(data)
+    first = message._first
+    if "content-length" in message._more:
+        # RFC 4475 §3.3.9: nobody can tell where the message ends.
+        raise RemoteProtocolError("two Content-Length fields", where="Framing")
+    length = first.get("content-length")
+    if length is not None:
+        rest = message.body
+        size = parse_length(length)
+        spare = len(rest) - size
+        if spare < 0:
+            raise RemoteProtocolError("the body is shorter than Content-Length", where="Framing")
+        if spare:
+            message.body = rest[:size]
+            message._raw = (message._raw or data)[:-spare]
+    try:
+        _routing(message, first)
+    except KeyError:
+        for key, attribute in ROUTING:
+            if key in first:
+                getattr(message, attribute)
+    return message
+
+
+def scan(data: bytes) -> Request | Response:
+    """The start line and the fields, with all that follows as the body; for `parse`."""
     if len(data) > MAX_BYTES:
         raise RemoteProtocolError("the message is too large", status=513, where="Framing")
     if data[:2] == b"\r\n":
@@ -70,22 +96,8 @@ def parse(data: bytes) -> Request | Response:
     message._lines = lines
     message._first = first
     message._more = more
-    length = first.get("content-length")
-    size = len(data)
-    stop = size if length is None else end + 4 + parse_length(length)
-    if stop > size:
-        raise RemoteProtocolError("the body is shorter than Content-Length", where="Framing")
-    if "content-length" in more:
-        # RFC 4475 §3.3.9: nobody can tell where the message ends.
-        raise RemoteProtocolError("two Content-Length fields", where="Framing")
-    message.body = data[end + 4 : stop]
-    message._raw = data if stop == size else data[:stop]
-    try:
-        _routing(message, first)
-    except KeyError:
-        for key, attribute in ROUTING:
-            if key in first:
-                getattr(message, attribute)
+    message.body = data[end + 4 :]
+    message._raw = data
     return message
 
 
