@@ -6,7 +6,7 @@ from callcore.call.events import Arrived, CallEvent, Ended, Event, Refused
 from callcore.call.events import Kind as LegKind
 from callcore.call.gate import Gate, Kind, Refusal, Source
 from callcore.call.legs import Call as Origin
-from callcore.call.legs import Legs, LegSettings, Output
+from callcore.call.legs import LegOwner, Legs, LegSettings, Output
 from callcore.call.lines import Ask, Keep, Lines, Probe
 from callcore.call.lines import Effect as LineEffect
 from callcore.call.outgoing import Outgoing
@@ -41,7 +41,7 @@ class Engine:
         self._out: list[Effect] = []
         self._local: dict[str, tuple[str, int]] = {}
         self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
-        self._reception = Reception(self._gate, identifiers, self._out_now)
+        self._reception = Reception(self._gate, self._out_now)
         self._resolution = Resolution(settings, self.registrar, self.trunks, self.lines)
         self._layer = TransactionLayer(identifiers, self._sent_by)
         leg_settings = LegSettings(contact=self._contact, user_agent=settings.user_agent)
@@ -211,9 +211,7 @@ class Engine:
         """Send 200 with our description."""
         self._legged(self._legs.answer(leg, description, now), now)
 
-    def refuse(
-        self, leg: str, status: int, headers: Headers = (), *, now: float
-    ) -> None:
+    def refuse(self, leg: str, status: int, headers: Headers = (), *, now: float) -> None:
         """Send a final refusal."""
         self._legged(self._legs.refuse(leg, status, now, headers), now)
 
@@ -285,11 +283,11 @@ class Engine:
                 self.lines.limits[trunk].remove(event.leg)
         self._out.append(event)
 
-    def dead(self, target: Target, why: str) -> None:
+    def dead(self, target: Target, why: str, now: float) -> None:
         """A static peer did not answer a call: as good as a probe that it did not answer."""
         for trunk in self.trunks.settings:
             if target in self.trunks.targets(trunk):
-                self._out += self.lines.observed(trunk, target, False, why)
+                self._perform(self.lines.observed(trunk, target, False, why), now)
 
     # -- within -----------------------------------------------------------------------------
 
@@ -298,15 +296,14 @@ class Engine:
         for effect in effects:
             if type(effect) is Transmit:
                 self._out_now(effect)
-            elif self._legs.wants(effect):
-                if type(effect) is Answered:
+            elif isinstance(effect, Answered | Failed) and isinstance(effect.owner, Keep | Probe):
+                self._lined(effect, effect.owner, now)
+            elif isinstance(effect, Incoming) and not self._legs.wants(effect):
+                self._incoming(effect, now)
+            else:
+                if isinstance(effect, Answered) and isinstance(effect.owner, LegOwner):
                     self._outgoing.heard(effect.owner.leg)
                 self._legged(self._legs.receive(effect, now), now)
-            elif isinstance(effect, Answered | Failed):
-                if isinstance(effect.owner, Keep | Probe):
-                    self._lined(effect, effect.owner, now)
-            elif isinstance(effect, Incoming):
-                self._incoming(effect, now)
 
     def _lined(self, effect: Answered | Failed, owner: Keep | Probe, now: float) -> None:
         if isinstance(effect, Failed):
@@ -316,7 +313,7 @@ class Engine:
 
     def _legged(self, outputs: list[Output], now: float) -> None:
         for output in outputs:
-            if type(output) is Transmit:
+            if isinstance(output, Transmit):
                 self._out_now(output)
             elif isinstance(output, Refused):
                 self._reception.count_refused(output, now)
@@ -360,9 +357,7 @@ class Engine:
         self._legged(self._legs.arrive(incoming, origin, now), now)
 
     def _respond(self, incoming: Incoming, why: Refusal, now: float) -> None:
-        answer = response(
-            incoming.request, why.status, headers=why.headers, to_tag=self._ids.tag()
-        )
+        answer = response(incoming.request, why.status, headers=why.headers, to_tag=self._ids.tag())
         self._layered(self._layer.respond(incoming.key, answer, now), now)
         self._reception.count_refusal(incoming.request, incoming.flow, why, now)
 

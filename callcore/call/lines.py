@@ -229,4 +229,3 @@ def _contact(registration: Registration, local: dict[str, tuple[str, int]]) -> s
     impu = registration.impu if ":" in registration.impu else f"sip:{registration.impu}"
     user = parse_uri(impu).user or registration.user
     return str(parse_uri(f"sip:{user}@{bracketed}:{port};transport={registration.transport}"))
-

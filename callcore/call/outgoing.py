@@ -32,7 +32,7 @@ class Carrier(Protocol):
         """Tell a fact of a leg."""
         ...
 
-    def dead(self, target: Target, why: str) -> None:
+    def dead(self, target: Target, why: str, now: float) -> None:
         """A destination did not answer."""
         ...
 
@@ -71,7 +71,7 @@ class Outgoing:
     def place_in_turn(
         self, leg: str, destinations: Sequence[Destination], call: Call, now: float, patience: float
     ) -> None:
-        """Call the first destination; the next after a failure, or `patience` seconds of silence."""
+        """Call the first; the next after a failure, or `patience` seconds of silence."""
         self._forks[leg] = Fork(leg, call, tuple(destinations), patience)
         self._try_next(leg, now)
 
@@ -97,7 +97,7 @@ class Outgoing:
             if fork is None or not fork.waiting or fork.waiting[0].way != target:
                 continue  # hung up meanwhile
             if flow is None:
-                self._carrier.dead(target, "no connection")
+                self._carrier.dead(target, "no connection", now)
                 self._forks[leg] = fork.skipped(Failure(503, "No Connection", "transport"))
                 self._try_next(leg, now)
             else:
@@ -131,7 +131,7 @@ class Outgoing:
             leg = self._legs.get(branch, branch)
             fork = self._forks[leg]
             self._patience.pop(branch, None)
-            self._note_death(branch, "no response")
+            self._note_death(branch, "no response", now)
             self._forks[leg] = fork.failed(branch, Failure(408, "Request Timeout", "timeout"))
             self._carrier.drop(branch, None, now)
             self._advance(leg, now)
@@ -174,7 +174,7 @@ class Outgoing:
         branch, leg = event.leg, fork.leg
         self._patience.pop(branch, None)
         if event.by in ("timeout", "transport") and fork.winner is None:
-            self._note_death(branch, event.reason or event.by)
+            self._note_death(branch, event.reason or event.by, now)
         self._ways.pop(branch, None)
         self._legs.pop(branch, None)
         was_ringing = branch in fork.ringing
@@ -183,9 +183,7 @@ class Outgoing:
             self._forks[leg] = fork
             self._tell_end(leg, event if branch == leg else replace(event, leg=leg))
         elif was_ringing:
-            self._forks[leg] = fork.failed(
-                branch, Failure(event.status, event.reason, event.by)
-            )
+            self._forks[leg] = fork.failed(branch, Failure(event.status, event.reason, event.by))
             self._advance(leg, now)
         else:
             self._forks[leg] = fork  # given up before
@@ -219,7 +217,7 @@ class Outgoing:
         if fork.told and not fork.live:
             del self._forks[leg]
 
-    def _note_death(self, branch: str, why: str) -> None:
+    def _note_death(self, branch: str, why: str, now: float) -> None:
         target = self._ways.pop(branch, None)
         if target is not None:
-            self._carrier.dead(target, why)
+            self._carrier.dead(target, why, now)

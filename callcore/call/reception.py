@@ -1,4 +1,4 @@
-"""From bytes to messages that deserve a transaction; everything else is answered or dropped here."""
+"""From bytes to messages that deserve a transaction; the rest is answered or dropped here."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -6,11 +6,9 @@ from collections.abc import Callable
 from callcore.call.events import Refused
 from callcore.call.gate import CAPABILITIES, KNOWN, WITHIN_DIALOG, Gate, Refusal
 from callcore.call.limits import Bucket, Verdict
-from callcore.call.unreadable import refusal
 from callcore.effects import Close, Raw
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow
-from callcore.identifiers import Identifiers
 from callcore.message import (
     Framer,
     Message,
@@ -18,6 +16,7 @@ from callcore.message import (
     Request,
     Response,
     parse,
+    refusal,
     render,
     response,
     validate,
@@ -37,12 +36,9 @@ class Reception:
     ("out", "malformed", status) and ("refused", why, status).
     """
 
-    def __init__(
-        self, gate: Gate, identifiers: Identifiers, emit: Callable[[Effect], None]
-    ) -> None:
+    def __init__(self, gate: Gate, emit: Callable[[Effect], None]) -> None:
         self.counters: Counter[tuple[str, str, int]] = Counter()
         self._gate = gate
-        self._ids = identifiers
         self._emit = emit
         self._framers: dict[Flow, Framer] = {}
         self._facts = Bucket.full(FACTS_PER_SECOND, FACTS_PER_SECOND, 0.0)
@@ -161,10 +157,10 @@ class Reception:
     def _unreadable(self, data: bytes, flow: Flow, error: RemoteProtocolError) -> None:
         """RFC 4475: answered where the five fields of a response can be found, else dropped."""
         self.counters["in", "malformed", error.status] += 1
-        answer = refusal(data, error.status, flow.remote, self._ids.tag())
+        answer = refusal(data, error)
         if answer is not None:
             self.counters["out", "malformed", error.status] += 1
-            self._emit(Raw(flow, answer))
+            self._emit(Raw(flow, render(answer)))
 
 
 def _label(method: str) -> str:

@@ -77,7 +77,7 @@ Step = tuple["TrunkRegistration", list[Effect]]
 
 @dataclass(frozen=True, slots=True)
 class TrunkRegistration:
-    """One registration; `service_route` (RFC 3608) and `associated` (RFC 7315) are the last 2xx's."""
+    """One registration; `service_route` (RFC 3608), `associated` (RFC 7315): of the last 2xx."""
 
     settings: Registration
     contact: str

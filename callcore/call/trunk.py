@@ -63,7 +63,7 @@ def parse_peer(text: str) -> Peer:
 def split_host_port(text: str) -> tuple[str, int]:
     """`host[:port]` or `[v6]:port`; port 0 when there is none."""
     host, separator, port = text.rpartition(":")
-    if not separator or host.count(":") and not host.startswith("["):
+    if not separator or (host.count(":") and not host.startswith("[")):
         return text.strip("[]"), 0
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise LocalProtocolError(f"{text!r}: the port must be 1 to 65535")

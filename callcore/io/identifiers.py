@@ -4,7 +4,7 @@ import secrets
 
 
 class RandomIdentifiers:
-    """RFC 3261 §19.3: tags have at least 32 random bits; ours have 64, branches and Call-IDs too."""
+    """RFC 3261 §19.3: tags have at least 32 random bits; ours have 64, branches too."""
 
     def branch(self) -> str:
         """A branch with the magic cookie of RFC 3261 §8.1.1.7."""

@@ -191,5 +191,3 @@ class TcpStreams:
                 connection.abort()
         every = min(limits.first_bytes_seconds, limits.idle_seconds) / 4
         self._sweeper = self._loop.call_later(every, self._sweep)
-
-

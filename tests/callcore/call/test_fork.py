@@ -24,4 +24,6 @@ def test_the_best_of_several_refusals_is_told():
         fork = fork.failed(branch, Failure(status, "", "remote"))
     assert fork.best == Failure(480, "", "remote")
     assert fork.ringing == ()
-    assert fork.started("d").failed("d", Failure(603, "", "remote")).best == Failure(603, "", "remote")
+    assert fork.started("d").failed("d", Failure(603, "", "remote")).best == Failure(
+        603, "", "remote"
+    )

@@ -31,7 +31,9 @@ def test_one_source_is_refused_then_dropped_while_another_is_served():
 def test_a_flood_from_forged_sources_meets_the_common_bucket_and_bounded_memory():
     settings = LimitSettings(strangers=100, strangers_burst=200, remembered=50)
     admission = Admission(settings, now=0.0)
-    served = sum(admission.admit(f"10.0.{n >> 8}.{n & 255}", 0.0) is Verdict.SERVE for n in range(5000))
+    served = sum(
+        admission.admit(f"10.0.{n >> 8}.{n & 255}", 0.0) is Verdict.SERVE for n in range(5000)
+    )
     assert served == 200
     assert len(admission) == 50
 

@@ -163,10 +163,14 @@ def test_a_lost_connection_registers_again_at_once():
 
 
 def test_routes_and_identities_are_remembered():
-    line = Line().on(Event("start")).answer(
-        200,
-        ("Service-Route", "<sip:orig@scscf;lr>, <sip:second;lr>"),
-        ("P-Associated-URI", "<sip:+86551@ims.example>"),
+    line = (
+        Line()
+        .on(Event("start"))
+        .answer(
+            200,
+            ("Service-Route", "<sip:orig@scscf;lr>, <sip:second;lr>"),
+            ("P-Associated-URI", "<sip:+86551@ims.example>"),
+        )
     )
     assert line.machine.service_route == ("<sip:orig@scscf;lr>", "<sip:second;lr>")
     assert line.machine.associated == ("<sip:+86551@ims.example>",)

@@ -29,9 +29,11 @@ def test_peers_are_addresses_networks_or_names(text, transport, host, port, is_t
     )
 
 
-@pytest.mark.parametrize("text", ["sctp://10.0.0.1", "10.0.0.1:0", "10.0.0.1:99999", "10.0.0/8x", ""])
+@pytest.mark.parametrize(
+    "text", ["sctp://10.0.0.1", "10.0.0.1:0", "10.0.0.1:99999", "10.0.0/8x", ""]
+)
 def test_a_bad_peer_is_named(text):
-    with pytest.raises(LocalProtocolError, match="peer|port"):
+    with pytest.raises(LocalProtocolError, match=r"peer|port"):
         parse_peer(text)
 
 
