@@ -56,23 +56,31 @@ def target_of(message: Message, otherwise: str | None = None) -> str:
     return otherwise
 
 
-def from_response(invite: Request, answer: Response) -> Dialog:
+def _routes(message: Message) -> tuple[str, ...]:
+    """Record-Route, each value of which is an address; RemoteProtocolError otherwise."""
+    routes = message.values("Record-Route")
+    for route in routes:
+        _ = parse_name_addr(route, "Record-Route").uri
+    return tuple(routes)
+
+
+def from_response(answer: Response, *, secure: bool = False) -> Dialog:
     """The dialog that a 1xx or 2xx with a To tag makes at the caller (RFC 3261 §12.1.2).
 
-    A missing Contact is forgiven: requests then go to the Request-URI.
+    A missing Contact is forgiven: requests then go to the URI of To.
     """
     return Dialog(
-        call_id=invite.call_id,
-        local_tag=invite.from_.tag or "",
+        call_id=answer.call_id,
+        local_tag=answer.from_.tag or "",
         remote_tag=answer.to.tag or "",
-        local=invite.get("From") or "",
+        local=answer.get("From") or "",
         remote=answer.get("To") or "",
-        remote_target=target_of(answer, invite.uri),
-        route_set=tuple(reversed(answer.values("Record-Route"))),
-        local_cseq=invite.cseq.number,
+        remote_target=target_of(answer, str(answer.to.uri)),
+        route_set=_routes(answer)[::-1],
+        local_cseq=answer.cseq.number,
         remote_cseq=None,
         state=DialogState.CONFIRMED if answer.status >= 200 else DialogState.EARLY,
-        secure=invite.uri[:5].lower() == "sips:",
+        secure=secure,
     )
 
 
@@ -88,7 +96,7 @@ def from_request(invite: Request, local_tag: str) -> Dialog:
         local=f"{invite.get('To')};tag={local_tag}",
         remote=invite.get("From") or "",
         remote_target=target_of(invite),
-        route_set=tuple(invite.values("Record-Route")),
+        route_set=_routes(invite),
         local_cseq=0,
         remote_cseq=invite.cseq.number,
         secure=invite.uri[:5].lower() == "sips:",
@@ -103,7 +111,7 @@ def confirm(dialog: Dialog, answer: Response | None = None) -> Dialog:
         dialog,
         state=DialogState.CONFIRMED,
         remote_target=target_of(answer, dialog.remote_target),
-        route_set=tuple(reversed(answer.values("Record-Route"))),
+        route_set=_routes(answer)[::-1],
     )
 
 

@@ -104,7 +104,7 @@ class TransactionLayer:
 
     def send_request(
         self, request: Request, flow: Flow, now: float, owner: Hashable
-    ) -> tuple[TransactionKey, list[Effect]]:
+    ) -> tuple[TransactionKey, list[Transmit]]:
         """A new request of ours, without a Via; `owner` comes back with its responses."""
         branch = self._identifiers.branch()
         sent = with_via(request, self._via(flow, branch))
@@ -115,7 +115,7 @@ class TransactionLayer:
         sent = with_via(ack, self._via(flow, self._identifiers.branch()))
         return Transmit(flow, render(sent), sent)
 
-    def cancel(self, key: TransactionKey, now: float, owner: Hashable) -> list[Effect]:
+    def cancel(self, key: TransactionKey, now: float, owner: Hashable) -> list[Transmit]:
         """CANCEL an INVITE of ours that has had a provisional response (RFC 3261 §9.1)."""
         entry = self._clients.get(key)
         if entry is None or entry.request is None or entry.tx.state is not State.PROCEEDING:
@@ -137,9 +137,9 @@ class TransactionLayer:
         if entry is not None:
             entry.local_tag = local_tag
 
-    def respond(self, key: TransactionKey, answer: Response, now: float) -> list[Effect]:
+    def respond(self, key: TransactionKey, answer: Response, now: float) -> list[Transmit]:
         """Answer a request; nothing happens if its transaction has ended."""
-        out: list[Effect] = []
+        out: list[Any] = []
         entry = self._servers.get(key)
         if entry is not None:
             kind = _class(entry, answer)
@@ -197,6 +197,8 @@ class TransactionLayer:
         if entry is not None:
             self._step(entry, Event(REQUEST), now, out)
             return
+        # What finds a dialog has to be readable before anything is kept.
+        _ = request.to.tag, request.from_.tag
         request = stamp(request, flow)
         if len(self) >= self._limit:
             self.refused += 1
@@ -251,7 +253,7 @@ class TransactionLayer:
 
     def _start(
         self, request: Request, branch: str, flow: Flow, now: float, owner: Hashable
-    ) -> tuple[TransactionKey, list[Effect]]:
+    ) -> tuple[TransactionKey, list[Transmit]]:
         key: TransactionKey = (branch, request.method)
         machine: Any = invite_client if request.method == "INVITE" else client
         reliable = flow.transport != "udp"
@@ -264,7 +266,7 @@ class TransactionLayer:
         self._clients[key] = entry
         if reliable:
             self._streams.setdefault(flow, set()).add(entry)
-        out: list[Effect] = []
+        out: list[Any] = []
         self._perform(entry, effects, now, out)
         return key, out
 
