@@ -1,6 +1,7 @@
 """The whole SIP side as one object without I/O: bytes and time in, effects and events out."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from callcore.call.events import Arrived, CallEvent, Ended, Event, Refused
 from callcore.call.events import Kind as LegKind
@@ -70,6 +71,10 @@ class Engine:
     def registrations(self) -> int:
         """Bindings alive."""
         return len(self.registrar)
+
+    def is_incoming(self, leg: str) -> bool:
+        """Whether a leg is their INVITE, still without a final response."""
+        return self._legs.is_incoming(leg)
 
     def trunk_calls(self, trunk: str) -> int:
         """Calls now on a trunk, in both directions."""
@@ -291,7 +296,7 @@ class Engine:
 
     # -- within -----------------------------------------------------------------------------
 
-    def _layered(self, effects: list[LayerEffect], now: float) -> None:
+    def _layered(self, effects: Sequence[LayerEffect], now: float) -> None:
         """Pass on what transactions report: to legs, to trunks, or to gate and registrar."""
         for effect in effects:
             if type(effect) is Transmit:

@@ -1,6 +1,7 @@
 """The engine on real sockets: bytes and time in, effects out, and one timer."""
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Callable
 
@@ -43,6 +44,8 @@ class SipServer:
         self._resolver: Resolver | None = None
         self._connecting: set[asyncio.Task[None]] = set()
         self._flushing = False
+        self._stopping = False
+        self._stopped = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
 
@@ -65,11 +68,12 @@ class SipServer:
 
     async def stop(self, unregister_seconds: float = 2.0) -> None:
         """Take our registrations back, close every socket and wait until all is closed."""
+        self._stopping = True
         self.engine.stop(self._now())
         self._flush()
-        until = self._now() + unregister_seconds
-        while not self.engine.is_stopped and self._now() < until:
-            await asyncio.sleep(0.01)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(unregister_seconds):
+                await self._stopped.wait()
         await self._close()
 
     def place(
@@ -231,6 +235,8 @@ class SipServer:
 
     def _rearm(self) -> None:
         """One timer: moved only to an earlier time, since to fire early does no harm."""
+        if self._stopping and self.engine.is_stopped:
+            self._stopped.set()
         deadline = self.engine.deadline()
         if deadline is None or deadline >= self._timer_at:
             return

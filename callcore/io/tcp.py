@@ -17,6 +17,7 @@ class StreamLimits:
     first_bytes_seconds: float = 10.0  # a connection that says nothing at all
     idle_seconds: float = 120.0  # one that the engine has no use for
     connect_seconds: float = 5.0
+    close_seconds: float = 0.5  # for what is written already, when the server stops
     send_buffer_bytes: int = 1 << 20  # a peer that reads this slowly is closed
 
 
@@ -86,6 +87,7 @@ class TcpStreams:
         self._hosts: Counter[str] = Counter()
         self._servers: list[asyncio.Server] = []
         self._serial = 0
+        self._empty = asyncio.Event()
         self._sweeper: asyncio.TimerHandle | None = None
         self._sweep()
 
@@ -139,16 +141,16 @@ class TcpStreams:
             self._sweeper.cancel()
         for connection in list(self._connections.values()):
             connection.close()
-        for _ in range(50):
-            if not self._connections:
-                break
-            await asyncio.sleep(0.01)
-        for connection in list(self._connections.values()):
-            connection.abort()
+        self._note_if_empty()
+        try:
+            async with asyncio.timeout(self._limits.close_seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            for connection in list(self._connections.values()):
+                connection.abort()
+            await self._empty.wait()
         for server in self._servers:
             await server.wait_closed()
-        while self._connections:
-            await asyncio.sleep(0)
 
     def opened(self, connection: Connection, transport: asyncio.Transport) -> Flow | None:
         """Take a new connection in, or cut it off when there are too many."""
@@ -167,6 +169,7 @@ class TcpStreams:
         flow = Flow("tcp", local[:2], remote[:2], self._serial)
         self._hosts[flow.remote[0]] += 1
         self._connections[flow] = connection
+        self._empty.clear()
         connection.opened_at = self.now()
         return flow
 
@@ -176,7 +179,14 @@ class TcpStreams:
         self._hosts[flow.remote[0]] -= 1
         if not self._hosts[flow.remote[0]]:
             del self._hosts[flow.remote[0]]
+        self._note_if_empty()
         self.user.stream_closed(flow)
+
+    def _note_if_empty(self) -> None:
+        if self._connections:
+            self._empty.clear()
+        else:
+            self._empty.set()
 
     def _sweep(self) -> None:
         """Close what is silent; one timer for all connections, none a connection."""

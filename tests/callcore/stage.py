@@ -13,6 +13,7 @@ SDP = (
     b"m=audio 4000 RTP/AVP 8 0\r\n"
 )
 SEATS = {user: Seat(user, f"secret-{user}") for user in ("8001", "8002")}
+IMS = Trunk("ims", peers=("10.0.0.1",), probe_seconds=0)
 EFFECTS = (Transmit, Raw, Connect, Close, Resolve)
 
 
@@ -53,7 +54,7 @@ def udp(host, port=5060):
 class Stage:
     """Drives an engine; `sent` and `events` hold what it did since they were last read."""
 
-    def __init__(self, trunks=(Trunk("ims", peers=("10.0.0.1",), probe_seconds=0),), **more):
+    def __init__(self, trunks=(IMS,), **more):
         self.engine = Engine(
             EngineSettings("hotline.local", SEATS, tuple(trunks), **more), CountingIdentifiers()
         )
