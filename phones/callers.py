@@ -91,7 +91,11 @@ class Callers:
         self._wavs = itertools.cycle(options.wavs or self._tones())
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -115,7 +119,7 @@ class Callers:
         """Hangs up everything."""
         for timer in self._timers.values():
             timer.cancel()
-        await asyncio.gather(*(line.stop() for line in self.lines if line._process is not None))
+        await asyncio.gather(*(line.stop() for line in self.lines))
         self._folder.cleanup()
 
     @property

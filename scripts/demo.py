@@ -151,7 +151,7 @@ async def show(engine: Engine, plan: Plan, callers: Callers, console: Console) -
             if console.is_terminal:
                 live.update(Text(text), refresh=True)
             else:
-                console.print(text)
+                console.print(text, soft_wrap=True)
 
 
 def seats_of(plan: Plan, given: argparse.Namespace, voices: Voices) -> list[SoftphoneOptions]:
@@ -230,8 +230,9 @@ async def demo(given: argparse.Namespace) -> int:
     except asyncio.CancelledError:
         console.print("stopped")
         return 0
-    except* (EngineError, PhoneError) as group:
-        console.print(str(group.exceptions[0]).strip(), markup=False)
+    except (EngineError, PhoneError, ExceptionGroup) as error:
+        first = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+        console.print(str(first).strip(), markup=False)
     return 1
 
 
