@@ -1,0 +1,156 @@
+"""What must hold between the keys of a configuration, where each of them alone is sound."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from config.schema import Config, Trunk
+from config.values import SECURE_TRANSPORTS, is_loopback, is_wildcard
+
+Key = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """A key that does not go with another one."""
+
+    key: Key
+    value: str
+    allowed: str
+
+
+def clashes(config: Config) -> list[Clash]:
+    """All of them, in the order of the tables."""
+    return [clash for check in CHECKS for clash in check(config)]
+
+
+def _repeated(table: str, field: str, values: Iterable[str]) -> Iterator[Clash]:
+    first: dict[str, int] = {}
+    for index, value in enumerate(values):
+        if value in first:
+            told = f"each {field} once; [[{table}]] number {first[value] + 1} has it already"
+            yield Clash((table, index, field), value, told)
+        first.setdefault(value, index)
+
+
+def _names(config: Config) -> Iterator[Clash]:
+    yield from _repeated("trunks", "name", (trunk.name for trunk in config.trunks))
+    yield from _repeated("seats", "user", (seat.user for seat in config.seats))
+    yield from _repeated("queues", "name", (queue.name for queue in config.queues))
+    yield from _repeated("routes", "number", (route.number for route in config.routes))
+
+
+def _listeners(config: Config) -> Iterator[Clash]:
+    seen: set[str] = set()
+    for index, listen in enumerate(config.sip.listen):
+        if listen.port and str(listen) in seen:
+            yield Clash(("sip", "listen", index), str(listen), "each address once")
+        seen.add(str(listen))
+    shown = {listen.host for listen in config.sip.listen}
+    media = config.media
+    for index, listen in enumerate(config.sip.listen):
+        same_host = listen.host == media.address or is_wildcard(listen.host)
+        if (
+            listen.transport == "udp"
+            and same_host
+            and media.ports.first <= listen.port <= media.ports.last
+        ):
+            told = f"a port outside of [media] ports ({media.ports})"
+            yield Clash(("sip", "listen", index), str(listen), told)
+    if any(is_wildcard(host) for host in (media.address, *shown)) and not media.public_address:
+        told = "the address that others reach us at, because 0.0.0.0 or :: is listened on"
+        yield Clash(("media", "public_address"), "", told)
+
+
+def _certificates(config: Config) -> Iterator[Clash]:
+    secure = [str(one) for one in config.sip.listen if one.transport in SECURE_TRANSPORTS]
+    for field, path in (("certificate", config.sip.certificate), ("key", config.sip.key)):
+        if secure and not path:
+            yield Clash(("sip", field), "", f"a PEM file, because {secure[0]} needs one")
+        elif path and not os.access(path, os.R_OK):
+            yield Clash(("sip", field), path, "a file that exists and can be read")
+
+
+def _trunk_modes(config: Config) -> Iterator[Clash]:
+    for index, trunk in enumerate(config.trunks):
+        if trunk.mode == "static":
+            if not trunk.peers:
+                told = 'at least one address or network in mode "static"'
+                yield Clash(("trunks", index, "peers"), "[]", told)
+            continue
+        for field in _missing_for_registering(trunk):
+            told = 'not empty in mode "register"'
+            yield Clash(("trunks", index, field), "", told)
+
+
+def _missing_for_registering(trunk: Trunk) -> list[str]:
+    given = {
+        "user": trunk.user,
+        "password": trunk.password.get_secret_value(),
+        "registrar": trunk.registrar,
+    }
+    return [field for field, value in given.items() if not value]
+
+
+def _trunk_peers(config: Config) -> Iterator[Clash]:
+    peers = [
+        (index, number, trunk.name, peer)
+        for index, trunk in enumerate(config.trunks)
+        for number, peer in enumerate(trunk.peers)
+    ]
+    for (_, _, name, one), (index, number, other_name, other) in itertools.combinations(peers, 2):
+        if name != other_name and one.overlaps(other):
+            told = f"no address that trunk {name} has too (in {one})"
+            yield Clash(("trunks", index, "peers", number), str(other), told)
+
+
+def _queues(config: Config) -> Iterator[Clash]:
+    known = {queue.name for queue in config.queues}
+    for index, route in enumerate(config.routes):
+        if route.queue not in known:
+            told = "the name of a queue: " + (", ".join(sorted(known)) or "there is none yet")
+            yield Clash(("routes", index, "queue"), route.queue, told)
+    agents = [set(seat.skills) for seat in config.seats if seat.role == "agent"]
+    for index, queue in enumerate(config.queues):
+        needed = set(queue.skills)
+        if not any(needed <= skills for skills in agents):
+            told = "skills that at least one agent's seat has, all of them together"
+            shown = "[" + ", ".join(f'"{skill}"' for skill in queue.skills) + "]"
+            yield Clash(("queues", index, "skills"), shown, told)
+
+
+def _stores(config: Config) -> Iterator[Clash]:
+    keys = {
+        "access_key": config.recordings.access_key.get_secret_value(),
+        "secret_key": config.recordings.secret_key.get_secret_value(),
+    }
+    if any(keys.values()) and not all(keys.values()):
+        missing = next(field for field, value in keys.items() if not value)
+        told = "access_key and secret_key both, or neither of them"
+        yield Clash(("recordings", missing), "", told)
+    store = config.recordings.store
+    if store.kind == "file" and os.path.abspath(store.path) == os.path.abspath(
+        config.recordings.spool
+    ):
+        told = "another folder than the store's, which it is emptied into"
+        yield Clash(("recordings", "spool"), config.recordings.spool, told)
+
+
+def _tokens(config: Config) -> Iterator[Clash]:
+    listen = config.http.listen
+    if not is_loopback(listen.host) and not config.http.token.get_secret_value():
+        told = f"a token, because {listen} can be reached from other machines"
+        yield Clash(("http", "token"), "", told)
+
+
+CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
+    _names,
+    _listeners,
+    _certificates,
+    _trunk_modes,
+    _trunk_peers,
+    _queues,
+    _stores,
+    _tokens,
+)

@@ -1,0 +1,132 @@
+"""From a file to a `Config`, or to every mistake in it."""
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from config.checks import clashes
+from config.echoes import clashes_beside, near_name, without_echoes
+from config.lines import Lines
+from config.mistake import ConfigError, Mistake
+from config.schema import Config
+from config.secret import SecretSource
+from config.words import allowed, field_at, is_secret
+
+__all__ = ["ConfigError", "Mistake", "load", "loads"]
+
+Key = tuple[str | int, ...]
+
+HIDDEN = "(hidden)"
+_SECRET_NAMES = re.compile(r"pass|secret|token|key|url", re.IGNORECASE)
+
+
+def load(path: str | Path, environ: Mapping[str, str] | None = None) -> Config:
+    """Read the file; ConfigError names every mistake in it at once."""
+    try:
+        text = Path(path).read_bytes().decode("utf-8")
+    except OSError as error:
+        why = f"a file that can be read ({error.strerror})"
+        raise ConfigError([Mistake(str(path), "file", "", why)]) from None
+    except UnicodeDecodeError as error:
+        why = f"text in UTF-8 (byte {error.start} is not)"
+        raise ConfigError([Mistake(str(path), "file", "", why)]) from None
+    return loads(text, file=str(path), environ=environ)
+
+
+def loads(text: str, *, file: str = "<text>", environ: Mapping[str, str] | None = None) -> Config:
+    """The same for a text; `file` is the name that messages show."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([_syntax_mistake(file, error)]) from None
+    lines = Lines(text)
+    source = SecretSource(os.environ if environ is None else environ)
+    try:
+        config = Config.model_validate(data, context=source)
+        found = []
+        clashing = clashes(config)
+    except ValidationError as error:
+        details = without_echoes(error.errors())
+        found = [_mistake(file, lines, detail) for detail in details]
+        clashing = clashes_beside(details, data, source)
+    for clash in clashing:
+        line = lines.find(clash.key)
+        found.append(Mistake(file, _dotted(clash.key), _quoted(clash.value), clash.allowed, line))
+    if found:
+        raise ConfigError(sorted(found, key=lambda mistake: mistake.line))
+    return config
+
+
+def _syntax_mistake(file: str, error: tomllib.TOMLDecodeError) -> Mistake:
+    said = str(error)
+    at = re.search(r" \(at line (\d+), column (\d+)\)$", said)
+    if at is None:
+        return Mistake(file, "TOML", "", said)
+    return Mistake(file, f"TOML, column {at[2]}", "", said[: at.start()], line=int(at[1]))
+
+
+def _mistake(file: str, lines: Lines, detail: ErrorDetails) -> Mistake:
+    key = detail["loc"]
+    model, field = field_at(key)
+    line = lines.find(key)
+    if detail["type"] == "extra_forbidden":
+        return Mistake(
+            file, _dotted(key), _unknown_value(model, detail), _unknown(model, key), line
+        )
+    if detail["type"] == "missing":
+        told = "missing: " + (allowed(field) if field else "a value")
+        return Mistake(file, _dotted(key), "", told, line)
+    told = allowed(field, item=isinstance(key[-1], int)) if field else "a table"
+    error = detail.get("ctx", {}).get("error")
+    if isinstance(error, ValueError) and str(error):
+        told = f"{told} ({error})"
+    hidden = field is not None and is_secret(field)
+    return Mistake(file, _dotted(key), _shown(detail["input"], hidden), told, line)
+
+
+def _quoted(value: str) -> str:
+    """A clash's value as TOML writes it; lists are written so already."""
+    return value if value.startswith("[") else _shown(value, hidden=False)
+
+
+def _dotted(key: Key) -> str:
+    """("seats", 3, "password") as seats[3].password."""
+    text = ""
+    for part in key:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _unknown(model: type[BaseModel], key: Key) -> str:
+    if near := near_name(model, str(key[-1])):
+        return f"unknown key; did you mean {near}?"
+    return "unknown key; known are " + ", ".join(model.model_fields)
+
+
+def _unknown_value(model: type[BaseModel], detail: ErrorDetails) -> str:
+    """A misspelt password is a password all the same."""
+    name = str(detail["loc"][-1])
+    near = near_name(model, name)
+    hidden = bool(_SECRET_NAMES.search(name)) or (
+        near is not None and is_secret(model.model_fields[near])
+    )
+    return _shown(detail["input"], hidden)
+
+
+def _shown(value: Any, hidden: bool) -> str:
+    """A value as TOML writes it, short; tables by their kind only, for they may hold secrets."""
+    if isinstance(value, dict):
+        return "(a table)"
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return "(tables)"
+    if hidden:
+        return HIDDEN
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else text[:77] + "..."

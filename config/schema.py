@@ -1,0 +1,378 @@
+"""What a configuration may say: one model for each table, with every default.
+
+Relative paths are relative to the working directory of the process. Descriptions are the
+reference's text: docs/configuration.md is generated from this file.
+"""
+
+import base64
+import ipaddress
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from config.secret import Secret
+from config.values import Address, Listen, Peer, Ports, Store
+
+
+class Allowed(str):
+    """What a field allows, said in words, where the type alone does not say it."""
+
+    __slots__ = ()
+
+
+class Table(BaseModel):
+    """Strict, because TOML has types: "15" is no number; frozen, because nobody may change it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+    )
+
+
+def _parsed(parse: Callable[[str], Any], kind: type) -> BeforeValidator:
+    """Turn the string into its value; a value (from a test, or a default) is left alone."""
+
+    def validate(value: Any) -> Any:
+        if isinstance(value, kind):
+            return value
+        if not isinstance(value, str):
+            raise ValueError("not a string")
+        return parse(value)
+
+    return BeforeValidator(validate)
+
+
+def _ip(value: str) -> str:
+    return str(ipaddress.ip_address(value)) if value else value
+
+
+def _encryption_key(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if text and len(base64.b64decode(text, validate=True)) != 32:
+        raise ValueError("not 32 bytes")
+    return value
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    scheme = value.get_secret_value().partition("://")[0].partition("+")[0]
+    if scheme not in ("sqlite", "postgresql"):
+        raise ValueError("neither SQLite nor PostgreSQL")
+    return value
+
+
+def _cluster_url(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if text and not text.startswith(("redis://", "rediss://")):
+        raise ValueError("not a Redis URL")
+    return value
+
+
+HttpAddress = Annotated[
+    Address,
+    _parsed(Address.parse, Address),
+    Allowed("an IP address and a port, as 127.0.0.1:8080 or [::1]:8080"),
+]
+SipListen = Annotated[
+    Listen,
+    _parsed(Listen.parse, Listen),
+    Allowed("udp://, tcp://, tls://, ws:// or wss:// and an IP address with a port"),
+]
+PortRange = Annotated[
+    Ports,
+    _parsed(Ports.parse, Ports),
+    Allowed('a rising range between 1024 and 65535, as "20000-29999"'),
+]
+TrunkPeer = Annotated[
+    Peer,
+    _parsed(Peer.parse, Peer),
+    Allowed(
+        "IP addresses with or without a port (127.0.0.1:5070), or networks (192.0.2.0/24); "
+        "udp:// or tcp:// may stand in front"
+    ),
+]
+StoreUrl = Annotated[
+    Store,
+    _parsed(Store.parse, Store),
+    Allowed("file:FOLDER or s3://BUCKET/PREFIX"),
+]
+IpOrNone = Annotated[str, AfterValidator(_ip), Allowed("an IP address, or empty")]
+Ip = Annotated[str, Field(min_length=1), AfterValidator(_ip), Allowed("an IP address")]
+PhoneOrNone = Annotated[
+    str, Field(pattern=r"^(\+?[0-9]{2,20})?$"), Allowed("a phone number in digits, or empty")
+]
+User = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9_.+-]{1,64}$"),
+    Allowed("1 to 64 letters, digits or any of _ . + -"),
+]
+Name = Annotated[
+    str,
+    Field(pattern=r"^[\w.+-]{1,64}$"),
+    Allowed("1 to 64 letters, digits or any of _ . + -"),
+]
+Password = Annotated[Secret, Field(min_length=1)]
+# A tuple from TOML's array; what is in it stays strict.
+Names = Annotated[tuple[Name, ...], Field(strict=False)]
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
+PositiveSeconds = Annotated[float, Field(gt=0, le=86_400)]
+
+GENERAL = ("general",)
+
+
+class Sip(Table):
+    """How phones and trunks reach the engine."""
+
+    domain: str = Field(
+        default="hotline.local",
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$",
+        description="the domain of the seats' addresses and the realm of their passwords",
+        json_schema_extra={"allowed": "a domain name or an IPv4 address"},
+    )
+    listen: Annotated[tuple[SipListen, ...], Field(strict=False, min_length=1)] = Field(
+        default=(Listen("udp", "127.0.0.1", 5060), Listen("tcp", "127.0.0.1", 5060)),
+        description="where SIP is listened for; port 0 lets the system choose one",
+    )
+    certificate: str = Field(
+        default="", description="PEM file of the certificate, for tls:// and wss://"
+    )
+    key: str = Field(default="", description="PEM file of the certificate's private key")
+
+
+class Media(Table):
+    """Where voice flows."""
+
+    address: Ip = Field(
+        default="127.0.0.1", description="the address that RTP is bound to, and that SDP names"
+    )
+    public_address: IpOrNone = Field(
+        default="", description="what SDP names instead, behind a one-to-one address translation"
+    )
+    ports: PortRange = Field(
+        default=Ports(20000, 29999), description="UDP ports of the RTP streams"
+    )
+    workers: int = Field(
+        default=1, ge=0, le=256, description="media processes; 0 = one for each core"
+    )
+
+
+class Trunk(Table):
+    """A way to the public network; write [[trunks]] once for each."""
+
+    name: Name = Field(description="its name in metrics, logs and calls")
+    mode: Literal["static", "register"] = Field(
+        default="static", description="fixed peers, or a registration with an operator"
+    )
+    peers: Annotated[tuple[TrunkPeer, ...], Field(strict=False)] = Field(
+        default=(),
+        description="who may call us; the single addresses are where we call, "
+        "in order of preference",
+    )
+    user: str = Field(
+        default="", description="register mode: the user that answers the challenge (IMPI)"
+    )
+    password: Secret = Field(default=SecretStr(""), description="register mode: its password")
+    impu: str = Field(
+        default="",
+        pattern=r"^(sips?:\S+|tel:\S+)?$",
+        description="register mode: the public identity that is registered; "
+        "empty = sip:USER@REGISTRAR",
+        json_schema_extra={"allowed": "a sip:, sips: or tel: address, or empty"},
+    )
+    registrar: str = Field(default="", description="register mode: the domain that REGISTER names")
+    proxy: str = Field(
+        default="",
+        description="register mode: ADDRESS[:PORT] that packets are sent to; "
+        "empty = the registrar itself",
+    )
+    realm: str = Field(
+        default="", description="register mode: the only realm that gets an answer; empty = any"
+    )
+    transport: Literal["udp", "tcp"] = Field(
+        default="udp", description="register mode: how it is reached"
+    )
+    outbound_number: PhoneOrNone = Field(
+        default="", description="the number that our outgoing calls show"
+    )
+    max_calls: int = Field(default=60, ge=0, le=100_000, description="calls at once; 0 = no limit")
+    calls_per_second: float = Field(
+        default=20, ge=0, le=10_000, description="new incoming calls a second; 0 = no limit"
+    )
+    minutes_per_month: int = Field(
+        default=20_000, ge=0, description="outgoing minutes in the package; 0 = not metered"
+    )
+
+
+class Seat(Table):
+    """A phone of ours and the person at it; write [[seats]] once for each."""
+
+    user: User = Field(description="the user that the phone registers")
+    password: Password = Field(description="its password")
+    name: str = Field(default="", max_length=100, description="the person's name")
+    role: Literal["agent", "supervisor"] = Field(
+        default="agent", description="agents take the queues' calls"
+    )
+    skills: Names = Field(default=GENERAL, description="the skills that queues ask for")
+    mobile: PhoneOrNone = Field(default="", description="the person's mobile, for overflow")
+    auto_ready: bool = Field(
+        default=True, description="ready as soon as the phone is registered; no desk needed"
+    )
+
+
+class Queue(Table):
+    """A line of waiting callers and its promise; write [[queues]] once for each."""
+
+    name: Name = Field(description="its name in the API and in metrics")
+    target_seconds: PositiveSeconds = Field(
+        default=15, description="an answer within this is in time"
+    )
+    target_ratio: float = Field(
+        default=0.9, gt=0, le=1, description="the share of calls promised in time"
+    )
+    policy: Literal["answer_in_time", "fifo"] = Field(
+        default="answer_in_time", description="who is answered first"
+    )
+    promotion_seconds: Seconds = Field(
+        default=120, description="past this wait a call comes before all others"
+    )
+    ring_seconds: PositiveSeconds = Field(default=12, description="how long an agent's phone rings")
+    wrap_up_seconds: Seconds = Field(default=10, description="an agent's pause after a call")
+    skills: Names = Field(default=GENERAL, description="what an agent must know to take its calls")
+    overflow_mobile_after_seconds: Seconds = Field(
+        default=3,
+        description="wait after which a call that is predicted late goes to a mobile; 0 = never",
+    )
+    max_wait_seconds: Seconds = Field(default=600, description="the longest wait; 0 = no limit")
+    short_abandon_seconds: Seconds = Field(
+        default=5, description="who hangs up sooner is left out of service level E"
+    )
+    announcement: str = Field(
+        default="welcome.wav", description="what a caller hears first; empty = none"
+    )
+    music: str = Field(
+        default="hold.wav", description="what a waiting caller hears then; empty = silence"
+    )
+    survey: bool = Field(default=True, description="ask the caller afterwards how it was")
+
+
+class Route(Table):
+    """A called number and its queue; write [[routes]] once for each."""
+
+    number: str = Field(
+        pattern=r"^(\+?[0-9A-Za-z#._-]+\*?|\*)$",
+        description="the called number",
+        json_schema_extra={"allowed": "a number, or a prefix with a trailing *"},
+    )
+    queue: Name = Field(description="the name of a queue")
+
+
+class Recordings(Table):
+    """Where recordings go and how long they stay."""
+
+    store: StoreUrl = Field(
+        default=Store("file", path="recordings"), description="where sealed recordings are kept"
+    )
+    spool: str = Field(
+        default="spool",
+        min_length=1,
+        description="folder of the recordings that are not stored yet",
+    )
+    endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="S3 endpoint other than AWS",
+        json_schema_extra={"allowed": "an http:// or https:// address, or empty"},
+    )
+    region: str = Field(default="", description="S3 region")
+    access_key: Secret = Field(default=SecretStr(""), description="S3 access key")
+    secret_key: Secret = Field(default=SecretStr(""), description="S3 secret key")
+    retention_days: int = Field(
+        default=366,
+        ge=365,
+        le=36_500,
+        description="how long a recording is kept; the law wants a year",
+    )
+    key: Annotated[
+        Secret, AfterValidator(_encryption_key), Allowed("32 bytes in base64, or empty")
+    ] = Field(
+        default=SecretStr(""), description="encryption key; empty = the store's own encryption"
+    )
+
+
+class Http(Table):
+    """The API, the metrics and the desk."""
+
+    listen: HttpAddress = Field(
+        default=Address("127.0.0.1", 8080), description="where HTTP is served"
+    )
+    token: Secret = Field(
+        default=SecretStr(""), description="what every request must show; needed beyond loopback"
+    )
+
+
+class Database(Table):
+    """The index of recordings and the desk's data."""
+
+    url: Annotated[
+        Secret,
+        AfterValidator(_database_url),
+        Allowed("sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"),
+    ] = Field(default=SecretStr("sqlite:///callcore.db"), description="where it is")
+
+
+class Cluster(Table):
+    """Several engines together."""
+
+    url: Annotated[
+        Secret, AfterValidator(_cluster_url), Allowed("redis://... or rediss://..., or empty")
+    ] = Field(
+        default=SecretStr(""), description="the Redis that they share; empty = this process alone"
+    )
+    node: Name = Field(default="node-1", description="this engine's name among them")
+
+
+class Engine(Table):
+    """The engine's own life."""
+
+    drain_seconds: Seconds = Field(
+        default=30,
+        description="how long calls may go on after SIGTERM, while no new ones are taken",
+    )
+    journal: str = Field(
+        default="journal", description="folder of the queue's journal; empty = none"
+    )
+
+
+class Logging(Table):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="the least that is written"
+    )
+    format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="auto = console on a terminal, JSON elsewhere"
+    )
+    mask_numbers: bool = Field(
+        default=True, description="phone numbers show their first three and last two digits only"
+    )
+
+
+class Config(Table):
+    """All tables; an empty file is a sound configuration without seats, trunks and queues."""
+
+    sip: Sip = Sip()
+    media: Media = Media()
+    trunks: Annotated[tuple[Trunk, ...], Field(strict=False)] = ()
+    seats: Annotated[tuple[Seat, ...], Field(strict=False)] = ()
+    queues: Annotated[tuple[Queue, ...], Field(strict=False)] = ()
+    routes: Annotated[tuple[Route, ...], Field(strict=False)] = ()
+    recordings: Recordings = Recordings()
+    http: Http = Http()
+    database: Database = Database()
+    cluster: Cluster = Cluster()
+    engine: Engine = Engine()
+    logging: Logging = Logging()
