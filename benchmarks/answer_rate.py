@@ -1,7 +1,7 @@
 """Answer rate: real softphones, real SIP from a trunk, beside Erlang-A's prediction.
 
-All times are divided by --scale: with 15, a target of 15 s is 1 s, a handling time of 180 s
-(answering 1.5 s, talk 163.5 s lognormal, wrap-up 15 s) is 12 s, a mean patience of 120 s is 8 s.
+All times are divided by --scale: with 20, a target of 15 s is 0.75 s, a handling time of 180 s
+(answering 1.5 s, talk 163.5 s lognormal, wrap-up 15 s) is 9 s, a mean patience of 120 s is 6 s.
 The load is the heaviest at which Erlang-A gives --predicted. A citizen gets 200 when the queue
 begins, so giving up is done here: when the patience is over and no seat's phone has answered.
 """
@@ -110,8 +110,7 @@ async def run_calls(plan: EnginePlan, load: Load, given: argparse.Namespace) -> 
     """The whole run on an engine of its own: the only place where engine and phones meet."""
     options = CallersOptions(
         target=plan.sip,
-        address=plan.trunk,
-        processes=given.caller_processes,
+        sources=((plan.trunk, 0),) * given.caller_processes,
         per_second=load.per_second,
         patience=Law(load.patience, kind="exponential"),
         calls=given.calls,
@@ -189,7 +188,7 @@ def arguments() -> argparse.Namespace:
     add = made.add_argument
     add("--calls", type=int, default=0, help="300; 40 with --quick")
     add("--agents", type=int, default=14)
-    add("--scale", type=float, default=15.0, help="all times are divided by it")
+    add("--scale", type=float, default=20.0, help="all times are divided by it")
     add("--policy", choices=("fifo", "answer_in_time"), default="fifo")
     add("--talk", choices=("lognormal", "exponential"), default="lognormal")
     add("--predicted", type=float, default=0.96, help="Erlang-A's service level at the load")
@@ -217,7 +216,7 @@ async def main() -> None:
         plan = EnginePlan(
             Path(folder),
             sip_port=free_port(),
-            http_port=free_port(),
+            http_port=free_port("tcp"),
             seats=given.agents,
             target_seconds=load.target,
             policy=given.policy,

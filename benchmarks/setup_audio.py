@@ -91,7 +91,7 @@ async def main() -> None:
     given = options.parse_args()
     calls = given.calls or (QUICK_CALLS if given.quick else CALLS)
     with tempfile.TemporaryDirectory(prefix="setup-audio-") as folder:
-        plan = EnginePlan(Path(folder), sip_port=free_port(), http_port=free_port(), seats=1)
+        plan = EnginePlan(Path(folder), sip_port=free_port(), http_port=free_port("tcp"), seats=1)
         setups = await run_calls(plan, calls)
     both = [one.both_ms for one in setups]
     outcome = Outcome("setup_audio")

@@ -45,6 +45,7 @@ wrap_up_seconds = {wrap_up_seconds}
 skills = ["general"]
 overflow_mobile_after_seconds = 0
 max_wait_seconds = 600
+survey = false
 
 [[routes]]
 number = "12345"
@@ -52,6 +53,7 @@ queue = "12345"
 
 [recordings]
 store = "file:{folder}/recordings"
+spool = "{folder}/spool"
 retention_days = 366
 
 [http]

@@ -69,9 +69,10 @@ class SippResult:
         return self.exit_code == 0 and self.failed == 0 and self.successful > 0
 
 
-def free_port() -> int:
-    """A UDP port that is free now on loopback."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+def free_port(transport: str = "udp") -> int:
+    """A port that is free now on loopback."""
+    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
@@ -105,7 +106,7 @@ class Sipp:
 
     def __init__(self, options: SippOptions) -> None:
         self.options = options
-        self.port = options.local_port or free_port()
+        self.port = options.local_port or free_port(options.transport)
         self.folder = Path(tempfile.mkdtemp(prefix="sipp-"))
         self._process: asyncio.subprocess.Process | None = None
 
