@@ -19,6 +19,7 @@ from benchmarks.outcome import Outcome, cpu_seconds, parser, percentile, say, tw
 from phones.laws import Law  # noqa: E402
 from phones.lifetime import bound  # noqa: E402
 from phones.sipp import SOCKETS, Sipp, SippOptions, SippResult, free_port  # noqa: E402
+from phones.waiting import until  # noqa: E402
 
 RATE, SECONDS, QUICK_SECONDS = 300, 20, 5
 SIPPY_RATES = (250, 200, 150, 100, 50)  # it is asked for less until it holds the rate
@@ -74,11 +75,9 @@ class Subject:
             env=environment,
             start_new_session=True,
         )
-        async with asyncio.timeout(20):
-            while not self._is_bound():
-                if self.process.returncode is not None:
-                    raise SystemExit(f"{self.name} ended with {self.process.returncode}")
-                await asyncio.sleep(0.05)
+        await until(lambda: self._is_bound() or self.process.returncode is not None, 20)
+        if self.process.returncode is not None:
+            raise SystemExit(f"{self.name} ended with {self.process.returncode}")
         return self
 
     def _is_bound(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from phones.laws import Law
 from phones.lifetime import bound
+from phones.waiting import until
 
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 A_MOMENT = Law(0.1)
@@ -147,24 +148,20 @@ class Sipp:
 
     async def start(self) -> None:
         """Starts it; a UAS listens when this returns."""
-        self._process = await asyncio.create_subprocess_exec(
-            *bound(self.command(), cores=self.options.cores),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=(self.folder / "stderr.log").open("wb"),
-            cwd=self.folder,
-            env={**os.environ, "TERM": "dumb"},
-            start_new_session=True,
-        )
+        with (self.folder / "stderr.log").open("wb") as errors:
+            self._process = await asyncio.create_subprocess_exec(
+                *bound(self.command(), cores=self.options.cores),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=errors,
+                cwd=self.folder,
+                env={**os.environ, "TERM": "dumb"},
+                start_new_session=True,
+            )
         if not self.options.remote:
-            await self._listening()
-
-    async def _listening(self) -> None:
-        async with asyncio.timeout(10):
-            while not self._is_bound():
-                if self.process.returncode is not None:
-                    raise SippError(f"SIPp ended: {self._errors()}")
-                await asyncio.sleep(0.01)
+            await until(lambda: self._is_bound() or self.process.returncode is not None)
+            if self.process.returncode is not None:
+                raise SippError(f"SIPp ended: {self._errors()}")
 
     def _is_bound(self) -> bool:
         """Whether the kernel's table of sockets shows its port."""
