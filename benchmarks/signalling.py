@@ -41,15 +41,15 @@ class Figures:
     setup_p99_ms: float
 
 
-def ours(listen: int, to: int) -> list[str]:
-    """The B2BUA of the product behind SIP sockets."""
-    script = str(ROOT / "benchmarks" / "signalling_server.py")
-    addresses = ["--listen", f"127.0.0.1:{listen}", "--to", f"127.0.0.1:{to}"]
-    return [sys.executable, script, *addresses]
+def ours(listen: int, to: int, caller: int) -> list[str]:
+    """The B2BUA of the product behind SIP sockets, between two static trunks."""
+    line = [sys.executable, str(ROOT / "benchmarks" / "signalling_server.py")]
+    line += ["--listen", f"udp://127.0.0.1:{listen}", "--caller", f"127.0.0.1:{caller}"]
+    return [*line, "--callee", f"127.0.0.1:{to}"]
 
 
-def sippy(listen: int, to: int) -> list[str]:
-    """sippy's b2bua_simple from the same environment."""
+def sippy(listen: int, to: int, caller: int) -> list[str]:
+    """sippy's b2bua_simple from the same environment; it takes calls from anybody."""
     here = str(Path(sys.executable).parent)
     program = shutil.which("b2bua_simple", path=os.pathsep.join([here, os.environ["PATH"]]))
     if program is None:
@@ -99,12 +99,13 @@ async def measure(name: str, rate: int, seconds: int) -> Figures:
     subject_core, load_core = two_cores()
     answering = SippOptions("uas", calls=0, timeout_seconds=seconds + 60, cores=(load_core,))
     async with Sipp(answering) as uas:
-        listen = free_port()
-        command = {"callcore": ours, "sippy": sippy}[name](listen, uas.port)
+        listen, caller = free_port(), free_port()
+        command = {"callcore": ours, "sippy": sippy}[name](listen, uas.port, caller)
         async with Subject(name, command, listen, subject_core) as subject:
             calling = SippOptions(
                 "uac_ordered",
                 remote=f"127.0.0.1:{listen}",
+                local_port=caller,
                 calls=rate * seconds,
                 rate=rate,
                 limit=rate * 10,

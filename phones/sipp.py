@@ -5,6 +5,7 @@ import contextlib
 import csv
 import math
 import os
+import random
 import shutil
 import signal
 import socket
@@ -78,6 +79,17 @@ def free_port(transport: str = "udp") -> int:
         return int(probe.getsockname()[1])
 
 
+def free_media_port() -> int:
+    """An even UDP port that is free now, and the next even one too, as SIPp wants them."""
+    while True:
+        port = random.randrange(10_000, 20_000, 4)  # below the system's own choice of ports
+        with contextlib.suppress(OSError), contextlib.ExitStack() as probes:
+            for wanted in (port, port + 2):
+                probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                probes.enter_context(probe).bind(("127.0.0.1", wanted))
+            return port
+
+
 def pause_xml(law: Law) -> str:
     """A pause element of SIPp; its lognormal takes the mean and deviation of the logarithm."""
     milliseconds = law.mean * 1000
@@ -135,7 +147,7 @@ class Sipp:
         line += ["-trace_err", "-error_file", str(self.folder / "errors.log")]
         line += ["-r", f"{max(1, round(options.rate * 10))}", "-rp", "10000"]
         line += ["-timeout", f"{math.ceil(options.timeout_seconds)}s", "-timeout_error"]
-        line += ["-mp", str(options.media_port or free_port())]
+        line += ["-mp", str(options.media_port or free_media_port())]
         if options.calls:
             line += ["-m", str(options.calls)]
         if options.limit:
