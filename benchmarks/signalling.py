@@ -19,6 +19,7 @@ from benchmarks.outcome import Outcome, cpu_seconds, parser, percentile, say, tw
 from phones.laws import Law  # noqa: E402
 from phones.lifetime import bound  # noqa: E402
 from phones.sipp import SOCKETS, Sipp, SippOptions, SippResult, free_port  # noqa: E402
+from phones.waiting import until  # noqa: E402
 
 RATE, SECONDS, QUICK_SECONDS = 300, 20, 5
 SIPPY_RATES = (250, 200, 150, 100, 50)  # it is asked for less until it holds the rate
@@ -40,15 +41,15 @@ class Figures:
     setup_p99_ms: float
 
 
-def ours(listen: int, to: int) -> list[str]:
-    """The B2BUA of the product behind SIP sockets."""
-    script = str(ROOT / "benchmarks" / "signalling_server.py")
-    addresses = ["--listen", f"127.0.0.1:{listen}", "--to", f"127.0.0.1:{to}"]
-    return [sys.executable, script, *addresses]
+def ours(listen: int, to: int, caller: int) -> list[str]:
+    """The B2BUA of the product behind SIP sockets, between two static trunks."""
+    line = [sys.executable, str(ROOT / "benchmarks" / "signalling_server.py")]
+    line += ["--listen", f"udp://127.0.0.1:{listen}", "--caller", f"127.0.0.1:{caller}"]
+    return [*line, "--callee", f"127.0.0.1:{to}"]
 
 
-def sippy(listen: int, to: int) -> list[str]:
-    """sippy's b2bua_simple from the same environment."""
+def sippy(listen: int, to: int, caller: int) -> list[str]:
+    """sippy's b2bua_simple from the same environment; it takes calls from anybody."""
     here = str(Path(sys.executable).parent)
     program = shutil.which("b2bua_simple", path=os.pathsep.join([here, os.environ["PATH"]]))
     if program is None:
@@ -74,11 +75,9 @@ class Subject:
             env=environment,
             start_new_session=True,
         )
-        async with asyncio.timeout(20):
-            while not self._is_bound():
-                if self.process.returncode is not None:
-                    raise SystemExit(f"{self.name} ended with {self.process.returncode}")
-                await asyncio.sleep(0.05)
+        await until(lambda: self._is_bound() or self.process.returncode is not None, 20)
+        if self.process.returncode is not None:
+            raise SystemExit(f"{self.name} ended with {self.process.returncode}")
         return self
 
     def _is_bound(self) -> bool:
@@ -100,12 +99,13 @@ async def measure(name: str, rate: int, seconds: int) -> Figures:
     subject_core, load_core = two_cores()
     answering = SippOptions("uas", calls=0, timeout_seconds=seconds + 60, cores=(load_core,))
     async with Sipp(answering) as uas:
-        listen = free_port()
-        command = {"callcore": ours, "sippy": sippy}[name](listen, uas.port)
+        listen, caller = free_port(), free_port()
+        command = {"callcore": ours, "sippy": sippy}[name](listen, uas.port, caller)
         async with Subject(name, command, listen, subject_core) as subject:
             calling = SippOptions(
                 "uac_ordered",
                 remote=f"127.0.0.1:{listen}",
+                local_port=caller,
                 calls=rate * seconds,
                 rate=rate,
                 limit=rate * 10,

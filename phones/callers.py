@@ -26,6 +26,7 @@ from phones.lines import EventWriter, take_standard_output
 from phones.tones import write_tone
 
 CALLS_A_PROCESS = 4  # the library's limit
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,7 @@ class CallersOptions:
 
     target: str  # host:port of the engine's SIP listener
     number: str = "12345"
-    address: str = "127.0.0.1"
-    first_port: int = 0  # the processes' SIP ports from here on; 0: any
-    processes: int = 4
+    sources: tuple[tuple[str, int], ...] = ((LOOPBACK, 0),) * 4  # a process of four lines each
     per_second: float = 0.5
     patience: Law | None = None
     wavs: tuple[Path, ...] = ()  # in turn; none: tones
@@ -91,7 +90,11 @@ class Callers:
         self._wavs = itertools.cycle(options.wavs or self._tones())
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -104,10 +107,8 @@ class Callers:
 
     async def start(self) -> None:
         """Spawns the processes."""
-        options = self.options
-        for index in range(options.processes):
-            port = options.first_port + index if options.first_port else None
-            phone = SoftphoneOptions(user="trunk", address=options.address, local_port=port)
+        for address, port in self.options.sources:
+            phone = SoftphoneOptions(user="trunk", address=address, local_port=port)
             self.lines.append(_Line(phone, self._heard))
         await asyncio.gather(*(line.start() for line in self.lines))
 
@@ -115,7 +116,7 @@ class Callers:
         """Hangs up everything."""
         for timer in self._timers.values():
             timer.cancel()
-        await asyncio.gather(*(line.stop() for line in self.lines if line._process is not None))
+        await asyncio.gather(*(line.stop() for line in self.lines))
         self._folder.cleanup()
 
     @property
@@ -151,7 +152,7 @@ class Callers:
         number = f"13{next(self._serial):09d}"
         citizen = self.citizens[number] = Citizen(number, placed=time.monotonic())
         line.busy.add(number)
-        uri = f"sip:{number}@{self.options.address}"
+        uri = f"sip:{number}@{line.options.address}"
         target = f"sip:{self.options.number}@{self.options.target}"
         play = str(next(self._wavs))
         line.call(target, **{"from": uri, "asserted": uri, "name": number, "play": play})
@@ -230,9 +231,10 @@ async def serve(given: argparse.Namespace, events: EventWriter) -> None:
     options = CallersOptions(
         target=given.target,
         number=given.number,
-        address=given.address,
-        first_port=given.first_port,
-        processes=given.processes,
+        sources=tuple(
+            (given.address, given.first_port and given.first_port + index)
+            for index in range(given.processes)
+        ),
         per_second=given.per_second,
         patience=given.patience,
         wavs=tuple(given.wav),

@@ -70,6 +70,7 @@ class SoftphoneOptions:
     refuse: int | None = None
     talk_mean: float | None = None
     talk_cv: float | None = None
+    talk: str | None = None
     calls: int | None = None
     seed: int | None = None
     script: Path | None = None
@@ -104,7 +105,11 @@ class PhoneProcess:
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
         return self
 
     async def __aexit__(
@@ -203,7 +208,9 @@ class PhoneProcess:
 
     async def stop(self, timeout_seconds: float = 8.0) -> int:
         """Quits; SIGKILL to this one process when it does not; its exit code."""
-        process = self.process
+        process = self._process
+        if process is None:
+            return 0
         if process.returncode is None and process.stdin is not None:
             self.send("quit")
             process.stdin.close()

@@ -28,7 +28,8 @@ def _encode_table(decode: Samples) -> npt.NDArray[np.uint8]:
     levels = decode[order].astype(np.int32)
     middles = (levels[1:] + levels[:-1]) / 2
     samples = np.arange(65536, dtype=np.uint16).view(np.int16)
-    return order[np.searchsorted(middles, samples)].astype(np.uint8)
+    nearest = np.searchsorted(middles, samples, side="right")  # of two zeros the positive one
+    return order[nearest].astype(np.uint8)
 
 
 ALAW_DECODE = _alaw_decode_table()

@@ -5,6 +5,7 @@ import contextlib
 import csv
 import math
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ from typing import Any, Self
 
 from phones.laws import Law
 from phones.lifetime import bound
+from phones.waiting import until
 
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 A_MOMENT = Law(0.1)
@@ -69,11 +71,23 @@ class SippResult:
         return self.exit_code == 0 and self.failed == 0 and self.successful > 0
 
 
-def free_port() -> int:
-    """A UDP port that is free now on loopback."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+def free_port(transport: str = "udp") -> int:
+    """A port that is free now on loopback."""
+    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def free_media_port() -> int:
+    """An even UDP port that is free now, and the next even one too, as SIPp wants them."""
+    while True:
+        port = random.randrange(10_000, 20_000, 4)  # below the system's own choice of ports
+        with contextlib.suppress(OSError), contextlib.ExitStack() as probes:
+            for wanted in (port, port + 2):
+                probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                probes.enter_context(probe).bind(("127.0.0.1", wanted))
+            return port
 
 
 def pause_xml(law: Law) -> str:
@@ -105,7 +119,7 @@ class Sipp:
 
     def __init__(self, options: SippOptions) -> None:
         self.options = options
-        self.port = options.local_port or free_port()
+        self.port = options.local_port or free_port(options.transport)
         self.folder = Path(tempfile.mkdtemp(prefix="sipp-"))
         self._process: asyncio.subprocess.Process | None = None
 
@@ -133,7 +147,7 @@ class Sipp:
         line += ["-trace_err", "-error_file", str(self.folder / "errors.log")]
         line += ["-r", f"{max(1, round(options.rate * 10))}", "-rp", "10000"]
         line += ["-timeout", f"{math.ceil(options.timeout_seconds)}s", "-timeout_error"]
-        line += ["-mp", str(options.media_port or free_port())]
+        line += ["-mp", str(options.media_port or free_media_port())]
         if options.calls:
             line += ["-m", str(options.calls)]
         if options.limit:
@@ -146,24 +160,20 @@ class Sipp:
 
     async def start(self) -> None:
         """Starts it; a UAS listens when this returns."""
-        self._process = await asyncio.create_subprocess_exec(
-            *bound(self.command(), cores=self.options.cores),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=(self.folder / "stderr.log").open("wb"),
-            cwd=self.folder,
-            env={**os.environ, "TERM": "dumb"},
-            start_new_session=True,
-        )
+        with (self.folder / "stderr.log").open("wb") as errors:
+            self._process = await asyncio.create_subprocess_exec(
+                *bound(self.command(), cores=self.options.cores),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=errors,
+                cwd=self.folder,
+                env={**os.environ, "TERM": "dumb"},
+                start_new_session=True,
+            )
         if not self.options.remote:
-            await self._listening()
-
-    async def _listening(self) -> None:
-        async with asyncio.timeout(10):
-            while not self._is_bound():
-                if self.process.returncode is not None:
-                    raise SippError(f"SIPp ended: {self._errors()}")
-                await asyncio.sleep(0.01)
+            await until(lambda: self._is_bound() or self.process.returncode is not None)
+            if self.process.returncode is not None:
+                raise SippError(f"SIPp ended: {self._errors()}")
 
     def _is_bound(self) -> bool:
         """Whether the kernel's table of sockets shows its port."""

@@ -44,6 +44,7 @@ def arguments(line: list[str] | None = None) -> argparse.Namespace:
     add("--refuse", type=int, default=0, metavar="CODE")
     add("--talk-mean", type=float, metavar="SECONDS", help="hangs up after a lognormal time")
     add("--talk-cv", type=float, default=0.5)
+    add("--talk", type=parse_law, metavar="SECONDS[,CV|,exp]", help="the same as one law")
     add("--calls", type=int, default=1, help="incoming calls beyond get 486 (at most 4)")
     add("--seed", type=int, default=0)
     add("--script", type=Path, help='lines of {"wait": EVENT}, {"sleep": SECONDS}, {"do": ...}')
@@ -68,7 +69,7 @@ def phone_options(given: argparse.Namespace) -> PhoneOptions:
         play=play,
         record=given.record,
         auto_answer=None if given.no_answer else given.auto_answer,
-        talk=Law(given.talk_mean, given.talk_cv) if given.talk_mean else None,
+        talk=given.talk or (Law(given.talk_mean, given.talk_cv) if given.talk_mean else None),
         refuse=given.refuse,
         calls=given.calls,
         seed=given.seed,

@@ -53,7 +53,11 @@ class Staff:
         self._live: dict[tuple[str, str], Offer] = {}
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -68,7 +72,7 @@ class Staff:
 
     async def stop(self) -> None:
         """Hangs up, unregisters and ends all."""
-        await asyncio.gather(*(p.stop() for p in self.phones if p._process is not None))
+        await asyncio.gather(*(p.stop() for p in self.phones))
 
     def _heard(self, user: str, event: Event) -> None:
         key = (user, str(event.get("call")))

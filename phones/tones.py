@@ -17,7 +17,8 @@ Samples = npt.NDArray[np.int16]
 def tone(hz: float, seconds: float, level: float = 0.4) -> Samples:
     """A sine at `level` of full scale, 8 kHz int16."""
     at = np.arange(round(seconds * RATE))
-    return (np.sin(2 * math.pi * hz / RATE * at) * level * 32767).astype(np.int16)
+    wave_form: Samples = (np.sin(2 * math.pi * hz / RATE * at) * level * 32767).astype(np.int16)
+    return wave_form
 
 
 def write_wav(path: Path, samples: Samples) -> Path:

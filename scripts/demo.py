@@ -6,18 +6,14 @@ Stops cleanly on Ctrl-C or SIGTERM; even a demo killed by signal 9 leaves no pro
 import argparse
 import asyncio
 import contextlib
-import os
 import random
 import signal
 import socket
 import sys
 import tempfile
-import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -26,6 +22,8 @@ from rich.console import Console  # noqa: E402
 from rich.live import Live  # noqa: E402
 from rich.text import Text  # noqa: E402
 
+from config.loader import ConfigError, load  # noqa: E402
+from config.schema import Config  # noqa: E402
 from phones.callers import Callers, CallersOptions  # noqa: E402
 from phones.driver import PhoneError, SoftphoneOptions  # noqa: E402
 from phones.engine import Engine, EngineError  # noqa: E402
@@ -43,69 +41,39 @@ CITIZENS_SAY = (
 LINE_EVERY_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the demo reads of the configuration; the engine itself checks all of it."""
-
-    domain: str
-    listen: tuple[str, ...]
-    seats: tuple[tuple[str, str], ...]  # user, password
-    peer: str  # the trunk's first peer: where citizens call from
-    queue: str
-    number: str
-    http: str
-
-    @property
-    def registrar(self) -> str:
-        """host:port of the first UDP listener."""
-        return urlsplit(next(one for one in self.listen if one.startswith("udp://"))).netloc
-
-
-def secret(value: Any) -> str:
-    """A password as the configuration may give it."""
-    if isinstance(value, dict) and "env" in value:
-        return os.environ.get(value["env"], "")
-    if isinstance(value, dict):
-        return Path(value["file"]).read_text(encoding="utf-8").strip()
-    return str(value)
-
-
-def read_plan(path: Path) -> Plan:
-    """Reads the parts that the simulation needs."""
-    raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    route = raw["routes"][0]
-    return Plan(
-        domain=raw["sip"]["domain"],
-        listen=tuple(raw["sip"]["listen"]),
-        seats=tuple((str(s["user"]), secret(s["password"])) for s in raw["seats"]),
-        peer=raw["trunks"][0]["peers"][0],
-        queue=route["queue"],
-        number=str(route["number"]).rstrip("*"),
-        http=raw["http"]["listen"],
-    )
-
-
-def busy_ports(plan: Plan) -> Iterator[str]:
-    """The addresses of the plan that another program holds."""
-    wanted = [urlsplit(one) for one in (*plan.listen, f"tcp://{plan.http}")]
-    for address in wanted:
-        kind = socket.SOCK_DGRAM if address.scheme == "udp" else socket.SOCK_STREAM
-        with socket.socket(socket.AF_INET, kind) as probe:
+def busy_ports(config: Config) -> Iterator[str]:
+    """The addresses of the configuration that another program holds."""
+    wanted = [(one.transport, one.host, one.port) for one in config.sip.listen]
+    wanted.append(("tcp", config.http.listen.host, config.http.listen.port))
+    for transport, host, port in wanted:
+        kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, kind) as probe:
             if kind == socket.SOCK_STREAM:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((address.hostname or "127.0.0.1", address.port or 0))
+                probe.bind((host, port))
             except OSError as error:
-                yield f"{address.geturl()} ({error.strerror})"
+                yield f"{transport} {host}:{port} ({error.strerror})"
 
 
-def citizens_from(peer: str) -> tuple[str, int]:
-    """Address and first port of the callers, who must look like the trunk's peer."""
-    host, _, port = peer.partition(":")
-    network, _, prefix = host.partition("/")
-    if prefix and prefix != "32":
-        network = network.rsplit(".", 1)[0] + ".1"
-    return network, int(port or 0)
+def registrar_of(config: Config) -> str:
+    """host:port of the first UDP listener: softphones and citizens speak UDP."""
+    for one in config.sip.listen:
+        if one.transport == "udp":
+            return f"{one.host}:{one.port}"
+    raise EngineError("the demo needs a udp:// address under [sip] listen")
+
+
+def sources_of(config: Config) -> tuple[tuple[str, int], ...]:
+    """Where citizens call from: the trunk's peers, or four ports of its first network."""
+    peers = [peer for trunk in config.trunks[:1] for peer in trunk.peers]
+    if not peers:
+        raise EngineError("the demo needs a trunk with peers")
+    exact = [(str(peer.network.network_address), peer.port) for peer in peers]
+    if given := tuple((host, port) for host, port in exact if port):
+        return given
+    return ((exact[0][0], 0),) * 4
 
 
 class Voices:
@@ -129,14 +97,14 @@ class Voices:
         return tuple(paths) if all(spoken) else ()
 
 
-async def show(engine: Engine, plan: Plan, callers: Callers, console: Console) -> None:
+async def show(engine: Engine, config: Config, callers: Callers, console: Console) -> None:
     """A live line on a terminal; a plain one now and then elsewhere."""
     every = LINE_EVERY_SECONDS if console.is_terminal else 5 * LINE_EVERY_SECONDS
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
             await asyncio.sleep(every)
             try:
-                queue = await engine.get(f"/api/v1/queues/{plan.queue}")
+                queue = await engine.get(f"/api/v1/queues/{config.queues[0].name}")
             except (OSError, ValueError) as error:
                 text = f"status is not to be had: {error}"
             else:
@@ -151,32 +119,31 @@ async def show(engine: Engine, plan: Plan, callers: Callers, console: Console) -
             if console.is_terminal:
                 live.update(Text(text), refresh=True)
             else:
-                console.print(text)
+                console.print(text, soft_wrap=True)
 
 
-def seats_of(plan: Plan, given: argparse.Namespace, voices: Voices) -> list[SoftphoneOptions]:
+def seats_of(config: Config, given: argparse.Namespace, voices: Voices) -> list[SoftphoneOptions]:
     """One softphone for each seat, each with its own voice and its own chance."""
     return [
         SoftphoneOptions(
-            user=user,
-            password=password,
-            domain=plan.domain,
-            registrar=plan.registrar,
+            user=seat.user,
+            password=seat.password.get_secret_value(),
+            domain=config.sip.domain,
+            registrar=registrar_of(config),
             auto_answer=given.answer_after,
             talk_mean=given.talk,
             talk_cv=0.6,
             seed=given.seed + index,
             **voices.agent(index),
         )
-        for index, (user, password) in enumerate(plan.seats)
+        for index, seat in enumerate(config.seats)
     ]
 
 
-async def simulate(given: argparse.Namespace, plan: Plan, console: Console) -> None:
+async def simulate(given: argparse.Namespace, config: Config, console: Console) -> None:
     """Engine, staff and citizens, until cancelled."""
     var = ROOT / "var"
     var.mkdir(exist_ok=True)
-    address, first_port = citizens_from(plan.peer)
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-")))
         log = stack.enter_context((var / "demo.log").open("ab"))
@@ -187,24 +154,22 @@ async def simulate(given: argparse.Namespace, plan: Plan, console: Console) -> N
         console.print(f"SIP               {', '.join(engine.ready['sip'])}")
         console.print(f"log               {var / 'demo.log'}    Ctrl-C ends it all")
         citizens = CallersOptions(
-            target=plan.registrar,
-            number=plan.number,
-            address=address,
-            first_port=first_port,
-            processes=given.caller_processes,
+            target=registrar_of(config),
+            number=config.routes[0].number.rstrip("*"),
+            sources=sources_of(config),
             per_second=1 / given.every,
             patience=Law(given.patience, kind="exponential"),
             wavs=voices.citizens(),
             seed=given.seed,
         )
         callers = Callers(citizens)
-        staff = Staff(seats_of(plan, given, voices), answered=callers.answered)
+        staff = Staff(seats_of(config, given, voices), answered=callers.answered)
         await stack.enter_async_context(staff)
         console.print(f"{len(staff.phones)} softphones are registered; citizens begin to call")
         await stack.enter_async_context(callers)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(callers.run())
-            tasks.create_task(show(engine, plan, callers, console))
+            tasks.create_task(show(engine, config, callers, console))
             tasks.create_task(_watch(engine))
 
 
@@ -216,11 +181,15 @@ async def _watch(engine: Engine) -> None:
 async def demo(given: argparse.Namespace) -> int:
     """Runs until a signal or the end of --seconds."""
     console = Console()
-    plan = read_plan(given.config)
-    if taken := list(busy_ports(plan)):
+    try:
+        config = load(given.config)
+    except ConfigError as error:
+        console.print(str(error), markup=False)
+        return 2
+    if taken := list(busy_ports(config)):
         console.print(f"already in use: {', '.join(taken)}; stop that program first")
         return 1
-    work = asyncio.create_task(simulate(given, plan, console))
+    work = asyncio.create_task(simulate(given, config, console))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, work.cancel)
     if given.seconds:
@@ -230,8 +199,9 @@ async def demo(given: argparse.Namespace) -> int:
     except asyncio.CancelledError:
         console.print("stopped")
         return 0
-    except* (EngineError, PhoneError) as group:
-        console.print(str(group.exceptions[0]).strip(), markup=False)
+    except (EngineError, PhoneError, ExceptionGroup) as error:
+        first = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+        console.print(str(first).strip(), markup=False)
     return 1
 
 
@@ -245,7 +215,6 @@ def main() -> None:
     add("--talk", type=float, default=20.0, help="mean talk time in seconds")
     add("--patience", type=float, default=60.0, help="mean patience in seconds")
     add("--answer-after", default="2,0.4", help="seconds until an agent answers: mean,cv")
-    add("--caller-processes", type=int, default=4, help="of four lines each")
     add("--seed", type=int, default=random.randrange(1, 900))
     given = parser.parse_args()
     sys.exit(asyncio.run(demo(given)))

@@ -1,0 +1,30 @@
+"""Transactions: four machines, four tables, one layer (RFC 3261 §17, RFC 6026)."""
+
+from callcore.transaction.effects import (
+    Ack,
+    Answered,
+    Cancelled,
+    Effect,
+    Failed,
+    Incoming,
+    TransactionKey,
+    Transmit,
+)
+from callcore.transaction.layer import TransactionLayer
+from callcore.transaction.timers import T1, T2, T4, Timer
+
+__all__ = [
+    "T1",
+    "T2",
+    "T4",
+    "Ack",
+    "Answered",
+    "Cancelled",
+    "Effect",
+    "Failed",
+    "Incoming",
+    "Timer",
+    "TransactionKey",
+    "TransactionLayer",
+    "Transmit",
+]

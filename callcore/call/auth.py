@@ -1,0 +1,144 @@
+"""Digest authentication of seats (RFC 3261 §22, RFC 8760), slowed down for those who guess."""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from callcore.call.settings import AuthSettings, Seat
+from callcore.call.throttle import Throttle
+from callcore.errors import RemoteProtocolError
+from callcore.flow import Flow
+from callcore.message import Request
+from callcore.message.digest import (
+    Challenge,
+    Credentials,
+    check_nonce,
+    make_nonce,
+    parse_credentials,
+    verify,
+)
+
+NC_WINDOW = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The request is this user's."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Challenged:
+    """Answer 401 with these headers; `failed` when a wrong answer was given."""
+
+    headers: tuple[tuple[str, str], ...]
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """Answer 403."""
+
+    why: Literal["blocked", "another user"]
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+Judgement = Granted | Challenged | Forbidden
+
+
+class Authenticator:
+    """Challenges and checks; `salt` is the injected source of randomness."""
+
+    def __init__(
+        self, settings: AuthSettings, realm: str, seats: Mapping[str, Seat], salt: Callable[[], str]
+    ) -> None:
+        self._settings = settings
+        self._realm = realm
+        self._seats = seats
+        self._salt = salt
+        self._secret = "".join(salt() for _ in range(4)).encode()
+        # Checked in place of the password of a user that there is not, in the same time.
+        self._nobody = Seat("", salt())
+        self._throttle = Throttle(settings)
+        self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    def is_blocked(self, user: str, flow: Flow, now: float) -> Forbidden | None:
+        """403 for those who guessed too often, before any work is done for them."""
+        seconds = self._throttle.blocked_seconds(user, flow.remote, now)
+        if seconds <= 0:
+            return None
+        return Forbidden("blocked", (("Retry-After", str(math.ceil(seconds))),))
+
+    def challenge(self, now: float, stale: bool = False, failed: bool = False) -> Challenged:
+        """RFC 8760 §2.3: one challenge for each algorithm, the preferred one first."""
+        nonce = make_nonce(self._secret, now, self._salt().encode())
+        challenges = (
+            Challenge(self._realm, nonce, algorithm, ("auth",), stale)
+            for algorithm in self._settings.algorithms
+        )
+        headers = tuple(("WWW-Authenticate", str(challenge)) for challenge in challenges)
+        return Challenged(headers, failed)
+
+    def judge(self, request: Request, claimed: str, flow: Flow, now: float) -> Judgement:
+        """Who sent this, for a request that claims to be `claimed`'s (To or From user)."""
+        blocked = self.is_blocked(claimed, flow, now)
+        if blocked is not None:
+            return blocked
+        credentials = self._credentials(request)
+        if credentials is None:
+            return self.challenge(now)
+        user = credentials.user
+        blocked = self.is_blocked(user, flow, now)
+        if blocked is not None:
+            return blocked
+        seat = self._seats.get(user, self._nobody)
+        right = verify(
+            credentials, method=request.method, password=seat.password, body=request.body
+        )
+        if not right or seat is self._nobody:
+            self._throttle.failed(user, flow.remote, now)
+            return self.challenge(now, failed=True)
+        fresh = check_nonce(self._secret, credentials.nonce, now, self._settings.nonce_seconds)
+        if fresh != "ok" or not self._is_next(credentials):
+            # RFC 7616 §3.5: the password was right and only the nonce is not (any more).
+            return self.challenge(now, stale=True)
+        self._throttle.succeeded(user, flow.remote)
+        if user != claimed:
+            return Forbidden("another user")
+        return Granted(user)
+
+    def _credentials(self, request: Request) -> Credentials | None:
+        """The Authorization for our realm by an algorithm that we offered."""
+        for value in request.all("Authorization"):
+            try:
+                credentials = parse_credentials(value)
+            except RemoteProtocolError:
+                continue
+            if credentials.realm != self._realm:
+                continue
+            if credentials.algorithm in self._settings.algorithms:
+                return credentials
+        return None
+
+    def _is_next(self, credentials: Credentials) -> bool:
+        """RFC 7616 §3.4: a nonce count is used once; a window allows UDP's reordering."""
+        count = credentials.nc if credentials.qop else 1
+        highest, seen = self._counts.get(credentials.nonce, (0, 0))
+        if count > highest:
+            seen = (seen << (count - highest) if count - highest < NC_WINDOW else 0) | 1
+            highest = count
+        else:
+            bit = 1 << (highest - count)
+            if highest - count >= NC_WINDOW or seen & bit:
+                return False
+            seen |= bit
+        self._counts[credentials.nonce] = highest, seen & ((1 << NC_WINDOW) - 1)
+        self._counts.move_to_end(credentials.nonce)
+        if len(self._counts) > self._settings.remembered:
+            # Evicting a nonce that lives would allow its replay; the order of use is the order
+            # of age closely enough that the limit is reached only after its lifetime.
+            self._counts.popitem(last=False)
+        return True

@@ -1,0 +1,151 @@
+"""The facts that the engine tells: about calls, registrations and trunks.
+
+`body` beside a description is the same description in the bytes that came.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from callcore.flow import Flow
+from callcore.message import Request
+from callcore.sdp import SessionDescription
+
+Kind = Literal["trunk", "seat"]
+By = Literal["remote", "local", "timeout", "transport"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Somebody calls us; `offer` is None for a delayed offer (RFC 3261 §13.2.1)."""
+
+    leg: str
+    source: str
+    kind: Kind
+    caller: str
+    called: str
+    offer: SessionDescription | None
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """A 18x to an INVITE of ours."""
+
+    leg: str
+    status: int
+    description: SessionDescription | None
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A 2xx to an INVITE of ours; it has its ACK already."""
+
+    leg: str
+    description: SessionDescription | None
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The ACK for a 2xx of ours; with the answer when the offer was ours (delayed offer)."""
+
+    leg: str
+    description: SessionDescription | None
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A re-INVITE or UPDATE: hold, resume, a new address. Reply accept_offer or refuse_offer.
+
+    `offer` is None when the peer asks for an offer of ours; accept_offer then carries it.
+    """
+
+    leg: str
+    offer: SessionDescription | None
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferWithdrawn:
+    """The peer cancelled what Offered told of, or we waited too long: no reply is due."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfferAnswered:
+    """The answer to an offer of ours."""
+
+    leg: str
+    description: SessionDescription | None
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRefused:
+    """An offer of ours was refused; the session goes on as it was (RFC 3261 §14.1)."""
+
+    leg: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A leg is over: exactly once for each leg that Arrived or was placed."""
+
+    leg: str
+    status: int
+    reason: str
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A seat can be reached."""
+
+    user: str
+    contact: str
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    """A seat can no longer be reached."""
+
+    user: str
+    why: Literal["expired", "asked", "flow closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkChanged:
+    """A trunk can be used, or no longer."""
+
+    trunk: str
+    up: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A request that we turned down, to be counted."""
+
+    source: str
+    method: str
+    status: int
+    why: str
+
+
+CallEvent = (
+    Arrived
+    | Progressed
+    | Answered
+    | Confirmed
+    | Offered
+    | OfferWithdrawn
+    | OfferAnswered
+    | OfferRefused
+    | Ended
+)
+Event = CallEvent | Registered | Unregistered | TrunkChanged | Refused

@@ -1,0 +1,151 @@
+"""Who may ask for what: judged before a transaction is spent on a request, as far as can be."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from callcore.call.auth import Authenticator, Challenged, Forbidden, Granted
+from callcore.call.limits import Admission, Verdict
+from callcore.call.messages import ALLOW
+from callcore.call.messages import KNOWN as UNSERVED
+from callcore.call.registrar import Registrar
+from callcore.call.settings import EngineSettings
+from callcore.call.trunk import Trunks
+from callcore.errors import RemoteProtocolError
+from callcore.flow import Flow
+from callcore.identifiers import Identifiers
+from callcore.message import Request, check_scheme
+
+ALLOWED = (*ALLOW.split(", "), "REGISTER")
+KNOWN = frozenset({*ALLOWED, *UNSERVED})
+WITHIN_DIALOG = frozenset({"ACK", "CANCEL", "BYE", "INFO", "UPDATE"})
+SUPPORTED: tuple[str, ...] = ()
+CAPABILITIES = (
+    ("Allow", ", ".join(ALLOWED)),
+    ("Accept", "application/sdp"),
+    ("Accept-Encoding", "identity"),
+    ("Accept-Language", "en"),
+    ("Supported", ", ".join(SUPPORTED)),
+)
+# What starts nothing: it belongs to a transaction or dialog that was let in, or to none.
+WITHIN = frozenset({b"SIP/", b"ACK ", b"BYE ", b"CANC"})
+
+
+class Kind(Enum):
+    """What a source is to us."""
+
+    TRUNK = auto()
+    SEAT = auto()
+    STRANGER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a request comes from; `name` is the trunk, or the user that it claims to be."""
+
+    kind: Kind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer to give; `counts` when somebody did what they may not."""
+
+    status: int
+    why: str
+    headers: tuple[tuple[str, str], ...] = ()
+    counts: bool = True
+
+
+class Gate:
+    """Admission, source and password of every request outside a dialog."""
+
+    def __init__(
+        self, settings: EngineSettings, trunks: Trunks, registrar: Registrar, ids: Identifiers
+    ) -> None:
+        self._settings = settings
+        self._trunks = trunks
+        self._registrar = registrar
+        self._auth = Authenticator(settings.auth, settings.domain, settings.seats, ids.nonce_salt)
+        self._admission: Admission | None = None
+
+    def admit(self, data: bytes, flow: Flow, now: float) -> Verdict:
+        """Judge bytes not yet parsed: trunks and bound seats pass, strangers have a bucket."""
+        if data[:4] in WITHIN or self.knows(flow):
+            return Verdict.SERVE
+        if self._admission is None:
+            self._admission = Admission(self._settings.limits, now)
+        return self._admission.admit(flow.remote[0], now)
+
+    def knows(self, flow: Flow) -> bool:
+        """Whether a flow is a trunk's or carries a seat's binding."""
+        return (
+            self._trunks.owner(flow.transport, flow.remote, 0) is not None
+            or flow in self._registrar
+        )
+
+    def source(self, request: Request, flow: Flow) -> Source:
+        """A bound flow is a seat's even where its host is also a trunk's."""
+        user = request.from_.uri.user or ""
+        if flow not in self._registrar:
+            trunk = self._trunks.owner(flow.transport, flow.remote, request.via.port or 0)
+            if trunk is not None:
+                return Source(Kind.TRUNK, trunk)
+            own = request.from_.uri.host.lower() == self._settings.domain.lower()
+            if not own and not request.all("Authorization"):
+                return Source(Kind.STRANGER, user)
+        return Source(Kind.SEAT, user)
+
+    def refuse_unread(self, request: Request, flow: Flow, now: float) -> Refusal | None:
+        """What can be refused without a transaction (RFC 3261 §8.2.7); None to go on."""
+        if request.method not in ALLOWED:
+            status = 405 if request.method in KNOWN else 501
+            return Refusal(status, "method", CAPABILITIES[:1])
+        try:
+            check_scheme(request)
+        except RemoteProtocolError as error:
+            return Refusal(error.status, "scheme")
+        unsupported = [tag for tag in request.values("Require") if tag not in SUPPORTED]
+        if unsupported:
+            return Refusal(420, "Require", (("Unsupported", ", ".join(unsupported)),))
+        return self._refuse_source(request, flow, now)
+
+    def judge(self, request: Request, flow: Flow, now: float) -> Source | Refusal:
+        """Who sent this request, with the password checked where it is a seat's."""
+        if request.method == "REGISTER":
+            claimed = Source(Kind.SEAT, request.to.uri.user or "")
+        else:
+            claimed = self.source(request, flow)
+        if claimed.kind is Kind.TRUNK:
+            return claimed
+        if claimed.kind is Kind.STRANGER:
+            return Refusal(403, "unknown peer")
+        verdict = self._auth.judge(request, claimed.name, flow, now)
+        if isinstance(verdict, Granted):
+            return Source(Kind.SEAT, verdict.user)
+        return _refusal(verdict)
+
+    def _refuse_source(self, request: Request, flow: Flow, now: float) -> Refusal | None:
+        if request.method == "OPTIONS":
+            return None
+        if request.method == "REGISTER":
+            claimed = request.to.uri.user or ""
+        else:
+            source = self.source(request, flow)
+            if source.kind is Kind.TRUNK:
+                return None
+            if source.kind is Kind.STRANGER:
+                return Refusal(403, "unknown peer")
+            claimed = source.name
+        blocked = self._auth.is_blocked(claimed, flow, now)
+        if blocked is not None:
+            return _refusal(blocked)
+        if not request.all("Authorization"):
+            return _refusal(self._auth.challenge(now))
+        return None
+
+
+def _refusal(verdict: Challenged | Forbidden) -> Refusal:
+    if isinstance(verdict, Forbidden):
+        return Refusal(403, verdict.why, verdict.headers)
+    why = "wrong password" if verdict.failed else "no credentials"
+    return Refusal(401, why, verdict.headers, counts=verdict.failed)

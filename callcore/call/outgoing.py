@@ -1,0 +1,223 @@
+"""Calls that we place: destinations tried, branches watched, one leg told of."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from callcore.call.events import Answered, CallEvent, Ended, Progressed
+from callcore.call.fork import Failure, Fork
+from callcore.call.target import Call, Destination
+from callcore.call.trunk import Target
+from callcore.flow import Flow
+
+
+class Carrier(Protocol):
+    """What the engine does for us."""
+
+    def reach(self, way: Flow | Target) -> Flow | None:
+        """The flow to a destination; None while a connection is being opened."""
+        ...
+
+    def begin(
+        self, branch: str, destination: Destination, flow: Flow, call: Call, now: float
+    ) -> None:
+        """Place one branch."""
+        ...
+
+    def drop(self, branch: str, reason: str | None, now: float) -> None:
+        """Hang one branch up."""
+        ...
+
+    def tell(self, event: CallEvent) -> None:
+        """Tell a fact of a leg."""
+        ...
+
+    def dead(self, target: Target, why: str, now: float) -> None:
+        """A destination did not answer."""
+        ...
+
+
+class Outgoing:
+    """All legs that we placed, until they end."""
+
+    def __init__(self, carrier: Carrier) -> None:
+        self._carrier = carrier
+        self._forks: dict[str, Fork] = {}
+        self._legs: dict[str, str] = {}  # of branches that are not named like their leg
+        self._ways: dict[str, Target] = {}  # of branches to a static peer
+        self._connecting: dict[Target, list[str]] = {}
+        self._patience: dict[str, float] = {}  # of branches that another could replace
+
+    def __contains__(self, leg: str) -> bool:
+        return leg in self._forks
+
+    def __len__(self) -> int:
+        return len(self._forks)
+
+    def branch(self, leg: str) -> str:
+        """The branch that commands to a leg go to."""
+        fork = self._forks.get(leg)
+        return leg if fork is None or fork.winner is None else fork.winner
+
+    def place_all(
+        self, leg: str, destinations: Sequence[Destination], call: Call, now: float
+    ) -> None:
+        """Call all destinations at once."""
+        self._forks[leg] = Fork(leg, call, tuple(destinations))
+        for _ in destinations:
+            if leg in self._forks and self._forks[leg].waiting:
+                self._try_next(leg, now)
+
+    def place_in_turn(
+        self, leg: str, destinations: Sequence[Destination], call: Call, now: float, patience: float
+    ) -> None:
+        """Call the first; the next after a failure, or `patience` seconds of silence."""
+        self._forks[leg] = Fork(leg, call, tuple(destinations), patience)
+        self._try_next(leg, now)
+
+    def hang_up(self, leg: str, reason: str | None, now: float) -> None:
+        """End a leg that we placed, whatever its branches do."""
+        fork = self._forks[leg]
+        if fork.told:
+            return
+        if fork.winner is not None:
+            self._carrier.drop(fork.winner, reason, now)
+            return
+        self._forks[leg] = replace(fork, waiting=(), hung_up=True)
+        for branch in fork.ringing:
+            self._patience.pop(branch, None)
+            self._carrier.drop(branch, reason, now)
+        if leg in self._forks:  # else the last branch ended at once
+            self._end_if_over(leg)
+
+    def reached(self, target: Target, flow: Flow | None, now: float) -> None:
+        """A connection was opened, or (None) could not be."""
+        for leg in self._connecting.pop(target, ()):
+            fork = self._forks.get(leg)
+            if fork is None or not fork.waiting or fork.waiting[0].way != target:
+                continue  # hung up meanwhile
+            if flow is None:
+                self._carrier.dead(target, "no connection", now)
+                self._forks[leg] = fork.skipped(Failure(503, "No Connection", "transport"))
+                self._try_next(leg, now)
+            else:
+                self._begin(leg, flow, now)
+
+    def heard(self, branch: str) -> None:
+        """Any response to the INVITE: somebody is there."""
+        self._patience.pop(branch, None)
+
+    def fact(self, event: CallEvent, now: float) -> None:
+        """What a branch tells, told of its leg, once."""
+        branch = event.leg
+        leg = self._legs.get(branch, branch)
+        fork = self._forks.get(leg)
+        if fork is None:
+            self._carrier.tell(event)
+        elif isinstance(event, Ended):
+            self._ended(fork, event, now)
+        elif branch not in fork.ringing or fork.hung_up:
+            pass  # a loser that has not heard it yet
+        else:
+            if isinstance(event, Progressed):
+                self._forks[leg] = fork.heard()
+            elif isinstance(event, Answered):
+                self._win(fork, branch, now)
+            self._carrier.tell(event if branch == leg else replace(event, leg=leg))
+
+    def fire(self, now: float) -> None:
+        """Go on to the next destination where the last says nothing at all."""
+        for branch in [b for b, at in self._patience.items() if at <= now]:
+            leg = self._legs.get(branch, branch)
+            fork = self._forks[leg]
+            self._patience.pop(branch, None)
+            self._note_death(branch, "no response", now)
+            self._forks[leg] = fork.failed(branch, Failure(408, "Request Timeout", "timeout"))
+            self._carrier.drop(branch, None, now)
+            self._advance(leg, now)
+
+    def deadline(self) -> float | None:
+        """When to fire."""
+        return min(self._patience.values(), default=None)
+
+    def _try_next(self, leg: str, now: float) -> None:
+        fork = self._forks[leg]
+        if not fork.waiting:
+            self._end_if_over(leg)
+            return
+        way = fork.waiting[0].way
+        flow = self._carrier.reach(way)
+        if flow is not None:
+            self._begin(leg, flow, now)
+        elif isinstance(way, Target):
+            self._connecting.setdefault(way, []).append(leg)
+
+    def _begin(self, leg: str, flow: Flow, now: float) -> None:
+        fork = self._forks[leg]
+        branch, destination = fork.next_branch, fork.waiting[0]
+        fork = self._forks[leg] = fork.started(branch)
+        if branch != leg:
+            self._legs[branch] = leg
+        if isinstance(destination.way, Target):
+            self._ways[branch] = destination.way
+        if fork.patience_seconds and fork.waiting:
+            self._patience[branch] = now + fork.patience_seconds
+        self._carrier.begin(branch, destination, flow, fork.call, now)
+
+    def _win(self, fork: Fork, branch: str, now: float) -> None:
+        self._forks[fork.leg], losers = fork.won(branch)
+        self._patience.pop(branch, None)
+        for loser in losers:
+            self._carrier.drop(loser, None, now)
+
+    def _ended(self, fork: Fork, event: Ended, now: float) -> None:
+        branch, leg = event.leg, fork.leg
+        self._patience.pop(branch, None)
+        if event.by in ("timeout", "transport") and fork.winner is None:
+            self._note_death(branch, event.reason or event.by, now)
+        self._ways.pop(branch, None)
+        self._legs.pop(branch, None)
+        was_ringing = branch in fork.ringing
+        fork = fork.ended(branch)
+        if fork.winner == branch:
+            self._forks[leg] = fork
+            self._tell_end(leg, event if branch == leg else replace(event, leg=leg))
+        elif was_ringing:
+            self._forks[leg] = fork.failed(branch, Failure(event.status, event.reason, event.by))
+            self._advance(leg, now)
+        else:
+            self._forks[leg] = fork  # given up before
+            self._forget_if_over(leg)
+
+    def _advance(self, leg: str, now: float) -> None:
+        fork = self._forks[leg]
+        if fork.waiting and not fork.ringing:
+            self._try_next(leg, now)
+        else:
+            self._end_if_over(leg)
+
+    def _end_if_over(self, leg: str) -> None:
+        fork = self._forks[leg]
+        if fork.ringing or fork.waiting or fork.told:
+            return
+        if fork.hung_up:
+            self._tell_end(leg, Ended(leg, 487, "Request Terminated", "local"))
+        elif fork.best is not None:
+            status, reason, by = fork.best
+            self._tell_end(leg, Ended(leg, status, reason, by))
+
+    def _tell_end(self, leg: str, event: Ended) -> None:
+        self._forks[leg] = replace(self._forks[leg], told=True, ringing=())
+        self._forget_if_over(leg)
+        self._carrier.tell(event)
+
+    def _forget_if_over(self, leg: str) -> None:
+        """The leg's name stays taken until its last branch has ended."""
+        fork = self._forks[leg]
+        if fork.told and not fork.live:
+            del self._forks[leg]
+
+    def _note_death(self, branch: str, why: str, now: float) -> None:
+        target = self._ways.pop(branch, None)
+        if target is not None:
+            self._carrier.dead(target, why, now)

@@ -1,0 +1,55 @@
+"""Who is to be called, and how: what goes into an INVITE of ours."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from callcore.call.events import Kind
+from callcore.flow import Flow
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Login(NamedTuple):
+    """What answers a 401 or 407 (RFC 3261 §22)."""
+
+    user: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Somebody as a number and a name."""
+
+    number: str
+    display: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SeatTarget:
+    """A seat of ours, wherever it is registered."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkTarget:
+    """A number behind a trunk."""
+
+    trunk: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """An INVITE to be sent over `flow`; `from_` and `to` are name-addrs without tags."""
+
+    request_uri: str
+    flow: Flow
+    from_: str
+    to: str
+    offer: bytes
+    route_set: tuple[str, ...] = ()
+    headers: Headers = ()
+    credentials: Login | None = None
+    kind: Kind = "trunk"
+    max_forwards: int = 70

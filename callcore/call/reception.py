@@ -1,0 +1,168 @@
+"""From bytes to messages that deserve a transaction; the rest is answered or dropped here."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from callcore.call.events import Refused
+from callcore.call.gate import CAPABILITIES, KNOWN, WITHIN_DIALOG, Gate, Refusal
+from callcore.call.limits import Bucket, Verdict
+from callcore.effects import Close, Raw
+from callcore.errors import RemoteProtocolError
+from callcore.flow import Flow
+from callcore.message import (
+    Framer,
+    Message,
+    Ping,
+    Request,
+    Response,
+    parse,
+    refusal,
+    render,
+    response,
+    validate,
+)
+from callcore.transaction import Transmit
+from callcore.transaction.matching import reply_flow, stamp
+
+FACTS_PER_SECOND = 50.0  # of refusals; the counters count them all
+Effect = Transmit | Raw | Close | Refused
+
+
+class Reception:
+    """Frames, parses, counts, admits; `emit` takes what is to be sent or told at once.
+
+    `counters` counts (direction, method, status), status 0 for requests. Beside the messages:
+    ("in", "keep-alive", 0), ("in", "malformed", status), ("in", "dropped", 503),
+    ("out", "malformed", status) and ("refused", why, status).
+    """
+
+    def __init__(self, gate: Gate, emit: Callable[[Effect], None]) -> None:
+        self.counters: Counter[tuple[str, str, int]] = Counter()
+        self._gate = gate
+        self._emit = emit
+        self._framers: dict[Flow, Framer] = {}
+        self._facts = Bucket.full(FACTS_PER_SECOND, FACTS_PER_SECOND, 0.0)
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> list[Message]:
+        """The messages in a datagram, or in bytes of a stream, that the layer shall have."""
+        if flow.transport != "udp":
+            return self._stream(data, flow, now)
+        if data[:1] < b" " and (data[:1] < b"\x04" or not data.strip(b"\r\n\x00")):
+            # STUN (RFC 7983 §7) and the keep-alives of RFC 5626 §3.5 and of common phones.
+            self.counters["in", "keep-alive", 0] += 1
+            return []
+        message = self._message(data, flow, now)
+        return [] if message is None else [message]
+
+    def flow_closed(self, flow: Flow) -> None:
+        """Forget what was half received."""
+        self._framers.pop(flow, None)
+
+    def unmatched(self, message: Message, flow: Flow, error: RemoteProtocolError) -> None:
+        """A message that broke the rules only when it was looked at more closely."""
+        self.counters["in", "malformed", error.status] += 1
+        if isinstance(message, Request) and message.method != "ACK":
+            self._answer(message, flow, Refusal(error.status, ""))
+
+    def refuse(self, request: Request, flow: Flow, why: Refusal, now: float) -> None:
+        """Answer without a transaction."""
+        self._answer(request, flow, why)
+        self.count_refusal(request, flow, why, now)
+
+    def count_refusal(self, request: Request, flow: Flow, why: Refusal, now: float) -> None:
+        """A fact each, but under a flood only so many that no log is flooded too."""
+        if why.counts:
+            fact = Refused(flow.remote[0], request.method, why.status, why.why)
+            self.count_refused(fact, now)
+
+    def count_refused(self, fact: Refused, now: float) -> None:
+        """A refusal that is a fact already."""
+        self.counters["refused", fact.why, fact.status] += 1
+        self._facts, told = self._facts.take(now)
+        if told:
+            self._emit(fact)
+
+    def count_sent(self, message: Message) -> None:
+        """A message of ours."""
+        if isinstance(message, Response):
+            self.counters["out", _label(message.cseq.method), message.status] += 1
+        elif isinstance(message, Request):
+            self.counters["out", message.method, 0] += 1
+
+    def _answer(self, request: Request, flow: Flow, why: Refusal) -> None:
+        """RFC 3261 §8.2.7: the same request gets the same tag."""
+        tag = f"{hash((request.call_id, request.via.branch)) & 0xFFFFFFFFFFFFFFFF:016x}"
+        stamped = stamp(request, flow)
+        answer = response(stamped, why.status, headers=why.headers, to_tag=tag)
+        self._emit(Transmit(reply_flow(stamped, flow), render(answer), answer))
+
+    def _stream(self, data: bytes, flow: Flow, now: float) -> list[Message]:
+        framer = self._framers.get(flow)
+        if framer is None:
+            framer = self._framers[flow] = Framer()
+        if framer.broken is not None:
+            return []  # it is being closed
+        messages: list[Message] = []
+        try:
+            items = framer.feed(data)
+        except RemoteProtocolError:
+            items = []
+        for item in items:
+            if isinstance(item, Ping):
+                self.counters["in", "keep-alive", 0] += 1
+                self._emit(Raw(flow, b"\r\n"))
+                continue
+            message = self._message(item, flow, now)
+            if message is not None:
+                messages.append(message)
+        if framer.broken is not None:
+            self._unreadable(data, flow, framer.broken)
+            self._emit(Close(flow))
+        return messages
+
+    def _message(self, data: bytes, flow: Flow, now: float) -> Message | None:
+        verdict = self._gate.admit(data, flow, now)
+        if verdict is Verdict.DROP:
+            self.counters["in", "dropped", 503] += 1
+            return None
+        try:
+            message = parse(data)
+            if not isinstance(message, Request):
+                self.counters["in", _label(message.cseq.method), message.status] += 1
+                return message
+            validate(message)
+            self.counters["in", _label(message.method), 0] += 1
+            refused = self._refusal(message, flow, verdict, now)
+        except RemoteProtocolError as error:
+            self._unreadable(data, flow, error)
+            return None
+        if refused is None:
+            return message
+        self.refuse(message, flow, refused, now)
+        return None
+
+    def _refusal(
+        self, request: Request, flow: Flow, verdict: Verdict, now: float
+    ) -> Refusal | None:
+        """What needs no transaction: it is refused, or asks only what we can do."""
+        if request.method in WITHIN_DIALOG or request.to.tag is not None:
+            return None
+        if verdict is Verdict.REFUSE:
+            return Refusal(503, "too many requests", (("Retry-After", "5"),))
+        refused = self._gate.refuse_unread(request, flow, now)
+        if refused is None and request.method == "OPTIONS":
+            return Refusal(200, "", CAPABILITIES, counts=False)  # RFC 3261 §11.2
+        return refused
+
+    def _unreadable(self, data: bytes, flow: Flow, error: RemoteProtocolError) -> None:
+        """RFC 4475: answered where the five fields of a response can be found, else dropped."""
+        self.counters["in", "malformed", error.status] += 1
+        answer = refusal(data, error)
+        if answer is not None:
+            self.counters["out", "malformed", error.status] += 1
+            self._emit(Raw(flow, render(answer)))
+
+
+def _label(method: str) -> str:
+    """Methods that somebody invents must not become labels of metrics."""
+    return method if method in KNOWN else "other"

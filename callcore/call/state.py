@@ -1,0 +1,161 @@
+"""What a leg is made of, what it is told, and what it asks for."""
+
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from callcore.call.events import CallEvent, Kind
+from callcore.call.placement import Headers, Login
+from callcore.dialog import Dialog
+from callcore.message import Request, Response, Uri
+from callcore.transaction import T1, TransactionKey
+
+
+class LegState(StrEnum):
+    """The life of a leg; from ABANDONING on, its Ended has been told."""
+
+    INCOMING = "INCOMING"  # their INVITE has no final response yet
+    ANSWERED = "ANSWERED"  # our 2xx has no ACK yet
+    CALLING = "CALLING"  # our INVITE has no response at all
+    RINGING = "RINGING"  # our INVITE has a provisional response
+    CONFIRMED = "CONFIRMED"  # the call is up
+    ABANDONING = "ABANDONING"  # CANCEL is due as soon as a provisional response allows it
+    CANCELLING = "CANCELLING"  # CANCEL is sent, the INVITE's final response awaited
+    HANGING_UP = "HANGING_UP"  # BYE is due as soon as our 2xx has its ACK
+    LEAVING = "LEAVING"  # BYE is sent
+    ENDED = "ENDED"
+
+
+class SessionState(StrEnum):
+    """Offers and answers once a call is up (RFC 3261 §14)."""
+
+    IDLE = "IDLE"
+    OFFERED = "OFFERED"  # theirs waits for our decision
+    ACCEPTED = "ACCEPTED"  # our 2xx to their re-INVITE has no ACK yet
+    OFFERING = "OFFERING"  # our re-INVITE is out
+    WAITING = "WAITING"  # ours met theirs (491) and will be sent again
+
+
+class LegTimer(StrEnum):
+    """The timers of a leg."""
+
+    C = "C"  # unanswered for too long (RFC 3261 §16.6)
+    REPEAT = "repeat 2xx"  # §13.3.1.4
+    NO_ACK = "no ACK"  # §13.3.1.4
+    CANCELLED = "cancelled"  # §9.1: no final response after CANCEL
+    GLARE = "glare"  # §14.1: back-off after 491
+    OFFER = "offer"  # nobody decided on an offer, either side
+
+
+class Identity(NamedTuple):
+    """What never changes in a leg."""
+
+    name: str
+    ours: bool  # we sent the INVITE, and so own the Call-ID (§14.1)
+    call_id: str
+    local_tag: str
+    contact: str  # our Contact, as a field value
+    kind: Kind
+    banner: Headers = ()  # User-Agent and the like
+    login: Login | None = None
+    ring_limit_seconds: float = 180.0
+
+
+class Unacknowledged(NamedTuple):
+    """A 2xx of ours that is repeated until its ACK comes."""
+
+    key: TransactionKey
+    response: Response
+    cseq: int
+    delayed: bool  # the offer is ours, and the answer will be in the ACK
+    interval_seconds: float = T1
+
+
+class Session(NamedTuple):
+    """The re-INVITE or UPDATE under way, and what is to be offered after it."""
+
+    state: SessionState = SessionState.IDLE
+    key: TransactionKey | None = None
+    request: Request | None = None
+    queued: bytes | None = None
+    challenged: bool = False
+    collisions: int = 0
+
+
+class Leg(NamedTuple):
+    """One leg of a call; a value, changed by `_replace` (a third of the time of a dataclass)."""
+
+    who: Identity
+    state: LegState
+    invite: Request | None = None  # until its final response
+    key: TransactionKey | None = None  # of their INVITE
+    dialog: Dialog | None = None
+    early: tuple[Dialog, ...] = ()
+    unacknowledged: Unacknowledged | None = None
+    session: Session = Session()
+    challenged: bool = False
+    authorization: Headers = ()
+    strays: tuple[str, ...] = ()  # remote tags of forks that were answered too late
+
+
+class LegEvent(NamedTuple):
+    """Something that happened to a leg, with the randomness that it may need."""
+
+    kind: str
+    data: Any = None
+    chance: float = 0.0
+    cnonce: str = ""
+
+
+class Ask(NamedTuple):
+    """Send a request; `what` comes back with its responses. No hop: by the leg's own flow."""
+
+    what: str  # INVITE | OFFER | BYE | STRAY
+    request: Request
+    hop: Uri | None = None
+
+
+class SendAck(NamedTuple):
+    """Send the ACK of a 2xx."""
+
+    request: Request
+    hop: Uri
+
+
+class Reply(NamedTuple):
+    """Answer a request."""
+
+    key: TransactionKey
+    response: Response
+
+
+class Cancel(NamedTuple):
+    """CANCEL our INVITE."""
+
+
+class Abandon(NamedTuple):
+    """Forget the client transaction of this request."""
+
+    what: str
+
+
+class Tell(NamedTuple):
+    """Tell the hotline."""
+
+    event: CallEvent
+
+
+class Arm(NamedTuple):
+    """Start a timer, or start it anew."""
+
+    timer: LegTimer
+    seconds: float
+
+
+class Stop(NamedTuple):
+    """Stop a timer."""
+
+    timer: LegTimer
+
+
+Effect = Ask | SendAck | Reply | Cancel | Abandon | Tell | Arm | Stop
+Step = tuple[Leg, list[Effect]]

@@ -1,0 +1,29 @@
+"""Where one branch of a call goes, and what all its branches carry."""
+
+from dataclasses import dataclass
+
+from callcore.call.events import Kind
+from callcore.call.placement import Headers, Login
+from callcore.call.trunk import Target
+from callcore.flow import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One branch of a call, resolved; addresses are name-addrs as they will be written."""
+
+    way: Flow | Target
+    request_uri: str
+    from_: str
+    to: str
+    route_set: tuple[str, ...] = ()
+    credentials: Login | None = None
+    kind: Kind = "trunk"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What all branches of a call carry."""
+
+    offer: bytes
+    headers: Headers = ()

@@ -1,0 +1,411 @@
+"""The whole SIP side as one object without I/O: bytes and time in, effects and events out."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from callcore.call.events import Arrived, CallEvent, Ended, Event, Refused
+from callcore.call.events import Kind as LegKind
+from callcore.call.gate import Gate, Kind, Refusal, Source
+from callcore.call.legs import Call as Origin
+from callcore.call.legs import LegOwner, Legs, LegSettings, Output
+from callcore.call.lines import Ask, Keep, Lines, Probe
+from callcore.call.lines import Effect as LineEffect
+from callcore.call.outgoing import Outgoing
+from callcore.call.placement import Headers, Party, Placement, SeatTarget, TrunkTarget
+from callcore.call.reception import Effect as ReceptionEffect
+from callcore.call.reception import Reception
+from callcore.call.registrar import Registrar
+from callcore.call.resolve import Resolution
+from callcore.call.settings import EngineSettings
+from callcore.call.target import Call, Destination
+from callcore.call.trunk import Target, Trunks
+from callcore.effects import Close, Connect, Raw, Resolve
+from callcore.errors import RemoteProtocolError
+from callcore.flow import Flow, Transport
+from callcore.identifiers import Identifiers
+from callcore.message import Request, parse_name_addr, response
+from callcore.transaction import Answered, Failed, Incoming, TransactionLayer, Transmit
+from callcore.transaction import Effect as LayerEffect
+
+Effect = Transmit | Raw | Connect | Close | Resolve | Event
+
+
+class Engine:
+    """Composes transactions, legs, registrar and trunks; the shell performs what `take` gives."""
+
+    def __init__(self, settings: EngineSettings, identifiers: Identifiers) -> None:
+        self.settings = settings
+        self.registrar = Registrar(settings.registrar)
+        self.trunks = Trunks(settings.trunks)
+        self.lines = Lines(settings, self.trunks, identifiers)
+        self._ids = identifiers
+        self._out: list[Effect] = []
+        self._local: dict[str, tuple[str, int]] = {}
+        self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
+        self._reception = Reception(self._gate, self._out_now)
+        self._resolution = Resolution(settings, self.registrar, self.trunks, self.lines)
+        self._layer = TransactionLayer(identifiers, self._sent_by)
+        leg_settings = LegSettings(contact=self._contact, user_agent=settings.user_agent)
+        self._legs = Legs(self._layer, identifiers, leg_settings)
+        self._outgoing = Outgoing(self)
+        self._connections: dict[Target, Flow] = {}
+        self._asks: dict[Target, list[Ask]] = {}
+        self._trunk_of: dict[str, str] = {}
+
+    @property
+    def counters(self) -> Counter[tuple[str, str, int]]:
+        """(direction, method, status) -> messages; see Reception for what else."""
+        return self._reception.counters
+
+    @property
+    def transactions(self) -> int:
+        """Transactions alive."""
+        return len(self._layer)
+
+    @property
+    def legs(self) -> int:
+        """Legs alive."""
+        return len(self._legs)
+
+    @property
+    def registrations(self) -> int:
+        """Bindings alive."""
+        return len(self.registrar)
+
+    def is_incoming(self, leg: str) -> bool:
+        """Whether a leg is their INVITE, still without a final response."""
+        return self._legs.is_incoming(leg)
+
+    def trunk_calls(self, trunk: str) -> int:
+        """Calls now on a trunk, in both directions."""
+        return self.lines.limits[trunk].calls if trunk in self.lines.limits else 0
+
+    def trunk_up(self, trunk: str) -> bool:
+        """Whether calls over a trunk may be expected to pass."""
+        return self.lines.is_up(trunk)
+
+    # -- what the shell tells ---------------------------------------------------------------
+
+    def listening(self, transport: Transport, address: tuple[str, int]) -> None:
+        """A listener is bound; the first of a transport is what we call from."""
+        self._local.setdefault(transport, address)
+
+    def start(self, now: float) -> None:
+        """Register and probe trunks; every listener is bound."""
+        for name in sorted(self.trunks.names()):
+            self._out.append(Resolve(name))
+        local = {t: (self._host(t, a[0]), a[1]) for t, a in self._local.items()}
+        self._perform(self.lines.start(local, now), now)
+
+    def stop(self, now: float) -> None:
+        """Take our registrations back."""
+        self._perform(self.lines.stop(now), now)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing is left to take back."""
+        return self.lines.is_stopped
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """A datagram, or bytes of a stream however cut; never raises for what is in them."""
+        for message in self._reception.receive(data, flow, now):
+            try:
+                self._layered(self._layer.receive(message, flow, now), now)
+            except RemoteProtocolError as error:
+                self._reception.unmatched(message, flow, error)
+
+    def flow_closed(self, flow: Flow, now: float) -> None:
+        """A connection is gone, with all that depended on it."""
+        self._reception.flow_closed(flow)
+        target = Target("tcp", flow.remote)
+        if self._connections.get(target) == flow:
+            del self._connections[target]
+        self._out += self.registrar.flow_closed(flow)
+        self._layered(self._layer.transport_failed(flow, now), now)
+        self._legged(self._legs.flow_closed(flow, now), now)
+        self._perform(self.lines.connection_lost(target, now), now)
+
+    def transport_failed(self, flow: Flow, now: float) -> None:
+        """Something could not be sent."""
+        self.counters["out", "failed", 0] += 1
+        self._layered(self._layer.transport_failed(flow, now), now)
+
+    def connected(self, flow: Flow, now: float) -> None:
+        """A connection that we asked for is open."""
+        target = Target("tcp", flow.remote)
+        self._connections[target] = flow
+        for ask in self._asks.pop(target, ()):
+            self._ask(ask, flow, now)
+        self._outgoing.reached(target, flow, now)
+
+    def connect_failed(
+        self, transport: Transport, remote: tuple[str, int], why: str, now: float
+    ) -> None:
+        """A connection that we asked for could not be opened."""
+        target = Target("tcp", remote)
+        for ask in self._asks.pop(target, ()):
+            self._perform(self.lines.lost(ask.owner, why, now), now)
+        self._outgoing.reached(target, None, now)
+
+    def resolved(self, host: str, addresses: tuple[str, ...], now: float) -> None:
+        """The addresses of a peer's name."""
+        self.trunks.resolved(host, addresses)
+        self._perform(self.lines.addresses_changed(now), now)
+
+    def fire(self, now: float) -> None:
+        """Every timer that is due."""
+        self._layered(self._layer.fire(now), now)
+        self._legged(self._legs.fire(now), now)
+        self._outgoing.fire(now)
+        self._out += self.registrar.fire(now)
+        self._perform(self.lines.fire(now), now)
+
+    def deadline(self) -> float | None:
+        """When to fire."""
+        found = (
+            self._layer.deadline(),
+            self._legs.deadline(),
+            self._outgoing.deadline(),
+            self.registrar.deadline(),
+            self.lines.deadline(),
+        )
+        return min((at for at in found if at is not None), default=None)
+
+    def take(self) -> list[Effect]:
+        """The effects since the last call, in order."""
+        out, self._out = self._out, []
+        return out
+
+    def keeps(self, flow: Flow) -> bool:
+        """Whether a silent connection is of use: a trunk's, or one that a seat is reached by."""
+        return self._gate.knows(flow) or flow in self._connections.values()
+
+    # -- commands ---------------------------------------------------------------------------
+
+    def place(
+        self,
+        leg: str,
+        target: SeatTarget | TrunkTarget,
+        caller: Party,
+        offer: bytes,
+        headers: Headers = (),
+        *,
+        now: float,
+    ) -> None:
+        """Call a seat or a number; one Ended will come of it whatever happens."""
+        plan = self._resolution.plan(target, caller)
+        if not plan.destinations:
+            self._out.append(Ended(leg, plan.status, plan.why, "local"))
+            return
+        call = Call(offer, headers)
+        if plan.trunk is None:
+            self._outgoing.place_all(leg, plan.destinations, call, now)
+            return
+        self._trunk_of[leg] = plan.trunk
+        self.lines.limits[plan.trunk].add(leg)
+        patience = self.trunks.settings[plan.trunk].answer_seconds
+        self._outgoing.place_in_turn(leg, plan.destinations, call, now, patience)
+
+    def progress(
+        self, leg: str, status: int = 180, description: bytes | None = None, *, now: float
+    ) -> None:
+        """Send a provisional response."""
+        self._legged(self._legs.progress(leg, now, status, description), now)
+
+    def answer(self, leg: str, description: bytes, *, now: float) -> None:
+        """Send 200 with our description."""
+        self._legged(self._legs.answer(leg, description, now), now)
+
+    def refuse(self, leg: str, status: int, headers: Headers = (), *, now: float) -> None:
+        """Send a final refusal."""
+        self._legged(self._legs.refuse(leg, status, now, headers), now)
+
+    def hang_up(self, leg: str, reason: str | None = None, *, now: float) -> None:
+        """End a leg whatever its state."""
+        if leg in self._outgoing:
+            self._outgoing.hang_up(leg, reason, now)
+        else:
+            self.drop(leg, reason, now)
+
+    def offer(self, leg: str, description: bytes, *, now: float) -> None:
+        """Send a re-INVITE."""
+        branch = self._outgoing.branch(leg)
+        self._legged(self._legs.offer(branch, description, now), now)
+
+    def accept_offer(self, leg: str, description: bytes, *, now: float) -> None:
+        """Answer a re-INVITE of theirs."""
+        branch = self._outgoing.branch(leg)
+        self._legged(self._legs.accept_offer(branch, description, now), now)
+
+    def refuse_offer(self, leg: str, status: int, *, now: float) -> None:
+        """Refuse a re-INVITE of theirs."""
+        branch = self._outgoing.branch(leg)
+        self._legged(self._legs.refuse_offer(branch, status, now), now)
+
+    # -- what Outgoing needs (its Carrier) --------------------------------------------------
+
+    def reach(self, way: Flow | Target) -> Flow | None:
+        """The flow to a destination; None while a connection is being opened."""
+        if isinstance(way, Flow):
+            return way
+        if way.transport == "udp":
+            return Flow("udp", self._local.get("udp", ("0.0.0.0", 0)), way.remote)
+        flow = self._connections.get(way)
+        if flow is None:
+            self._out.append(Connect(way.transport, way.remote))
+        return flow
+
+    def begin(
+        self, branch: str, destination: Destination, flow: Flow, call: Call, now: float
+    ) -> None:
+        """Place one branch."""
+        placement = Placement(
+            request_uri=destination.request_uri,
+            flow=flow,
+            from_=destination.from_,
+            to=destination.to,
+            offer=call.offer,
+            route_set=destination.route_set,
+            headers=call.headers,
+            credentials=destination.credentials,
+            kind=destination.kind,
+        )
+        self._legged(self._legs.place(branch, placement, now), now)
+
+    def drop(self, branch: str, reason: str | None, now: float) -> None:
+        """Hang one branch up."""
+        self._legged(self._legs.hang_up(branch, now, reason), now)
+
+    def tell(self, event: CallEvent) -> None:
+        """Tell a fact of a leg."""
+        if isinstance(event, Arrived):
+            if event.kind == "trunk":
+                self._trunk_of[event.leg] = event.source
+                self.lines.limits[event.source].add(event.leg)
+        elif isinstance(event, Ended):
+            trunk = self._trunk_of.pop(event.leg, None)
+            if trunk is not None:
+                self.lines.limits[trunk].remove(event.leg)
+        self._out.append(event)
+
+    def dead(self, target: Target, why: str, now: float) -> None:
+        """A static peer did not answer a call: as good as a probe that it did not answer."""
+        for trunk in self.trunks.settings:
+            if target in self.trunks.targets(trunk):
+                self._perform(self.lines.observed(trunk, target, False, why), now)
+
+    # -- within -----------------------------------------------------------------------------
+
+    def _layered(self, effects: Sequence[LayerEffect], now: float) -> None:
+        """Pass on what transactions report: to legs, to trunks, or to gate and registrar."""
+        for effect in effects:
+            if type(effect) is Transmit:
+                self._out_now(effect)
+            elif isinstance(effect, Answered | Failed) and isinstance(effect.owner, Keep | Probe):
+                self._lined(effect, effect.owner, now)
+            elif isinstance(effect, Incoming) and not self._legs.wants(effect):
+                self._incoming(effect, now)
+            else:
+                if isinstance(effect, Answered) and isinstance(effect.owner, LegOwner):
+                    self._outgoing.heard(effect.owner.leg)
+                self._legged(self._legs.receive(effect, now), now)
+
+    def _lined(self, effect: Answered | Failed, owner: Keep | Probe, now: float) -> None:
+        if isinstance(effect, Failed):
+            self._perform(self.lines.lost(owner, effect.why, now), now)
+        elif effect.response.status >= 200:
+            self._perform(self.lines.answered(owner, effect.response, now), now)
+
+    def _legged(self, outputs: list[Output], now: float) -> None:
+        for output in outputs:
+            if isinstance(output, Transmit):
+                self._out_now(output)
+            elif isinstance(output, Refused):
+                self._reception.count_refused(output, now)
+            else:
+                self._outgoing.fact(output, now)
+
+    def _out_now(self, effect: ReceptionEffect) -> None:
+        if type(effect) is Transmit:
+            self._reception.count_sent(effect.message)
+        self._out.append(effect)
+
+    def _incoming(self, incoming: Incoming, now: float) -> None:
+        """A request outside a dialog that has a transaction now."""
+        request, flow = incoming.request, incoming.flow
+        if request.method not in ("REGISTER", "INVITE"):
+            self._respond(incoming, Refusal(481, "no dialog", counts=False), now)
+            return
+        judged = self._gate.judge(request, flow, now)
+        if isinstance(judged, Refusal):
+            self._respond(incoming, judged, now)
+        elif request.method == "REGISTER":
+            outcome = self.registrar.register(request, judged.name, flow, now)
+            refused = Refusal(outcome.status, outcome.why, outcome.headers, outcome.status == 403)
+            self._respond(incoming, refused, now)
+            self._out += outcome.facts
+        else:
+            self._arrive(incoming, judged, now)
+
+    def _arrive(self, incoming: Incoming, source: Source, now: float) -> None:
+        kind: LegKind = "seat"
+        if source.kind is Kind.TRUNK:
+            kind = "trunk"
+            full = self.lines.limits[source.name].admit(now)
+            if full is not None:
+                headers = (("Retry-After", str(full[1])),)
+                self._respond(incoming, Refusal(503, full[0], headers), now)
+                return
+        called = incoming.request.request_uri.user or incoming.request.to.uri.user or ""
+        caller = source.name if kind == "seat" else _caller(incoming.request)
+        origin = Origin(source.name, kind, caller, called)
+        self._legged(self._legs.arrive(incoming, origin, now), now)
+
+    def _respond(self, incoming: Incoming, why: Refusal, now: float) -> None:
+        answer = response(incoming.request, why.status, headers=why.headers, to_tag=self._ids.tag())
+        self._layered(self._layer.respond(incoming.key, answer, now), now)
+        self._reception.count_refusal(incoming.request, incoming.flow, why, now)
+
+    def _perform(self, effects: list[LineEffect], now: float) -> None:
+        """Send what trunks ask for, tell what they tell."""
+        for effect in effects:
+            if isinstance(effect, Ask):
+                flow = self.reach(effect.target)
+                if flow is None:
+                    self._asks.setdefault(effect.target, []).append(effect)
+                else:
+                    self._ask(effect, flow, now)
+            else:
+                self._out.append(effect)
+
+    def _ask(self, ask: Ask, flow: Flow, now: float) -> None:
+        _, effects = self._layer.send_request(ask.request, flow, now, ask.owner)
+        self._layered(effects, now)
+
+    def _host(self, transport: str, host: str) -> str:
+        return self.settings.advertised.get(transport) or host
+
+    def _sent_by(self, flow: Flow) -> str:
+        """RFC 3261 §18.1.1: where we listen, which for a connection of ours is not its port."""
+        host, port = self._local.get(flow.transport, flow.local)
+        if flow.transport == "udp":
+            host, port = flow.local
+        host = self._host(flow.transport, host)
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def _contact(self, flow: Flow) -> str:
+        """RFC 3261 §8.1.1.8: where requests of this dialog shall come."""
+        transport = "" if flow.transport == "udp" else f";transport={flow.transport}"
+        return f"<sip:{self._sent_by(flow)}{transport}>"
+
+
+def _caller(request: Request) -> str:
+    """RFC 3325 §9.1: a trunk is trusted to say who calls; From is what the caller says."""
+    for value in request.values("P-Asserted-Identity"):
+        try:
+            user = parse_name_addr(value, "P-Asserted-Identity").uri.user
+        except RemoteProtocolError:
+            continue
+        if user:
+            return user
+    return request.from_.uri.user or ""

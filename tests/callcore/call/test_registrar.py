@@ -1,0 +1,162 @@
+"""The registrar: RFC 3261 §10.3 with bindings tied to flows."""
+
+import pytest
+
+from callcore.call.events import Registered, Unregistered
+from callcore.call.registrar import Registrar
+from callcore.call.settings import RegistrarSettings
+from callcore.flow import Flow
+from callcore.message import request
+
+UDP = Flow("udp", ("127.0.0.1", 5060), ("10.0.0.1", 5060))
+TCP = Flow("tcp", ("127.0.0.1", 5060), ("10.0.0.1", 40000), 7)
+HOME = "sip:8001@10.0.0.1:5060"
+SETTINGS = RegistrarSettings(30, 3600, 600, max_bindings=2)
+
+
+class Phone:
+    """Sends REGISTER requests of one Call-ID with rising CSeq."""
+
+    def __init__(self, registrar, flow=UDP, call_id="c1", user="8001"):
+        self.registrar, self.flow, self.call_id, self.user = registrar, flow, call_id, user
+        self.cseq = 0
+
+    def register(self, *contacts, expires=None, now=0.0, cseq=None):
+        self.cseq = self.cseq + 1 if cseq is None else cseq
+        headers = [
+            ("Via", "SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1"),
+            ("From", "<sip:8001@h>;tag=a"),
+            ("To", "<sip:8001@h>"),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{self.cseq} REGISTER"),
+            *[("Contact", contact) for contact in contacts],
+        ]
+        if expires is not None:
+            headers.append(("Expires", str(expires)))
+        message = request("REGISTER", "sip:h", headers=headers)
+        return self.registrar.register(message, self.user, self.flow, now)
+
+
+@pytest.fixture
+def registrar():
+    return Registrar(SETTINGS)
+
+
+@pytest.fixture
+def phone(registrar):
+    return Phone(registrar)
+
+
+def test_a_contact_is_bound_to_the_flow_it_came_by(registrar, phone):
+    outcome = phone.register(f"<{HOME}>", expires=120)
+    assert outcome.status == 200
+    assert outcome.headers == (("Contact", f"<{HOME}>;expires=120"),)
+    assert outcome.facts == (Registered("8001", HOME, UDP),)
+    assert [b.flow for b in registrar.bindings("8001")] == [UDP]
+    assert UDP in registrar
+    assert registrar.users_of(UDP) == {"8001"}
+    assert registrar.deadline() == 120
+
+
+def test_a_refresh_is_no_new_fact_and_moves_the_expiry(registrar, phone):
+    phone.register(f"<{HOME}>", expires=120)
+    outcome = phone.register(f"<{HOME}>", expires=120, now=100.0)
+    assert outcome.facts == ()
+    assert registrar.fire(120.0) == []
+    assert registrar.fire(220.0) == [Unregistered("8001", "expired")]
+    assert len(registrar) == 0
+    assert registrar.deadline() is None
+
+
+def test_the_rest_of_the_lifetime_is_told(phone):
+    phone.register(f"<{HOME}>", expires=120)
+    assert phone.register(now=20.4).headers == (("Contact", f"<{HOME}>;expires=100"),)
+
+
+@pytest.mark.parametrize(
+    ("contact", "expires", "granted"),
+    [
+        (f"<{HOME}>;expires=90", 120, 90),
+        (f"<{HOME}>", None, 600),
+        (f"<{HOME}>;expires=never", None, 600),
+        (f"<{HOME}>", 999_999, 3600),
+    ],
+)
+def test_expiry_is_the_contacts_then_the_headers_then_the_default(phone, contact, expires, granted):
+    assert phone.register(contact, expires=expires).headers[0][1].endswith(f"expires={granted}")
+
+
+def test_an_expiry_too_brief_is_423_with_the_least(registrar, phone):
+    outcome = phone.register(f"<{HOME}>", expires=10)
+    assert (outcome.status, outcome.headers) == (423, (("Min-Expires", "30"),))
+    assert len(registrar) == 0
+
+
+def test_expires_0_removes_one_contact_and_the_star_removes_all(registrar, phone):
+    phone.register(f"<{HOME}>", "<sip:8001@10.0.0.1:6000>")
+    assert phone.register(f"<{HOME}>", expires=0).facts == ()
+    phone.register(f"<{HOME}>")
+    assert phone.register("*", expires=0).facts == (Unregistered("8001", "asked"),)
+    assert len(registrar) == 0
+    assert UDP not in registrar
+
+
+@pytest.mark.parametrize("contacts", [("*",), ("*", f"<{HOME}>")])
+def test_the_star_needs_expires_0_and_stands_alone(phone, contacts):
+    phone.register(f"<{HOME}>")
+    assert phone.register(*contacts, expires=60).status == 400
+
+
+def test_an_old_request_that_comes_late_changes_nothing(registrar, phone):
+    phone.register(f"<{HOME}>", cseq=5)
+    assert phone.register(f"<{HOME}>", expires=0, cseq=4).status == 500
+    assert len(registrar) == 1
+    # After a restart the phone has another Call-ID and may start to count again.
+    assert Phone(registrar, call_id="c2").register(f"<{HOME}>", cseq=1).status == 200
+
+
+def test_one_contact_too_many_is_refused_and_none_is_changed(registrar, phone):
+    phone.register(f"<{HOME}>")
+    outcome = phone.register("<sip:a@10.0.0.1>", "<sip:b@10.0.0.1>")
+    assert outcome.status == 403
+    assert [b.contact for b in registrar.bindings("8001")] == [HOME]
+
+
+def test_a_binding_dies_with_its_connection(registrar):
+    Phone(registrar, flow=TCP).register("<sip:8001@10.0.0.1:40000;transport=tcp>")
+    Phone(registrar, call_id="c2").register(f"<{HOME}>")
+    assert registrar.flow_closed(TCP) == []
+    assert registrar.flow_closed(TCP) == []
+    assert registrar.flow_closed(UDP) == [Unregistered("8001", "flow closed")]
+
+
+def test_a_contact_that_moves_to_another_flow_is_told(registrar, phone):
+    phone.register(f"<{HOME}>")
+    moved = Phone(registrar, flow=UDP._replace(remote=("10.0.0.1", 999)), call_id="c1")
+    moved.cseq = 5
+    outcome = moved.register(f"<{HOME}>")
+    assert outcome.facts == (Registered("8001", HOME, moved.flow),)
+    assert UDP not in registrar
+    assert len(registrar) == 1
+
+
+def test_the_same_instance_from_another_port_replaces_its_old_binding(registrar, phone):
+    instance = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000A95A0E128>"'
+    phone.register(f"<{HOME}>;{instance}")
+    outcome = Phone(registrar, call_id="c2").register(f"<sip:8001@10.0.0.1:7000>;{instance}")
+    assert [b.contact for b in registrar.bindings("8001")] == ["sip:8001@10.0.0.1:7000"]
+    assert instance in outcome.headers[0][1]
+
+
+def test_refreshes_do_not_fill_the_memory(registrar, phone):
+    for n in range(10_000):
+        phone.register(f"<{HOME}>", now=n / 10)
+    assert len(registrar._expiries) < 200
+
+
+def test_the_newest_binding_comes_first(registrar, phone):
+    phone.register(f"<{HOME}>")
+    phone.register("<sip:8001@10.0.0.1:6000>")
+    assert registrar.bindings("8001")[0].contact == "sip:8001@10.0.0.1:6000"
+    phone.register(f"<{HOME}>")
+    assert registrar.bindings("8001")[0].contact == HOME
