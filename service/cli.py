@@ -215,7 +215,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         message = str(error).rstrip(".") or "what to do is missing"
         print(f"callcore: {message}; see {path} --help", file=sys.stderr)
         code = USAGE
-    sys.exit(code)
+    sys.exit(code or 0)
 
 
 if __name__ == "__main__":
