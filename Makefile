@@ -45,7 +45,7 @@ format: $(READY) ## let ruff put the code into shape
 docs: $(READY) ## the documentation as a site in site/
 	@scripts/setup.sh docs
 	@$(PYTHON) scripts/make_config_docs.py
-	@$(PYTHON) -m mkdocs build --strict --quiet && echo "docs: open site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet && echo "docs: open site/index.html"
 
 clean: ## everything that was made, the environment too; var/ and its recordings stay
 	@rm -rf .venv build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -38,6 +38,18 @@ install_by_apt() {
     fi
 }
 
+install_by_pip() {
+    local log
+    log=$(mktemp)
+    if ! .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off "$@" \
+        >"$log" 2>&1; then
+        tail -n 25 "$log" >&2
+        rm -f "$log"
+        stop "a Python package could not be installed; what pip says stands above"
+    fi
+    rm -f "$log"
+}
+
 find_python() {
     local one
     # 3.11 first: not every phone in the tests has a wheel for the newest Python yet.
@@ -62,11 +74,9 @@ make_environment() {
         rm -rf .venv
         "$python" -m venv .venv
     fi
-    say "installing the Python packages (a few minutes the first time)"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=24' wheel
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check \
-        --editable '.[test,phones,peers]' ||
-        stop "a Python package could not be installed; what pip says stands above"
+    say "installing the Python packages (a minute or more the first time)"
+    install_by_pip --upgrade 'pip>=24' wheel
+    install_by_pip --editable '.[test,phones,peers]'
     touch .venv/.ready
     say "the environment is ready"
 }
@@ -113,7 +123,7 @@ packages) install_packages ;;
 docs)
     .venv/bin/python -c 'import material' 2>/dev/null || {
         say "installing what builds the documentation"
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+        install_by_pip --editable '.[docs]'
     }
     ;;
 *) stop "usage: scripts/setup.sh environment | packages | docs" ;;

@@ -1,0 +1,37 @@
+"""What the documentation says is what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.make_config_docs import PAGE, page
+
+ROOT = Path(__file__).parents[1]
+DOCS = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
+# Ours to check are relative links; the rest is the world's.
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def test_the_configuration_s_reference_is_current():
+    assert PAGE.read_text(encoding="utf-8") == page(), "run scripts/make_config_docs.py"
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(path):
+    text = path.read_text(encoding="utf-8")
+    dead = [link for link in LINK.findall(text) if not (path.parent / link).exists()]
+    assert dead == []
+
+
+def test_every_page_is_in_the_navigation():
+    listed = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for path in (ROOT / "docs").rglob("*.md"):
+        assert str(path.relative_to(ROOT / "docs")) in listed
+
+
+def test_every_target_of_make_in_the_docs_exists():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for path in DOCS:
+        for target in re.findall(r"`make ([a-z]+)", path.read_text(encoding="utf-8")):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), (path, target)
