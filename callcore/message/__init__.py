@@ -5,6 +5,7 @@ from callcore.message.headers import CSeq, NameAddr, Via, parse_name_addr, parse
 from callcore.message.message import Message, Request, Response
 from callcore.message.parse import MAX_BYTES, MAX_LINES, parse
 from callcore.message.reasons import REASONS
+from callcore.message.refusal import refusal
 from callcore.message.render import render, request, response, with_headers
 from callcore.message.uri import Uri, parse_uri
 from callcore.message.validate import check_scheme, validate
@@ -27,6 +28,7 @@ __all__ = [
     "parse_name_addr",
     "parse_uri",
     "parse_via",
+    "refusal",
     "render",
     "request",
     "response",

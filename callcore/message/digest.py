@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from callcore.errors import LocalProtocolError, RemoteProtocolError
-from callcore.message.grammar import QUOTED, TOKEN, WS, quote, unquote
+from callcore.message.grammar import QUOTED, TOKEN, WS, legible, quote, unquote
 
 ALGORITHMS = {"md5": hashlib.md5, "sha-256": hashlib.sha256}
 
@@ -58,6 +58,7 @@ class Credentials:
     cnonce: str | None = None
     nc: int = 0
     opaque: str | None = None
+    nc_digits: str = field(default="", compare=False)  # as written: they are hashed, case and all
 
     def __str__(self) -> str:
         parts = [
@@ -116,6 +117,7 @@ def parse_credentials(text: str) -> Credentials:
         cnonce=fields.get("cnonce"),
         nc=nc,
         opaque=fields.get("opaque"),
+        nc_digits=fields["nc"] if qop is not None else "",
     )
 
 
@@ -224,7 +226,8 @@ def _response(credentials: Credentials, ha1: str, method: str, body: bytes) -> s
     ha2 = _hash(algorithm, a2)
     if qop is None:
         return _hash(algorithm, f"{ha1}:{credentials.nonce}:{ha2}")
-    middle = f"{credentials.nonce}:{credentials.nc:08x}:{credentials.cnonce}:{qop}"
+    digits = credentials.nc_digits or f"{credentials.nc:08x}"
+    middle = f"{credentials.nonce}:{digits}:{credentials.cnonce}:{qop}"
     return _hash(algorithm, f"{ha1}:{middle}:{ha2}")
 
 
@@ -236,6 +239,8 @@ def _fields(text: str, where: str) -> dict[str, str]:
     found = _scheme(text)
     if found is None:
         raise RemoteProtocolError("not Digest", where=where)
+    if legible(text) != text:
+        raise RemoteProtocolError("not UTF-8", where=where)
     fields: dict[str, str] = {}
     position = found.end()
     for _ in range(_MAX_FIELDS):

@@ -7,10 +7,13 @@ a peer writes.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from callcore.errors import RemoteProtocolError
 
 Params = dict[str, str | None]
+
+MAX_VALUES = 256  # in one field line
 
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]"
 QUOTED = r'"(?:[^"\\]++|\\.)*+"'
@@ -22,7 +25,7 @@ PORT = (
 )
 
 # A parameter's value may be a token, a host or a quoted string; peers also write '=', '/' and '@'.
-VALUE = r'[^\x00-\x20;,"<>?\x7f]++'
+VALUE = r"[!#-+\--:=@-~]++"
 PARAM = rf"{WS};{WS}({TOKEN}++){WS}(?:={WS}({VALUE}|{QUOTED}))?"
 PARAMS = rf"(?:{WS};{WS}{TOKEN}++{WS}(?:={WS}(?:{VALUE}|{QUOTED}))?)*+"
 
@@ -54,7 +57,7 @@ def _add(params: Params, name: str, value: str | None, where: str) -> None:
         raise RemoteProtocolError("a parameter is given twice", where=where)
 
 
-def write_params(params: Params) -> str:
+def write_params(params: Mapping[str, str | None]) -> str:
     """Parameters with their semicolons, values quoted where they must be."""
     return "".join(
         f";{name}" if value is None else f";{name}={value if _is_value(value) else quote(value)}"
@@ -98,7 +101,8 @@ def legible(text: str) -> str:
 def split_list(text: str, where: str) -> list[str]:
     """The comma-separated values of a field, commas in quotes and in <> respected.
 
-    RFC 3261 §7.3.1; RemoteProtocolError when a quote or a bracket is left open.
+    RFC 3261 §7.3.1; RemoteProtocolError when a quote or a bracket is left open, or when there
+    are more values than any peer has a use for.
     """
     if "," not in text:
         return [text.strip(" \t")]
@@ -109,6 +113,8 @@ def split_list(text: str, where: str) -> list[str]:
         if found is None:
             raise RemoteProtocolError("a quote or bracket is left open", where=where)
         items.append(found[1].strip(" \t"))
+        if len(items) > MAX_VALUES:
+            raise RemoteProtocolError("too many values", where=where)
         if not found[2]:
             return items
         position = found.end()

@@ -94,7 +94,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class SessionDescription:
-    """A whole description; `direction` and `connection` hold where a section has none of its own."""
+    """A whole description; `direction` and `connection` hold for sections without their own."""
 
     origin: Origin
     media: tuple[Media, ...] = ()
