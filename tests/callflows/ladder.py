@@ -283,7 +283,7 @@ class Ladder:
             if effect.request.method == "INVITE":
                 self._take(self.legs.arrive(effect, CALL, self.now))
             else:
-                self.out.append((self.now, effect))
+                self._take(self.legs.receive(effect, self.now))
 
     def _take(self, outputs: list[object]) -> Self:
         for output in outputs:

@@ -1,7 +1,7 @@
 """Calls to us (RFC 3261 §13.3, §9.2, §15)."""
 
 import pytest
-from ladder import ANSWER, OFFER, TCP, UDP, Ladder, incoming, talking
+from tests.callflows.ladder import ANSWER, OFFER, TCP, UDP, Ladder, incoming, talking
 
 from callcore.call.events import Arrived, Confirmed, Ended
 from callcore.errors import LocalProtocolError
@@ -60,10 +60,10 @@ def test_a_2xx_without_ack_ends_the_call(flow):
 
 def test_an_ack_that_was_lost_is_sent_again():
     """caller            us
-      |<----- 200 -----|
-      |--- ACK --X     |
-      |<----- 200 -----|  0.5 s
-      |------ ACK ---->|  Confirmed
+    |<----- 200 -----|
+    |--- ACK --X     |
+    |<----- 200 -----|  0.5 s
+    |------ ACK ---->|  Confirmed
     """
     ladder = incoming().do("answer", ANSWER).expect("200 INVITE").wait(0.5).expect("200 INVITE")
     ladder.acks().expect("Confirmed").acks().expect().wait(40).expect()
@@ -87,10 +87,10 @@ def test_a_repeated_invite_gets_the_last_response_again():
 
 def test_bye_before_ack_ends_the_call():
     """caller            us
-      |<----- 200 -----|
-      |------ BYE ---->|  Ended
-      |<----- 200 -----|
-      |------ ACK ---->|  late
+    |<----- 200 -----|
+    |------ BYE ---->|  Ended
+    |<----- 200 -----|
+    |------ ACK ---->|  late
     """
     ladder = incoming().do("answer", ANSWER).expect("200 INVITE")
     ladder.asks("BYE", cseq=2).expect("200 BYE", "Ended 200 remote").acks().expect()
