@@ -23,6 +23,7 @@ from phones.waiting import until  # noqa: E402
 
 RATE, SECONDS, QUICK_SECONDS = 300, 20, 5
 SIPPY_RATES = (250, 200, 150, 100, 50)  # it is asked for less until it holds the rate
+SIPPY_MAY_FAIL = 0.01  # its 200 overtakes a 180 now and then, at any rate
 CPU_BAR_MS, SHARE_BAR = 2.0, 0.5
 PAUSE = Law(0.2)
 
@@ -137,14 +138,14 @@ def figures(rate: int, calls: int, result: SippResult, spent_seconds: float) -> 
 
 
 async def sippy_at_its_rate(seconds: int) -> tuple[Figures, float]:
-    """The highest of the rates at which sippy fails no call (or the lowest tried), and its least
-    CPU of all runs: at a lower rate a call costs it more, which must not flatter us.
+    """The highest of the rates that sippy holds (or the lowest tried), and its least CPU of all
+    runs: at a lower rate a call costs it more, which must not flatter us.
     """
     found: list[Figures] = []
     for rate in SIPPY_RATES:
         found.append(await measure("sippy", rate, seconds))
         say(f"sippy at {rate}/s: {found[-1]}")
-        if found[-1].failures == 0:
+        if found[-1].failures <= SIPPY_MAY_FAIL * found[-1].calls:
             break
     return found[-1], min(one.cpu_ms for one in found)
 
