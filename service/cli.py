@@ -167,17 +167,39 @@ def verify(config: ConfigOption) -> None:
     settings = _loaded(config)
     import asyncio
 
+    from recorder.io.index import IndexFailed
     from recorder.io.keeper import Keeper
+    from recorder.io.objects import StoreError
+    from recorder.io.vault import KeeperError
     from service.wiring import keeper_settings
 
-    with _failures():
-        keeper = Keeper(keeper_settings(settings), lambda event: None)
-        found = asyncio.run(keeper.verify())
+    try:
+        with _failures():
+            keeper = Keeper(keeper_settings(settings), lambda event: None)
+            found = asyncio.run(keeper.verify())
+    except (StoreError, IndexFailed, KeeperError) as error:
+        fail(str(error))
     for problem in found.problems:
         print(f"{problem.recording}: {problem.why} ({problem.key})")
     if found.problems:
-        fail(f"{len(found.problems)} of {found.checked} recordings are not as they should be")
+        wrong = len({problem.recording for problem in found.problems})
+        fail(f"{wrong} of {found.checked} recordings are not as they should be; see the list")
     print(f"{found.checked} recordings are in the store, whole, and kept long enough")
+
+
+@journal_app.command()
+def replay(
+    journal: Annotated[Path, typer.Argument(metavar="F", help="The journal's folder, or a file.")],
+) -> None:
+    """Rebuild the queue's state and service level from a journal, as JSON."""
+    from service.replay import JournalUnreadable, rebuilt
+
+    try:
+        with _failures():
+            document = rebuilt(journal)
+    except JournalUnreadable as error:
+        fail(str(error))
+    print(json.dumps(document, ensure_ascii=False, indent=2))
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -193,7 +215,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         message = str(error).rstrip(".") or "what to do is missing"
         print(f"callcore: {message}; see {path} --help", file=sys.stderr)
         code = USAGE
-    sys.exit(code)
+    sys.exit(code or 0)
 
 
 if __name__ == "__main__":
