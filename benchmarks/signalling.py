@@ -23,7 +23,8 @@ from phones.waiting import until  # noqa: E402
 
 RATE, SECONDS, QUICK_SECONDS = 300, 20, 5
 SIPPY_RATES = (250, 200, 150, 100, 50)  # it is asked for less until it holds the rate
-CPU_BAR_MS = 2.0
+SIPPY_MAY_FAIL = 0.01  # its 200 overtakes a 180 now and then, at any rate
+CPU_BAR_MS, SHARE_BAR = 2.0, 0.5
 PAUSE = Law(0.2)
 
 
@@ -41,15 +42,15 @@ class Figures:
     setup_p99_ms: float
 
 
-def ours(listen: int, to: int, caller: int) -> list[str]:
-    """The B2BUA of the product behind SIP sockets, between two static trunks."""
-    line = [sys.executable, str(ROOT / "benchmarks" / "signalling_server.py")]
-    line += ["--listen", f"udp://127.0.0.1:{listen}", "--caller", f"127.0.0.1:{caller}"]
-    return [*line, "--callee", f"127.0.0.1:{to}"]
+def ours(listen: int, to: int) -> list[str]:
+    """The B2BUA of the product behind SIP sockets."""
+    script = str(ROOT / "benchmarks" / "signalling_server.py")
+    addresses = ["--listen", f"127.0.0.1:{listen}", "--to", f"127.0.0.1:{to}"]
+    return [sys.executable, script, *addresses]
 
 
-def sippy(listen: int, to: int, caller: int) -> list[str]:
-    """sippy's b2bua_simple from the same environment; it takes calls from anybody."""
+def sippy(listen: int, to: int) -> list[str]:
+    """sippy's b2bua_simple from the same environment."""
     here = str(Path(sys.executable).parent)
     program = shutil.which("b2bua_simple", path=os.pathsep.join([here, os.environ["PATH"]]))
     if program is None:
@@ -99,13 +100,12 @@ async def measure(name: str, rate: int, seconds: int) -> Figures:
     subject_core, load_core = two_cores()
     answering = SippOptions("uas", calls=0, timeout_seconds=seconds + 60, cores=(load_core,))
     async with Sipp(answering) as uas:
-        listen, caller = free_port(), free_port()
-        command = {"callcore": ours, "sippy": sippy}[name](listen, uas.port, caller)
+        listen = free_port()
+        command = {"callcore": ours, "sippy": sippy}[name](listen, uas.port)
         async with Subject(name, command, listen, subject_core) as subject:
             calling = SippOptions(
                 "uac_ordered",
                 remote=f"127.0.0.1:{listen}",
-                local_port=caller,
                 calls=rate * seconds,
                 rate=rate,
                 limit=rate * 10,
@@ -137,16 +137,17 @@ def figures(rate: int, calls: int, result: SippResult, spent_seconds: float) -> 
     )
 
 
-async def sippy_at_its_rate(seconds: int) -> Figures:
-    """The highest of the rates at which sippy fails no call, or the lowest tried."""
-    found = None
+async def sippy_at_its_rate(seconds: int) -> tuple[Figures, float]:
+    """The highest of the rates that sippy holds (or the lowest tried), and its least CPU of all
+    runs: at a lower rate a call costs it more, which must not flatter us.
+    """
+    found: list[Figures] = []
     for rate in SIPPY_RATES:
-        found = await measure("sippy", rate, seconds)
-        say(f"sippy at {rate}/s: {found}")
-        if found.failures == 0:
+        found.append(await measure("sippy", rate, seconds))
+        say(f"sippy at {rate}/s: {found[-1]}")
+        if found[-1].failures <= SIPPY_MAY_FAIL * found[-1].calls:
             break
-    assert found is not None
-    return found
+    return found[-1], min(one.cpu_ms for one in found)
 
 
 async def main() -> None:
@@ -157,7 +158,7 @@ async def main() -> None:
     given = options.parse_args()
     seconds = QUICK_SECONDS if given.quick else SECONDS
     outcome = Outcome("signalling")
-    mine = theirs = None
+    mine = None
     if given.only != "sippy":
         mine = await measure("callcore", given.rate, seconds)
         say(f"callcore at {given.rate}/s: {mine}")
@@ -165,12 +166,12 @@ async def main() -> None:
         outcome.bar("failures", 0, mine.failures == 0)
         outcome.bar("cpu_ms", CPU_BAR_MS, mine.cpu_ms <= CPU_BAR_MS)
     if given.only != "callcore":
-        theirs = await sippy_at_its_rate(seconds)
-        outcome.figures["sippy"] = asdict(theirs)
-    if mine and theirs:
-        share = mine.cpu_ms / theirs.cpu_ms
-        outcome.figures["share_of_sippy"] = round(share, 3)
-        outcome.bar("share_of_sippy", 0.5, share <= 0.5)
+        held, least_ms = await sippy_at_its_rate(seconds)
+        outcome.figures |= {"sippy": asdict(held), "sippy_least_cpu_ms": least_ms}
+        if mine:
+            share = mine.cpu_ms / least_ms
+            outcome.figures["share_of_sippy"] = round(share, 3)
+            outcome.bar("share_of_sippy", SHARE_BAR, share <= SHARE_BAR)
     outcome.finish()
 
 

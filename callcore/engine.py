@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Protocol
 
 from callcore.call.events import Arrived, CallEvent, Ended, Event, Refused
 from callcore.call.events import Kind as LegKind
@@ -30,6 +31,14 @@ from callcore.transaction import Effect as LayerEffect
 Effect = Transmit | Raw | Connect | Close | Resolve | Event
 
 
+class Timed(Protocol):
+    """A part with timers of its own."""
+
+    def deadline(self) -> float | None:
+        """When it must be fired next."""
+        ...
+
+
 class Engine:
     """Composes transactions, legs, registrar and trunks; the shell performs what `take` gives."""
 
@@ -48,6 +57,13 @@ class Engine:
         leg_settings = LegSettings(contact=self._contact, user_agent=settings.user_agent)
         self._legs = Legs(self._layer, identifiers, leg_settings)
         self._outgoing = Outgoing(self)
+        self._parts: tuple[Timed, ...] = (
+            self._layer,
+            self._legs,
+            self._outgoing,
+            self.registrar,
+            self.lines,
+        )
         self._connections: dict[Target, Flow] = {}
         self._asks: dict[Target, list[Ask]] = {}
         self._trunk_of: dict[str, str] = {}
@@ -162,14 +178,12 @@ class Engine:
 
     def deadline(self) -> float | None:
         """When to fire."""
-        found = (
-            self._layer.deadline(),
-            self._legs.deadline(),
-            self._outgoing.deadline(),
-            self.registrar.deadline(),
-            self.lines.deadline(),
-        )
-        return min((at for at in found if at is not None), default=None)
+        earliest: float | None = None
+        for part in self._parts:
+            at = part.deadline()
+            if at is not None and (earliest is None or at < earliest):
+                earliest = at
+        return earliest
 
     def take(self) -> list[Effect]:
         """The effects since the last call, in order."""
@@ -327,7 +341,7 @@ class Engine:
 
     def _out_now(self, effect: ReceptionEffect) -> None:
         if type(effect) is Transmit:
-            self._reception.count_sent(effect.message)
+            self._reception.count_sent(effect)
         self._out.append(effect)
 
     def _incoming(self, incoming: Incoming, now: float) -> None:

@@ -19,12 +19,14 @@ from callcore.errors import RemoteProtocolError
 from hotline import visit_facts as v
 from hotline.clock import iso
 from hotline.commands import CallRecord, CallResult
-from hotline.events import AgentChanged, Alert, CallChanged, TrunkChanged
+from hotline.events import AgentChanged, Alert, CallChanged, RecordingChanged, TrunkChanged
 from hotline.parts import Parts
 from hotline.performer import Performer
 from hotline.routes import Routes
 from hotline.visit import State, Visit, enter, step
-from media.io import plane as media
+from media import events as media
+from media.errors import LocalProtocolError as MediaError
+from recorder import events as recorder
 
 log = structlog.get_logger("hotline")
 RETRY_AFTER_SECONDS = 10
@@ -51,17 +53,21 @@ class Conductor:
 
     # The way in -------------------------------------------------------------------------------
 
-    def on_sip(self, fact: sip.Fact) -> None:
+    def on_sip(self, fact: sip.Event) -> None:
         """A fact of the SIP engine."""
         self._post(SIP, fact)
 
-    def on_media(self, fact: media.MediaEvent) -> None:
+    def on_media(self, fact: media.Event) -> None:
         """A fact of the media plane."""
         self._post(MEDIA, fact)
 
     def on_queue(self, effect: acd.Effect) -> None:
         """An effect that the queue's core asks for."""
         self._post(QUEUE, effect)
+
+    def on_recorder(self, fact: recorder.Event) -> None:
+        """What became of a recording, or of the store."""
+        self._post(RECORDER, fact)
 
     def hang_up(self, call_id: str, reason: str) -> bool:
         """End a call by command; False when it is not there (any more)."""
@@ -148,7 +154,7 @@ class Conductor:
             return
         try:
             parts.media.open(fact.leg)
-        except media.PortsExhausted:
+        except MediaError:
             self._refuse(fact, 503, ("Retry-After", str(RETRY_AFTER_SECONDS)))
             return
         try:
@@ -253,6 +259,9 @@ class Conductor:
             return
         self.registered.add(fact.user)
         now_ms = self.parts.clock.wall_ms()
+        known = self.parts.queueing.core.agent(fact.user)
+        if known is None or known.state != "offline":
+            return  # a break or a wrap-up outlasts the phone's registration
         if seat.auto_ready:
             self.parts.queueing.tell(acd.AgentReady(now_ms, fact.user))
         else:
@@ -301,6 +310,7 @@ class Conductor:
     def _sink_failed(self, fact: media.SinkFailed) -> None:
         log.error("recording not written", recording=fact.recording, why=fact.why)
         self.parts.meters.sink_failures.inc()
+        self.parts.keeper.sink_failed(fact.recording, fact.why)
         self._publish_event(Alert("recording", f"{fact.recording}: {fact.why}"))
 
     def _worker_lost(self, fact: media.WorkerLost) -> None:
@@ -316,6 +326,31 @@ class Conductor:
         for recording in fact.recordings:
             if recording not in live:
                 self._seal(recording)
+
+    # The recorder -----------------------------------------------------------------------------
+
+    def _stored(self, fact: recorder.Stored) -> None:
+        log.info("recording stored", recording=fact.recording, sha256=fact.sha256)
+        self._publish_recording(fact.recording, "stored")
+
+    def _not_stored(self, fact: recorder.Failed) -> None:
+        log.error("recording lost", recording=fact.recording, why=fact.why)
+        self._publish_recording(fact.recording, "failed")
+
+    def _delayed(self, fact: recorder.Delayed) -> None:
+        log.warning("recording not stored yet", recording=fact.recording, why=fact.why)
+
+    def _store_lost(self, fact: recorder.StoreLost) -> None:
+        log.error("store away", why=fact.why)
+        self._publish_event(Alert("store", fact.why))
+
+    def _store_back(self, fact: recorder.StoreBack) -> None:
+        log.info("store back", away_seconds=round(fact.away_seconds, 1))
+        self._publish_event(Alert("store", "back"))
+
+    def _space_changed(self, fact: recorder.SpaceChanged) -> None:
+        log.warning("spool space", state=fact.state, free_bytes=fact.free_bytes, why=fact.why)
+        self._publish_event(Alert("spool", f"{fact.state}: {fact.why}"))
 
     # Pieces -----------------------------------------------------------------------------------
 
@@ -333,6 +368,10 @@ class Conductor:
         self._publish(visit)
         if not self.visits:
             self._nobody.set()
+
+    def _publish_recording(self, recording: str, state: str) -> None:
+        call_id = recording.rpartition("-")[0]
+        self._publish_event(RecordingChanged(recording, call_id, state))
 
     def _publish(self, visit: Visit) -> None:
         record = self.parts.book.get(visit.call_id)
@@ -385,4 +424,12 @@ MEDIA: dict[type, Callable[..., None]] = {
     media.RecordingClosed: Conductor._recording_closed,
     media.SinkFailed: Conductor._sink_failed,
     media.WorkerLost: Conductor._worker_lost,
+}
+RECORDER: dict[type, Callable[..., None]] = {
+    recorder.Stored: Conductor._stored,
+    recorder.Failed: Conductor._not_stored,
+    recorder.Delayed: Conductor._delayed,
+    recorder.StoreLost: Conductor._store_lost,
+    recorder.StoreBack: Conductor._store_back,
+    recorder.SpaceChanged: Conductor._space_changed,
 }

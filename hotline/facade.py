@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
+from prometheus_client import generate_latest
+
 from acd.events import AgentNotReady, AgentReady
+from acd.views import AgentView
 from hotline.clock import iso
-from hotline.collected import collect_into
+from hotline.collected import PartsCollector
 from hotline.commands import (
     AgentStatus,
     Audio,
@@ -19,7 +22,6 @@ from hotline.commands import (
     WrongState,
 )
 from hotline.conductor import Conductor
-from prometheus_client import generate_latest
 from recorder.io.index import Entry, Query
 
 
@@ -31,7 +33,7 @@ class Facade:
         self._parts = conductor.parts
         self._queues = {q.name: q for q in conductor.parts.config.queues}
         self._seats = {s.user: s for s in conductor.parts.config.seats}
-        collect_into(conductor)
+        self._parts.meters.registry.register(PartsCollector(self._parts))
 
     # Queues and agents ------------------------------------------------------------------------
 
@@ -46,16 +48,15 @@ class Facade:
             known = ", ".join(self._queues)
             raise UnknownThing(f"no queue {name!r}; there are: {known}")
         view = self._parts.queueing.core.queue(name)
-        levels = view.service_level
         return QueueStatus(
             name=name,
-            waiting=view.waiting,
+            waiting=view.waiting + view.ringing,
             offered=view.offered,
             answered=view.answered,
             abandoned=view.abandoned,
             answered_in_target=view.answered_in_target,
             overflowed=view.overflowed,
-            service_level=ServiceLevels(**{k: levels[k] for k in "ABCDE"}),
+            service_level=ServiceLevels(*(getattr(view.service_level, k) for k in "ABCDE")),
             longest_wait_seconds=view.longest_wait_seconds(self._parts.clock.wall_ms()),
             target_seconds=settings.target_seconds,
             target_ratio=settings.target_ratio,
@@ -64,8 +65,7 @@ class Facade:
 
     def agents(self) -> list[AgentStatus]:
         """All seats, in the configuration's order."""
-        views = {view.user: view for view in self._parts.queueing.core.agents()}
-        return [self._agent(user, views) for user in self._seats]
+        return [self._agent(self._view(user)) for user in self._seats]
 
     def set_agent_state(
         self, user: str, state: Literal["ready", "not_ready"], reason: str
@@ -73,7 +73,7 @@ class Facade:
         """UnknownThing for no such seat, WrongState while it is offline or busy."""
         if user not in self._seats:
             raise UnknownThing(f"no seat {user!r}")
-        before = {view.user: view for view in self._parts.queueing.core.agents()}[user]
+        before = self._view(user)
         if before.state not in ("ready", "not_ready", "wrap_up"):
             raise WrongState(
                 f"seat {user} is {before.state}: {state} fits ready, not_ready, wrap_up"
@@ -83,11 +83,16 @@ class Facade:
             self._parts.queueing.tell(AgentReady(now_ms, user))
         else:
             self._parts.queueing.tell(AgentNotReady(now_ms, user, reason or "asked"))
-        views = {view.user: view for view in self._parts.queueing.core.agents()}
-        return self._agent(user, views)
+        return self._agent(self._view(user))
 
-    def _agent(self, user: str, views: dict[str, Any]) -> AgentStatus:
-        seat, view = self._seats[user], views[user]
+    def _view(self, user: str) -> AgentView:
+        view = self._parts.queueing.core.agent(user)
+        assert view is not None  # every seat of the configuration is one of the core's agents
+        return view
+
+    def _agent(self, view: AgentView) -> AgentStatus:
+        user = view.user
+        seat = self._seats[user]
         return AgentStatus(
             user=user,
             name=seat.name or user,
@@ -122,13 +127,13 @@ class Facade:
 
     def trunks(self) -> list[dict[str, Any]]:
         """Each trunk: up, calls, limits."""
-        calls = self._parts.sip.engine.trunk_calls
+        engine = self._parts.sip.engine
         return [
             {
                 "name": trunk.name,
                 "mode": trunk.mode,
-                "up": self._conductor.trunks_up.get(trunk.name, False),
-                "calls": calls.get(trunk.name, 0),
+                "up": engine.trunk_up(trunk.name),
+                "calls": engine.trunk_calls(trunk.name),
                 "max_calls": trunk.max_calls,
             }
             for trunk in self._parts.config.trunks
@@ -142,24 +147,19 @@ class Facade:
         warnings: list[str] = []
         if self._conductor.draining:
             reasons.append("draining: no new calls are taken")
-        down = [t.name for t in self._parts.config.trunks if not self._trunk_is_up(t.name)]
-        if down and len(down) == len(self._parts.config.trunks):
-            reasons.append(f"no trunk is up: {', '.join(down)}")
-        elif down:
-            warnings.append(f"trunk down: {', '.join(down)}")
-        if not self._parts.plane.stats().workers_alive:
+        trunks = [trunk.name for trunk in self._parts.config.trunks]
+        down = [name for name in trunks if not self._parts.sip.engine.trunk_up(name)]
+        if down:
+            (reasons if len(down) == len(trunks) else warnings).append(
+                f"trunk down: {', '.join(down)}"
+            )
+        if not self._parts.plane.stats().workers:
             reasons.append("no media worker is alive")
         status = self._parts.keeper.status()
-        if not status.database_ok:
-            reasons.append("the recordings' index cannot be used: see [database] url")
+        warnings.extend(status.alerts)
         if not status.store_ok:
-            warnings.append(f"the recordings' store is away: {status.spooled} wait in the spool")
-        if status.disk_low:
-            warnings.append("the spool's disk is nearly full")
+            reasons.append(f"the store is away: {status.spooled} recordings wait in the spool")
         return Readiness(not reasons, tuple(reasons), tuple(warnings))
-
-    def _trunk_is_up(self, name: str) -> bool:
-        return self._conductor.trunks_up.get(name, False)
 
     def metrics(self) -> bytes:
         """Prometheus' text format."""
@@ -182,7 +182,7 @@ class Facade:
 
     async def recordings(self, limit: int, call_id: str | None = None) -> list[RecordingEntry]:
         """The latest recordings, newest first."""
-        found = await self._parts.keeper.find(Query(limit=limit, call_id=call_id))
+        found = await self._parts.keeper.find(Query(limit=limit, call_id=call_id or ""))
         return [entry_of(entry) for entry in found]
 
     async def recording(self, recording: str) -> RecordingEntry:
@@ -217,6 +217,6 @@ def entry_of(entry: Entry) -> RecordingEntry:
         ended=iso(entry.ended_ms) if entry.ended_ms else None,
         duration_ms=entry.duration_ms,
         state=entry.state,
-        sha256=entry.sha256,
-        size=entry.size,
+        sha256=entry.sha256 or None,
+        size=entry.size or None,
     )

@@ -6,7 +6,7 @@ ANSWER_BUCKETS = (1, 2, 3, 5, 7.5, 10, 12.5, 15, 20, 30, 45, 60, 90, 120, 180, 3
 
 
 class Meters:
-    """Counters and histograms in a registry of our own (no global state, tests run side by side)."""
+    """Counters and histograms in a registry of our own: no global state."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

@@ -6,12 +6,13 @@ from typing import Any
 import structlog
 
 from acd import events as acd
-from callcore.call.events import Party, SeatTarget
+from callcore.call.placement import Party, SeatTarget
 from callcore.errors import LocalProtocolError
 from hotline import visit_facts as v
 from hotline.calls import CallBook
 from hotline.parts import Parts
 from hotline.visit import Visit
+from media.errors import LocalProtocolError as MediaError
 
 log = structlog.get_logger("hotline")
 Tell = Callable[[str, v.Event], None]
@@ -41,7 +42,7 @@ class Performer:
         record = self._book.get(visit.call_id)
         assert record is not None
         assert record.queue is not None
-        at_ms = self._parts.clock.wall_ms()
+        at_ms = self._now_ms()
         self._book.queued(visit.call_id, at_ms)
         self._parts.queueing.tell(
             acd.Arrived(
@@ -95,7 +96,7 @@ class Performer:
             offer = parts.media.offer(effect.leg)
             caller = Party(record.caller, record.caller)
             parts.sip.place(effect.leg, SeatTarget(effect.agent), caller, offer)
-        except LocalProtocolError as error:
+        except (LocalProtocolError, MediaError) as error:
             log.warning("agent not dialled", agent=effect.agent, why=str(error))
             self._tell(visit.call_id, v.LegEnded(effect.leg, 480, "local"))
 

@@ -13,8 +13,9 @@ import structlog
 import uvloop
 
 from acd.core import Core
-from acd.io.journal import Journal
-from acd.replay import resume
+from acd.events import Configured, Restarted
+from acd.io.journal import Journal, JournalDamaged, JournalSettings, read
+from acd.replay import replay
 from callcore.engine import Engine
 from callcore.io.identifiers import RandomIdentifiers
 from callcore.io.server import SipServer
@@ -29,8 +30,9 @@ from hotline.media_legs import MediaLegs
 from hotline.meters import Meters
 from hotline.parts import Parts
 from hotline.queueing import Queueing
+from media.errors import LocalProtocolError as MediaError
 from media.io.plane import MediaPlane
-from recorder.io.keeper import Keeper
+from recorder.io.keeper import Keeper, KeeperError
 from service.http import HttpServer
 from service.wiring import acd_settings, engine_settings, keeper_settings, media_settings
 
@@ -54,7 +56,7 @@ async def serve(config: Config) -> int:
             await stop.wait()
             log.info("draining", calls=len(conductor.visits))
             await conductor.drain(config.engine.drain_seconds)
-    except OSError as error:
+    except (OSError, JournalDamaged, KeeperError, MediaError) as error:
         print(f"callcore: cannot start: {error}", file=sys.stderr)
         return 1
     log.info("stopped")
@@ -63,8 +65,7 @@ async def serve(config: Config) -> int:
 
 async def start(config: Config, stack: AsyncExitStack) -> Conductor:
     """Start every part; what was started is stopped by `stack`, last first."""
-    clock, hub = Clock(), LiveHub()
-    conductor = await build(config, clock, hub, stack)
+    conductor = await build(config, Clock(), LiveHub(), stack)
     parts = conductor.parts
     http = HttpServer(
         create_app(Facade(conductor), token=config.http.token.get_secret_value()),
@@ -84,14 +85,11 @@ async def start(config: Config, stack: AsyncExitStack) -> Conductor:
 
 async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStack) -> Conductor:
     """The parts below the listeners: recorder, journal and queue, media plane."""
-    keeper = Keeper(keeper_settings(config), lambda event: conductor.on_recorder(event))
-    await keeper.start()
-    stack.push_async_callback(keeper.stop)
-    plane = MediaPlane(media_settings(config), lambda event: conductor.on_media(event))
-    await plane.start()
-    stack.push_async_callback(plane.stop)
-    core, journal = open_journal(config, clock, stack)
-    queueing = Queueing(core, journal, clock, lambda effect: conductor.on_queue(effect))
+    known: list[Conductor] = []  # the parts tell the conductor, which is made of them
+    keeper = Keeper(keeper_settings(config), lambda event: known[0].on_recorder(event))
+    plane = MediaPlane(media_settings(config), lambda event: known[0].on_media(event))
+    core, journal = open_journal(config, stack)
+    queueing = Queueing(core, journal, clock, lambda effect: known[0].on_queue(effect))
     stack.callback(queueing.close)
     engine = Engine(engine_settings(config), RandomIdentifiers())
     parts = Parts(
@@ -108,14 +106,31 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
         call_ids=lambda: secrets.token_hex(8),
     )
     conductor = Conductor(parts)
+    known.append(conductor)
+    await keeper.start()
+    stack.push_async_callback(keeper.stop)
+    await plane.start()
+    stack.push_async_callback(plane.stop)
+    queueing.tell(Configured(clock.wall_ms(), acd_settings(config)))
+    # What a crash cut off is counted as failed; wrap-ups and breaks go on.
+    queueing.tell(Restarted(clock.wall_ms()))
     return conductor
 
 
-def open_journal(
-    config: Config, clock: Clock, stack: AsyncExitStack
-) -> tuple[Core, Journal | None]:
-    """The queue's core as the journal left it, or a new one."""
-    raise NotImplementedError
+def open_journal(config: Config, stack: AsyncExitStack) -> tuple[Core, Journal | None]:
+    """The queue's core as the journal left it."""
+    settings = acd_settings(config)
+    if not config.engine.journal:
+        return Core(settings), None
+    folder = Path(config.engine.journal)
+    journal = Journal(
+        JournalSettings(folder),
+        lambda error: log.error("journal not written", why=error.strerror or str(error)),
+    )
+    stack.callback(journal.close)
+    if journal.repaired is not None:
+        log.warning("torn tail cut off the journal", kept=str(journal.repaired))
+    return replay(read(folder), settings), journal
 
 
 def announce(sip: SipServer, http: HttpServer) -> None:
@@ -125,6 +140,3 @@ def announce(sip: SipServer, http: HttpServer) -> None:
         "http": http.url,
     }
     print("ready", json.dumps(document), flush=True)
-
-
-__all__ = ["Path", "run"]

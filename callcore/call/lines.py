@@ -155,7 +155,7 @@ class Lines:
 
     def deadline(self) -> float | None:
         """When to fire."""
-        return min(self._timers.values(), default=None)
+        return min(self._timers.values()) if self._timers else None
 
     def _event(self, kind: str) -> Event:
         token, fraction = self._identifiers.tag(), self._identifiers.fraction()

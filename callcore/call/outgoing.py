@@ -83,7 +83,7 @@ class Outgoing:
         if fork.winner is not None:
             self._carrier.drop(fork.winner, reason, now)
             return
-        self._forks[leg] = replace(fork, waiting=(), hung_up=True)
+        self._forks[leg] = fork._replace(waiting=(), hung_up=True)
         for branch in fork.ringing:
             self._patience.pop(branch, None)
             self._carrier.drop(branch, reason, now)
@@ -138,7 +138,7 @@ class Outgoing:
 
     def deadline(self) -> float | None:
         """When to fire."""
-        return min(self._patience.values(), default=None)
+        return min(self._patience.values()) if self._patience else None
 
     def _try_next(self, leg: str, now: float) -> None:
         fork = self._forks[leg]
@@ -207,7 +207,7 @@ class Outgoing:
             self._tell_end(leg, Ended(leg, status, reason, by))
 
     def _tell_end(self, leg: str, event: Ended) -> None:
-        self._forks[leg] = replace(self._forks[leg], told=True, ringing=())
+        self._forks[leg] = self._forks[leg]._replace(told=True, ringing=())
         self._forget_if_over(leg)
         self._carrier.tell(event)
 

@@ -9,7 +9,8 @@ from callcore.call.settings import EngineSettings, Trunk
 from callcore.call.target import Destination
 from callcore.call.trunk import Trunks
 from callcore.errors import LocalProtocolError
-from callcore.message import NameAddr, Uri, parse_uri
+from callcore.message import Uri
+from callcore.message.grammar import quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Resolution:
             uri = f"sip:{_escape(number)}@{bracketed}:{port}"
             if way.transport != "udp":
                 uri += f";transport={way.transport}"
-            found.append(Destination(way, uri, from_, _address(uri)))
+            found.append(Destination(way, uri, from_, f"<{uri}>"))
         return Plan(tuple(found), 503, "no address of the trunk is known", trunk.name)
 
     def _registered_trunk(self, trunk: Trunk, number: str, caller: Party) -> Plan:
@@ -98,8 +99,10 @@ class Resolution:
 
 def _escape(user: str) -> str:
     """RFC 3261 §25.1: what stands unescaped in the user part of a URI."""
-    return str(Uri(scheme="sip", user=user, host="h"))[4:-2] if user else ""
+    if not user or (user.isascii() and user.removeprefix("+").isalnum()):
+        return user
+    return str(Uri(scheme="sip", user=user, host="h"))[4:-2]
 
 
 def _address(uri: str, display: str = "") -> str:
-    return str(NameAddr(parse_uri(uri), display))
+    return f"{quote(display)} <{uri}>" if display else f"<{uri}>"

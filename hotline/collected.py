@@ -1,0 +1,149 @@
+"""Metrics that are read off the parts when Prometheus asks, so that no hot path counts twice."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import get_args
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from acd.events import AgentState
+from hotline.parts import Parts
+from media.messages import LATE_BUCKETS_MS
+
+LEVELS = ("A", "B", "C", "D", "E")
+STATES: tuple[AgentState, ...] = get_args(AgentState)
+
+
+@dataclass(slots=True)
+class PartsCollector(Collector):
+    """One pass over the parts for each scrape."""
+
+    parts: Parts
+
+    def collect(self) -> Iterable[Metric]:
+        """All families."""
+        yield from self._sip()
+        yield from self._trunks()
+        yield from self._queues()
+        yield from self._agents()
+        yield from self._media()
+        yield from self._recordings()
+
+    def _sip(self) -> Iterator[Metric]:
+        engine = self.parts.sip.engine
+        messages = CounterMetricFamily(
+            "callcore_sip_messages",
+            "SIP messages; requests have status 0.",
+            labels=["direction", "method", "status"],
+        )
+        for (direction, method, status), count in sorted(engine.counters.items()):
+            messages.add_metric([direction, method, str(status)], count)
+        yield messages
+        yield gauge("sip_transactions", "SIP transactions alive.", engine.transactions)
+        yield gauge("sip_legs", "SIP legs alive.", engine.legs)
+        yield gauge("registrations", "Bindings of seats.", engine.registrations)
+
+    def _trunks(self) -> Iterator[Metric]:
+        engine = self.parts.sip.engine
+        up = GaugeMetricFamily("callcore_trunk_up", "1: calls may pass.", labels=["trunk"])
+        calls = GaugeMetricFamily("callcore_trunk_calls", "Calls now.", labels=["trunk"])
+        minutes = GaugeMetricFamily(
+            "callcore_trunk_minutes_used", "Outgoing minutes used this month.", labels=["trunk"]
+        )
+        for trunk in self.parts.config.trunks:
+            up.add_metric([trunk.name], engine.trunk_up(trunk.name))
+            calls.add_metric([trunk.name], engine.trunk_calls(trunk.name))
+            # Nothing is dialled over a trunk yet: every minute used is one that we placed.
+            minutes.add_metric([trunk.name], 0)
+        yield from (up, calls, minutes)
+
+    def _queues(self) -> Iterator[Metric]:
+        names = ("offered", "answered", "answered_in_target", "abandoned", "overflowed")
+        counters = {
+            name: CounterMetricFamily(
+                f"callcore_queue_{name}", f"Calls {name.replace('_', ' ')}.", labels=["queue"]
+            )
+            for name in names
+        }
+        waiting = GaugeMetricFamily("callcore_queue_waiting", "Calls waiting.", labels=["queue"])
+        level = GaugeMetricFamily(
+            "callcore_service_level_ratio",
+            "Service level by definition (docs/service-level.md).",
+            labels=["queue", "definition", "window"],
+        )
+        core = self.parts.queueing.core
+        for queue in self.parts.config.queues:
+            view = core.queue(queue.name)
+            waiting.add_metric([queue.name], view.waiting + view.ringing)
+            for name in names:
+                counters[name].add_metric([queue.name], getattr(view.total, name))
+            for definition in LEVELS:
+                ratio = getattr(view.service_level, definition)
+                if ratio is not None:
+                    level.add_metric([queue.name, definition, "day"], ratio)
+        yield waiting
+        yield from counters.values()
+        yield level
+
+    def _agents(self) -> Iterator[Metric]:
+        agents = GaugeMetricFamily("callcore_agents", "Seats by state.", labels=["state"])
+        count = dict.fromkeys(STATES, 0)
+        for view in self.parts.queueing.core.agents():
+            count[view.state] += 1
+        for state, number in count.items():
+            agents.add_metric([state], number)
+        yield agents
+
+    def _media(self) -> Iterator[Metric]:
+        stats = self.parts.plane.stats()
+        yield gauge("media_legs", "RTP legs open.", stats.legs)
+        packets = CounterMetricFamily(
+            "callcore_media_packets", "RTP packets.", labels=["direction"]
+        )
+        packets.add_metric(["in"], stats.packets_in)
+        packets.add_metric(["out"], stats.packets_out)
+        yield packets
+        heard = stats.packets_in + stats.lost
+        yield gauge(
+            "media_loss_ratio",
+            "Packets lost, of those due, since the start.",
+            stats.lost / heard if heard else 0.0,
+        )
+        late = HistogramMetricFamily(
+            "callcore_media_tick_late_seconds", "How late each tick began."
+        )
+        total, buckets = 0, []
+        for bound, number in zip((*LATE_BUCKETS_MS, None), stats.late, strict=True):
+            total += number
+            buckets.append(("+Inf" if bound is None else str(bound / 1000), float(total)))
+        late.add_metric([], buckets, stats.late_seconds)
+        yield late
+
+    def _recordings(self) -> Iterator[Metric]:
+        status = self.parts.keeper.status()
+        recordings = CounterMetricFamily(
+            "callcore_recordings", "Recordings since the start, by state.", labels=["state"]
+        )
+        recordings.add_metric(["spooled"], status.spooled + status.stored + status.failed)
+        recordings.add_metric(["stored"], status.stored)
+        recordings.add_metric(["failed"], status.failed)
+        yield recordings
+        yield gauge("recording_spool_bytes", "Bytes in the spool.", status.spool_bytes)
+        yield gauge(
+            "recording_oldest_unstored_seconds",
+            "Since when the oldest finished recording waits for the store.",
+            status.oldest_unstored_seconds,
+        )
+        yield gauge("recording_store_up", "1: the store answers.", status.store_ok)
+        yield gauge("recording_spool_free_bytes", "Room for recordings.", status.free_bytes)
+
+
+def gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    """One number without labels."""
+    return GaugeMetricFamily(f"callcore_{name}", text, value=float(value))
