@@ -87,7 +87,11 @@ class Message:
         return [(name.strip(" \t\n"), value.strip(" \t")) for name, value in pairs]
 
     def get(self, name: str) -> str | None:
-        """The value of the first field line of this name."""
+        """The value of the first field line of this name.
+
+        Bytes that are not UTF-8 are lone surrogates in it; `grammar.legible` makes it fit to be
+        recorded.
+        """
         value = self._first.get(key_of(name))
         return None if value is None else value.strip(" \t")
 
