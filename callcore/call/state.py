@@ -36,14 +36,14 @@ class SessionState(StrEnum):
 
 
 class LegTimer(StrEnum):
-    """The timers of a leg."""
+    """The timers of a leg; as kinds of events they differ from all other kinds."""
 
-    C = "C"  # unanswered for too long (RFC 3261 §16.6)
-    REPEAT = "repeat 2xx"  # §13.3.1.4
-    NO_ACK = "no ACK"  # §13.3.1.4
-    CANCELLED = "cancelled"  # §9.1: no final response after CANCEL
-    GLARE = "glare"  # §14.1: back-off after 491
-    OFFER = "offer"  # nobody decided on an offer, either side
+    C = "timer C"  # unanswered for too long (RFC 3261 §16.6)
+    REPEAT = "timer of the 2xx"  # §13.3.1.4
+    NO_ACK = "timer of the ACK"  # §13.3.1.4
+    CANCELLED = "timer of the CANCEL"  # §9.1: no final response after CANCEL
+    GLARE = "timer of the glare"  # §14.1: back-off after 491
+    OFFER = "timer of the offer"  # nobody decided on an offer, either side
 
 
 class Identity(NamedTuple):

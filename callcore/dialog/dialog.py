@@ -1,7 +1,7 @@
 """Dialogs: what both ends remember between requests (RFC 3261 §12). Pure functions only."""
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from callcore.errors import RemoteProtocolError
 from callcore.message import Message, Request, Response, Uri, parse_name_addr, parse_uri, request
@@ -19,8 +19,7 @@ class DialogState(StrEnum):
     TERMINATED = "terminated"
 
 
-@dataclass(frozen=True, slots=True)
-class Dialog:
+class Dialog(NamedTuple):
     """`local` and `remote` are From and To of our requests, tags included."""
 
     call_id: str
@@ -106,9 +105,8 @@ def from_request(invite: Request, local_tag: str) -> Dialog:
 def confirm(dialog: Dialog, answer: Response | None = None) -> Dialog:
     """A 2xx: at the caller the route set is computed again (RFC 3261 §13.2.2.4)."""
     if answer is None:
-        return replace(dialog, state=DialogState.CONFIRMED)
-    return replace(
-        dialog,
+        return dialog._replace(state=DialogState.CONFIRMED)
+    return dialog._replace(
         state=DialogState.CONFIRMED,
         remote_target=target_of(answer, dialog.remote_target),
         route_set=_routes(answer)[::-1],
@@ -117,13 +115,13 @@ def confirm(dialog: Dialog, answer: Response | None = None) -> Dialog:
 
 def terminate(dialog: Dialog) -> Dialog:
     """After BYE, or a failure of the INVITE (RFC 3261 §12.3)."""
-    return replace(dialog, state=DialogState.TERMINATED)
+    return dialog._replace(state=DialogState.TERMINATED)
 
 
 def refresh(dialog: Dialog, message: Message) -> Dialog:
     """A target refresh: re-INVITE or UPDATE, or a 2xx to one (RFC 3261 §12.2)."""
     target = target_of(message, dialog.remote_target)
-    return dialog if target == dialog.remote_target else replace(dialog, remote_target=target)
+    return dialog if target == dialog.remote_target else dialog._replace(remote_target=target)
 
 
 def receive_request(dialog: Dialog, incoming: Request) -> Dialog:
@@ -131,7 +129,7 @@ def receive_request(dialog: Dialog, incoming: Request) -> Dialog:
     number = incoming.cseq.number
     if dialog.remote_cseq is not None and number <= dialog.remote_cseq:
         raise RemoteProtocolError("CSeq is out of order", status=500, where="CSeq")
-    return replace(dialog, remote_cseq=number)
+    return dialog._replace(remote_cseq=number)
 
 
 def next_hop(dialog: Dialog) -> Uri:
@@ -164,7 +162,7 @@ def in_dialog_request(
         *headers,
     ]
     made = request(method, uri, headers=fields, body=body)
-    return (dialog if cseq is not None else replace(dialog, local_cseq=number)), made
+    return (dialog if cseq is not None else dialog._replace(local_cseq=number)), made
 
 
 def _route(dialog: Dialog) -> tuple[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ a peer writes.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from callcore.errors import RemoteProtocolError
 
@@ -56,7 +57,7 @@ def _add(params: Params, name: str, value: str | None, where: str) -> None:
         raise RemoteProtocolError("a parameter is given twice", where=where)
 
 
-def write_params(params: Params) -> str:
+def write_params(params: Mapping[str, str | None]) -> str:
     """Parameters with their semicolons, values quoted where they must be."""
     return "".join(
         f";{name}" if value is None else f";{name}={value if _is_value(value) else quote(value)}"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from callcore.errors import RemoteProtocolError
@@ -147,11 +150,13 @@ class NameAddr:
 
     display: str
     uri: Uri
-    params: Params
+    params: Mapping[str, str | None]
     _found: re.Match[str]
     _where: str
 
-    def __init__(self, uri: Uri, display: str = "", params: Params | None = None) -> None:
+    def __init__(
+        self, uri: Uri, display: str = "", params: Mapping[str, str | None] | None = None
+    ) -> None:
         self.uri = uri
         self.display = display
         self.params = params if params is not None else {}
@@ -161,7 +166,8 @@ class NameAddr:
         def __getattr__(self, name: str) -> Any:
             if name == "params":
                 text = self._found[5]
-                self.params = value = read_params(text, self._where) if text else {}
+                found = read_params(text, self._where) if text else {}
+                self.params = value = MappingProxyType(found)  # what is kept is shared
             elif name == "uri":
                 self.uri = value = parse_uri(self._found[3] or self._found[4], self._where)
             elif name == "display":
@@ -207,6 +213,19 @@ def parse_name_addr(text: str, where: str = "Contact") -> NameAddr:
     return value
 
 
+# The same few called numbers and CSeq come in request after request: kept, they cost a look-up.
+# What is kept is short and bounded in number, so that a flood cannot grow it.
+LONGEST_KEPT = 200
+_parse_kept_to = lru_cache(maxsize=1024)(lambda text: parse_name_addr(text, "To"))
+
+
+def parse_to(text: str) -> NameAddr:
+    """To; one without a tag is likely to have been seen before."""
+    if len(text) <= LONGEST_KEPT and "tag" not in text:
+        return _parse_kept_to(text)
+    return parse_name_addr(text, "To")
+
+
 def parse_via(text: str) -> Via:
     """The first value of a Via field; RemoteProtocolError(400).
 
@@ -222,6 +241,10 @@ def parse_via(text: str) -> Via:
 
 def parse_cseq(text: str) -> CSeq:
     """CSeq; RemoteProtocolError(400) also for a number of 2**31 or more (RFC 3261 §8.1.1.5)."""
+    return _parse_kept_cseq(text) if len(text) <= LONGEST_KEPT else _parse_cseq(text)
+
+
+def _parse_cseq(text: str) -> CSeq:
     found = _cseq(text)
     if found is None:
         raise RemoteProtocolError("not a CSeq", where="CSeq")
@@ -230,6 +253,9 @@ def parse_cseq(text: str) -> CSeq:
     if number >= BOUND:
         raise RemoteProtocolError("the CSeq number is too large", where="CSeq")
     return _new_tuple(CSeq, (number, method))
+
+
+_parse_kept_cseq = lru_cache(maxsize=1024)(_parse_cseq)
 
 
 def parse_call_id(text: str) -> str:

@@ -20,6 +20,7 @@ from callcore.message.headers import (
     parse_call_id,
     parse_cseq,
     parse_name_addr,
+    parse_to,
     parse_via,
 )
 from callcore.message.names import key_of
@@ -65,7 +66,7 @@ class Message:
     content_type: str | None  # type and subtype in lower case, without parameters
     date_ms: int | None  # wall time
     _raw: bytes | None
-    _lines: list[str]  # as they came, unfolded
+    _lines: list[str]  # as they came, unfolded, the LF before them included
     _first: dict[str, str]  # by key: the value of the first line
     _more: dict[str, list[str]]  # and of those that repeat it
 
@@ -83,10 +84,14 @@ class Message:
     def headers(self) -> list[tuple[str, str]]:
         """Every header field line in order: the name as written, the value unfolded."""
         pairs = [line.split(":", 1) for line in self._lines]
-        return [(name.rstrip(" \t"), value.strip(" \t")) for name, value in pairs]
+        return [(name.strip(" \t\n"), value.strip(" \t")) for name, value in pairs]
 
     def get(self, name: str) -> str | None:
-        """The value of the first field line of this name."""
+        """The value of the first field line of this name.
+
+        Bytes that are not UTF-8 are lone surrogates in it; `grammar.legible` makes it fit to be
+        recorded.
+        """
         value = self._first.get(key_of(name))
         return None if value is None else value.strip(" \t")
 
@@ -199,7 +204,7 @@ READERS: dict[str, Callable[[Message], object]] = {
     "_first": _read_first,
     "via": lambda m: parse_via(m._need("via", "Via")),
     "from_": lambda m: parse_name_addr(m._need("from", "From"), "From"),
-    "to": lambda m: parse_name_addr(m._need("to", "To"), "To"),
+    "to": lambda m: parse_to(m._need("to", "To")),
     "cseq": lambda m: parse_cseq(m._need("cseq", "CSeq")),
     "call_id": lambda m: parse_call_id(m._need("call-id", "Call-ID")),
     "contacts": _read_contacts,

@@ -9,12 +9,17 @@ import re
 
 from callcore.errors import RemoteProtocolError
 from callcore.message.grammar import TOKEN, legible
-from callcore.message.headers import parse_call_id, parse_cseq, parse_name_addr, parse_via
-from callcore.message.message import Message, Request, Response
+from callcore.message.headers import parse_call_id, parse_cseq, parse_name_addr, parse_to, parse_via
+from callcore.message.message import Request, Response
 from callcore.message.names import KEYS, key_of
 
 MAX_BYTES = 65536
 MAX_LINES = 512  # of a head, continuations included
+
+LINE_KEYS = {"\n" + name: key for name, key in KEYS.items()}
+
+# The lengths of nearly all messages, as they stand behind the colon: 0.3 us less for each.
+LENGTHS = {f" {length}": length for length in range(2048)}
 
 _new = object.__new__
 
@@ -51,7 +56,9 @@ def parse(data: bytes) -> Request | Response:
     length = first.get("content-length")
     if length is not None:
         rest = message.body
-        size = parse_length(length)
+        size = LENGTHS.get(length, -1)
+        if size < 0:
+            size = parse_length(length)
         spare = len(rest) - size
         if spare < 0:
             raise RemoteProtocolError("the body is shorter than Content-Length", where="Framing")
@@ -59,7 +66,11 @@ def parse(data: bytes) -> Request | Response:
             message.body = rest[:size]
             message._raw = (message._raw or data)[:-spare]
     try:
-        _routing(message, first)
+        message.via = parse_via(first["via"])
+        message.from_ = parse_name_addr(first["from"], "From")
+        message.to = parse_to(first["to"])
+        message.call_id = parse_call_id(first["call-id"])
+        message.cseq = parse_cseq(first["cseq"])
     except KeyError:
         for key, attribute in ROUTING:
             if key in first:
@@ -71,28 +82,34 @@ def scan(data: bytes) -> Request | Response:
     """The start line and the fields, with all that follows as the body; for `parse`."""
     if len(data) > MAX_BYTES:
         raise RemoteProtocolError("the message is too large", status=513, where="Framing")
-    if data[:2] == b"\r\n":
-        data = data.lstrip(b"\r\n")  # RFC 3261 §7.5
     end = data.find(b"\r\n\r\n")
     if end < 0:
         raise RemoteProtocolError("no empty line ends the header fields", where="Framing")
     head = data[:end].decode("utf-8", "surrogateescape")
-    lines = head.split("\r\n")
+    lines = head.split("\r")
     breaks = len(lines) - 1
     if breaks > MAX_LINES:
         raise RemoteProtocolError("too many header fields", where="Framing")
-    if head.count("\n") != breaks or head.count("\r") != breaks:
+    if head.count("\n") != breaks:
         raise RemoteProtocolError("CR or LF alone in a header field", where="Framing")
     start = lines[0]
+    if not start:
+        return scan(data.lstrip(b"\r\n"))  # RFC 3261 §7.5
     del lines[0]
     first: dict[str, str] = {}
     more: dict[str, list[str]] = {}
     if not _index(lines, first, more):
-        start, *lines = _unfold(" ", head).split("\r\n")
+        start, *lines = _unfold(" ", head).split("\r")
         first.clear()
         more.clear()
         _index(lines, first, more)
-    message = _start(start)
+    found = _request_line(start)
+    message: Request | Response
+    if found is not None:
+        message = request = _new(Request)
+        request.method, request.uri, request.version = found.groups()
+    else:
+        message = _response(start)
     message._lines = lines
     message._first = first
     message._more = more
@@ -101,12 +118,7 @@ def scan(data: bytes) -> Request | Response:
     return message
 
 
-def _start(line: str) -> Request | Response:
-    found = _request_line(line)
-    if found is not None:
-        request: Request = _new(Request)
-        request.method, request.uri, request.version = found.groups()
-        return request
+def _response(line: str) -> Response:
     found = _status_line(line)
     if found is None:
         raise RemoteProtocolError("neither a request line nor a status line", where="StartLine")
@@ -117,17 +129,23 @@ def _start(line: str) -> Request | Response:
 
 
 def _index(lines: list[str], first: dict[str, str], more: dict[str, list[str]]) -> bool:
-    """Fill in values by key; False when a line continues another (RFC 3261 §7.3.1)."""
-    usual = KEYS.get
+    """Fill in values by key; False when a line continues another (RFC 3261 §7.3.1).
+
+    Every line must begin with the LF of the CRLF before it. Splitting at CR alone and looking
+    names up together with that LF costs 0.5 us less than to split at CRLF and then to count.
+    """
+    usual = LINE_KEYS.get
     for line in lines:
         name, colon, value = line.partition(":")
         key = usual(name)
         if key is None or not colon:
-            if line[:1] in (" ", "\t"):
+            if line[:1] != "\n":
+                raise RemoteProtocolError("CR alone in a header field", where="Framing")
+            if line[1:2] in (" ", "\t"):
                 return False
             if not colon:
                 raise RemoteProtocolError("a header field has no colon", where="Framing")
-            key = key_of(name)
+            key = key_of(name[1:])
         if key in first:
             more.setdefault(key, []).append(value)
         else:
@@ -145,11 +163,3 @@ def parse_length(text: str) -> int:
         if len(digits) > 9:
             raise RemoteProtocolError("Content-Length is too large", status=513, where="Framing")
     return int(digits)
-
-
-def _routing(message: Message, first: dict[str, str]) -> None:
-    message.via = parse_via(first["via"])
-    message.from_ = parse_name_addr(first["from"], "From")
-    message.to = parse_name_addr(first["to"], "To")
-    message.call_id = parse_call_id(first["call-id"])
-    message.cseq = parse_cseq(first["cseq"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from urllib.parse import quote, unquote_to_bytes
 
 from callcore.errors import RemoteProtocolError
@@ -38,6 +39,7 @@ _other = re.compile(rf"{OTHER}\Z").match
 USER_SAFE = "-_.!~*'()&=+$,;?/"
 PASSWORD_SAFE = "-_.!~*'()&=+$,"
 PARAM_SAFE = "-_.!~*'()[]/:&+$"
+NONE: Mapping[str, str | None] = MappingProxyType({})
 # RFC 3261 §19.1.4: parameters that must match when either URI has them.
 DECIDING = ("user", "ttl", "method", "maddr", "transport")
 
@@ -92,7 +94,8 @@ class Uri:
 
     def _write(self) -> str:
         params = "".join(
-            f";{name}" if value is None else f";{name}={quote(value, PARAM_SAFE)}"
+            f";{quote(name, PARAM_SAFE)}"
+            + ("" if value is None else f"={quote(value, PARAM_SAFE)}")
             for name, value in self.params.items()
         )
         if self.scheme == "tel":
@@ -160,7 +163,12 @@ class Uri:
 
 
 def parse_uri(text: str, where: str = "URI") -> Uri:
-    """A URI from its text; RemoteProtocolError(400) naming the field `where` it stood."""
+    """A URI from its text; RemoteProtocolError naming the field `where` it stood.
+
+    400, or 414 for one that is too long to be meant (RFC 3261 §21.4.12).
+    """
+    if len(text) > LONGEST:
+        raise RemoteProtocolError("the URI is too long", status=414, where=where)
     uri = _read(text) if len(text) <= LONGEST_KEPT else _read.__wrapped__(text)
     if uri is None:
         raise RemoteProtocolError("not a URI", where=where)
@@ -169,6 +177,7 @@ def parse_uri(text: str, where: str = "URI") -> Uri:
 
 # A short text is kept because the same few hundred URIs come again and again; the bound on both
 # length and number keeps a flood from growing the cache (1,024 x 200 characters).
+LONGEST = 4096
 LONGEST_KEPT = 200
 
 
@@ -199,9 +208,9 @@ def _read(text: str) -> Uri | None:
         found_params = _read_params(params)
         if found_params is None:
             return None
-        uri.params = found_params
+        uri.params = MappingProxyType(found_params)  # what is kept is shared
     else:
-        uri.params = {}
+        uri.params = NONE
     uri._text = text
     return uri
 

@@ -23,6 +23,9 @@ def validate(request: Request) -> None:
             raise RemoteProtocolError(f"{key} is there more than once", where=key)
     if request.cseq.method != request.method:
         raise RemoteProtocolError("the method of CSeq is another", where="CSeq")
+    # Taken apart here, so that whoever acts on a valid request can read them without care.
+    _ = (request.via.params, request.from_.params, request.to.params)
+    _ = (request.from_.uri, request.to.uri)
     if request.request_uri.headers:
         # RFC 3261 §19.1.1: headers are not allowed in a Request-URI.
         raise RemoteProtocolError("the Request-URI holds header fields", where="Request-URI")

@@ -85,7 +85,7 @@ def test_a_slow_sender_costs_no_more_than_a_fast_one():
     """A head of 60 kB in pieces of ten bytes: every byte is looked at once, not at each piece."""
     data = b"OPTIONS sip:a SIP/2.0\r\nX: " + b"y" * 60000 + b"\r\nl: 0\r\n\r\n"
     framer = Framer()
-    start = time.perf_counter()
+    start = time.process_time()
     found = [item for i in range(0, len(data), 10) for item in framer.feed(data[i : i + 10])]
     assert found == [data]
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

@@ -73,6 +73,13 @@ def test_what_is_no_uri_is_refused(text):
     assert caught.value.status == 400
 
 
+def test_a_uri_that_is_too_long_is_414():
+    """RFC 3261 §21.4.12."""
+    with pytest.raises(RemoteProtocolError) as caught:
+        parse_uri("sip:" + "a" * 5000 + "@b")
+    assert caught.value.status == 414
+
+
 def test_a_repeated_parameter_is_forgiven_when_it_says_the_same():
     assert parse_uri("sip:a@b;lr;lr").params == {"lr": None}
 
