@@ -99,7 +99,10 @@ def step(agent: Agent, cue: Cue, move: Move) -> tuple[Agent, list[Effect]]:
         effects.append(Overstayed(after.user, after.state, after.since_ms))
     if after.until_ms != agent.until_ms:
         timer = "agent/" + after.user
-        effects.append(Arm(timer, after.until_ms) if after.until_ms else Disarm(timer))
+        if after.until_ms:
+            effects.append(Arm(timer, after.until_ms))
+        elif cue != "timeout":  # one that has just fired is not armed
+            effects.append(Disarm(timer))
     return after, effects
 
 

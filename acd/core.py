@@ -403,7 +403,7 @@ class Core(Board):
                 self._agents[agent.user] = Agent(agent.user, "offline", self.now_ms)
                 self._out.append(AgentStateChanged(agent.user, "offline", self.now_ms))
         for call in list(self._calls.values()):
-            call.token = None
+            call.token, call.until_ms = None, 0  # offers and timers died with the process
             overflowed = call.state == "overflowed"
             result: Result = "overflowed" if overflowed else "failed"
             self._finish(call, "answered" if call.bridged_ms else result, "call_ended")

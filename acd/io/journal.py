@@ -152,7 +152,7 @@ class Journal:
 
     def _commit(self, frames: list[bytes]) -> bool:
         try:
-            if self._size >= self._settings.rotate_bytes:
+            if self._size >= max(self._settings.rotate_bytes, len(MAGIC) + 1):
                 self._rotate()
             data = memoryview(b"".join(frames))
             written = 0

@@ -98,7 +98,13 @@ class TrunkRegistration:
 def step(registration: TrunkRegistration, event: Event, now: float) -> Step:
     """Look the event up in the table; what is not there does not matter in that state."""
     handler = TABLE.get((registration.state, event.kind))
-    return handler(registration, event, now) if handler else (registration, [])
+    if handler is None:
+        return registration, []
+    try:
+        return handler(registration, event, now)
+    except RemoteProtocolError:
+        # An answer that cannot be read is none that we can use.
+        return _refuse(registration, replace(event, kind="refused"), now)
 
 
 def begin(registration: TrunkRegistration, event: Event, now: float) -> Step:

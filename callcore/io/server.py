@@ -123,6 +123,12 @@ class SipServer:
         self.engine.refuse_offer(leg, status, now=self._now())
         self._flush()
 
+    @property
+    def streams(self) -> TcpStreams:
+        """The connections, once started."""
+        assert self._streams is not None
+        return self._streams
+
     def stream_received(self, data: bytes, flow: Flow) -> None:
         """Bytes of a connection (StreamUser)."""
         self.engine.receive(data, flow, self._now())

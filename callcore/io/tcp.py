@@ -91,8 +91,10 @@ class TcpStreams:
         self._sweeper: asyncio.TimerHandle | None = None
         self._sweep()
 
-    def __len__(self) -> int:
-        return len(self._connections)
+    @property
+    def flows(self) -> list[Flow]:
+        """The connections that are open."""
+        return list(self._connections)
 
     def now(self) -> float:
         """The loop's clock."""

@@ -81,7 +81,6 @@ def test_a_call_is_offered_answered_ended_and_wrapped_up():
     ]
     assert line.at(70, e.Fired, "agent/8001") == [
         AgentStateChanged("8001", "ready", 70_000),
-        Disarm("agent/8001"),
     ]
     view = line.queue
     assert (view.offered, view.answered, view.answered_in_target) == (1, 1, 1)

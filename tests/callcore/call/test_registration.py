@@ -193,3 +193,8 @@ def test_stop_gives_up_on_a_silent_registrar():
 def test_a_200_that_grants_nothing_is_a_refusal():
     line = Line().on(Event("start"))
     line.answer(200, ("Contact", f"<{CONTACT}>;expires=0")).at(State.BACKING_OFF)
+
+
+def test_a_200_that_cannot_be_read_is_a_refusal():
+    line = Line().on(Event("start"))
+    line.answer(200, ("Contact", "<sip:broken")).at(State.BACKING_OFF)
