@@ -1,11 +1,11 @@
 """Calls to us (RFC 3261 §13.3, §9.2, §15)."""
 
 import pytest
-from tests.callflows.ladder import ANSWER, OFFER, TCP, UDP, Ladder, incoming, talking
 
 from callcore.call.events import Arrived, Confirmed, Ended
 from callcore.errors import LocalProtocolError
 from callcore.message import Request
+from tests.callflows.ladder import ANSWER, OFFER, TCP, UDP, Ladder, incoming, talking
 
 
 def test_a_call_is_answered_and_ended_by_the_caller():
