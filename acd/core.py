@@ -164,8 +164,8 @@ class Core(Board):
         name, until_ms = call.name, self.now_ms + call.queue.ring_ms
         call.state, call.agent, call.token = "ringing", agent.user, token
         call.offers += 1
-        self._reserves[token] = Reserve(token, name, agent.user, until_ms)
-        self._move(agent.user, "offered", name, token)
+        reserve = self._reserves[token] = Reserve(token, name, agent.user, until_ms)
+        self._move(agent.user, "offered", reserve)
         self._out += (Offer(name, agent.user, token), Arm(token, until_ms))
 
     def _accept(self, event: events.Accepted) -> None:
@@ -289,8 +289,7 @@ class Core(Board):
         self,
         user: str | None,
         cue: AgentCue,
-        call: str | None = None,
-        token: str | None = None,
+        reserve: Reserve | None = None,
         *,
         reason: str = "",
         wrap_up_ms: int = 0,
@@ -301,6 +300,7 @@ class Core(Board):
             self.ignored += 1
             return
         self._idles += 1
+        call, token = (reserve.call, reserve.token) if reserve is not None else (None, None)
         move = agents.Move(self.now_ms, self._pace, self._idles, call, token, reason, wrap_up_ms)
         after, effects = agents.step(before, cue, move)
         self._agents[before.user] = after
