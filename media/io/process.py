@@ -64,9 +64,14 @@ class WorkerProcess(asyncio.Protocol):
         descriptor = theirs.fileno()
         setup = msgspec.json.encode(self.setup).decode()
         command = [sys.executable, "-m", "media.io.worker", str(descriptor), setup]
+        # It finds the same modules as we do, the sink's too, wherever we got them from.
+        paths = os.pathsep.join(path for path in sys.path if path)
         # A process is made in about a millisecond (vfork); a thread for it would cost as much.
         self.process = subprocess.Popen(  # noqa: ASYNC220
-            command, pass_fds=[descriptor], stdin=subprocess.DEVNULL, env=dict(os.environ)
+            command,
+            pass_fds=[descriptor],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": paths},
         )
         theirs.close()
         loop = asyncio.get_running_loop()
