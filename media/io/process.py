@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
+from typing import cast
 
 import msgspec
 
@@ -91,10 +92,10 @@ class WorkerProcess(asyncio.Protocol):
             self._transport.write(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are none of asyncio's classes: only what they do can be asked for.
+        self._transport = cast(asyncio.Transport, transport)
         for data in self._pending:
-            transport.write(data)
+            self._transport.write(data)
         self._pending = []
 
     def data_received(self, data: bytes) -> None:
