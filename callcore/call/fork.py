@@ -80,9 +80,9 @@ class Fork(NamedTuple):
 
 
 def _rank(failure: Failure) -> tuple[int, int]:
-    """RFC 3261 §16.7 step 6: 6xx first, then the lowest class; 503 only for want of another."""
+    """RFC 3261 §16.7 step 6: 6xx first, then the lowest class; 408 and 503 last."""
     if failure.status >= 600:
         return 0, failure.status
-    if failure.status == 503:
-        return 9, failure.status
+    if failure.status in (408, 503):
+        return 9, failure.status  # silence tells less than any answer
     return failure.status // 100, failure.status
