@@ -23,7 +23,7 @@ class Fork(NamedTuple):
 
     `waiting` are destinations not yet tried, in order; `ringing` are the branches that may still
     win (or have won), `live` those that have not ended. `patience_seconds` is how long a branch
-    may say nothing at all while another destination waits.
+    may say nothing at all while another destination waits; `responsive` are those that did.
     """
 
     leg: str
@@ -32,6 +32,7 @@ class Fork(NamedTuple):
     patience_seconds: float = 0.0
     ringing: tuple[str, ...] = ()
     live: frozenset[str] = frozenset()
+    responsive: frozenset[str] = frozenset()
     winner: str | None = None
     told: bool = False
     progressed: bool = False
@@ -57,6 +58,12 @@ class Fork(NamedTuple):
         """The first of those waiting cannot be reached at all."""
         best = min(self.best or failure, failure, key=_rank)
         return self._replace(waiting=self.waiting[1:], best=best, tried=self.tried + 1)
+
+    def responded(self, branch: str) -> "Fork":
+        """A branch said something at all."""
+        if branch in self.responsive:
+            return self
+        return self._replace(responsive=self.responsive | {branch})
 
     def heard(self) -> "Fork":
         """A branch rings: from now on no other destination is tried in turn."""

@@ -49,7 +49,6 @@ class Outgoing:
         self._ways: dict[str, Target] = {}  # of branches to a static peer
         self._connecting: dict[Target, list[str]] = {}
         self._patience: dict[str, float] = {}  # of branches that say nothing, until when
-        self._heard: set[str] = set()
 
     def __contains__(self, leg: str) -> bool:
         return leg in self._forks
@@ -108,8 +107,11 @@ class Outgoing:
 
     def heard(self, branch: str) -> None:
         """Any response to the INVITE: somebody is there."""
-        self._heard.add(branch)
         self._patience.pop(branch, None)
+        leg = self._legs.get(branch, branch)
+        fork = self._forks.get(leg)
+        if fork is not None and fork.winner is None:
+            self._forks[leg] = fork.responded(branch)
 
     def fact(self, event: CallEvent, now: float) -> None:
         """What a branch tells, told of its leg, once."""
@@ -177,7 +179,6 @@ class Outgoing:
     def _ended(self, fork: Fork, event: Ended, now: float) -> None:
         branch, leg = event.leg, fork.leg
         self._patience.pop(branch, None)
-        self._heard.discard(branch)
         if event.by in ("timeout", "transport") and fork.winner is None:
             self._note_death(branch, event.reason or event.by, now)
         self._ways.pop(branch, None)
@@ -201,7 +202,7 @@ class Outgoing:
         elif fork.ringing:
             # One phone declined; those that a crash left registered will never say anything.
             for branch in fork.ringing:
-                if branch not in self._heard:
+                if branch not in fork.responsive:
                     self._patience.setdefault(branch, now + SILENCE_SECONDS)
         else:
             self._end_if_over(leg)
