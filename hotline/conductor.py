@@ -63,6 +63,11 @@ class Conductor:
 
     def on_queue(self, effect: acd.Effect) -> None:
         """An effect that the queue's core asks for."""
+        if isinstance(effect, acd.Finished):
+            # Not through the inbox: the visit that told the queue may be gone the next moment.
+            if effect.call in self.visits:
+                self._results[effect.call] = effect.result
+            return
         self._post(QUEUE, effect)
 
     def on_recorder(self, fact: recorder.Event) -> None:
@@ -279,7 +284,7 @@ class Conductor:
         self._publish_event(TrunkChanged(fact.trunk, fact.up, fact.why))
 
     def _refused(self, fact: sip.Refused) -> None:
-        self.parts.meters.refused.labels(fact.method, str(fact.status), fact.why).inc()
+        log.info("request refused", source=fact.source, method=fact.method, why=fact.why)
 
     # The queue --------------------------------------------------------------------------------
 
@@ -291,9 +296,6 @@ class Conductor:
 
     def _overflow(self, effect: acd.Overflow) -> None:
         self._tell(effect.call, v.Overflowed(effect.why))
-
-    def _finished(self, effect: acd.Finished) -> None:
-        self._results[effect.call] = effect.result
 
     def _agent_changed(self, effect: acd.AgentStateChanged) -> None:
         self._publish_event(AgentChanged(effect.agent, effect.state, iso(effect.at_ms)))
@@ -421,7 +423,6 @@ QUEUE: dict[type, Callable[..., None]] = {
     acd.Offer: Conductor._offer,
     acd.CancelOffer: Conductor._cancel_offer,
     acd.Overflow: Conductor._overflow,
-    acd.Finished: Conductor._finished,
     acd.AgentStateChanged: Conductor._agent_changed,
 }
 MEDIA: dict[type, Callable[..., None]] = {
