@@ -74,7 +74,7 @@ class Conductor:
 
     def on_recorder(self, fact: recorder.Event) -> None:
         """What became of a recording, or of the store."""
-        self._run(partial(self.herald.recorder, fact))
+        self._run(partial(self.herald.on_recorder, fact))
 
     def hang_up(self, call_id: str, reason: str) -> bool:
         """End a call by command; False when it is not there (any more)."""

@@ -45,7 +45,7 @@ class Herald:
             )
         )
 
-    def recorder(self, fact: recorder.Event) -> None:
+    def on_recorder(self, fact: recorder.Event) -> None:
         """What became of a recording, or of the store."""
         RECORDER[type(fact)](self, fact)
 
