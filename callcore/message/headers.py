@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,11 +29,15 @@ _DISPLAY = r"[A-Za-z0-9\-.!%*_+`'~ \t\x80-\U0010ffff]*+"
 # RFC 3261 §20.10: without <> a URI holds no comma, question mark or semicolon.
 _BARE = rf'(?![^;,]*+[?])(?={URI})[^\x00-\x20;,?<>"\x7f]++'
 
+# What most URIs are, a part of URI that is tried first: 0.2 us less for each.
+_PLAIN = r"sip:(?:[A-Za-z0-9+]++@)?[A-Za-z0-9.\-]++(?::[1-9][0-9]{0,3}+)?(?=>)"
+
 _name_addr = re.compile(
-    rf"{WS}(?:(?:({QUOTED}){WS}|({_DISPLAY}))<({URI})>|({_BARE}))({PARAMS}){WS}\Z", re.DOTALL
+    rf"{WS}(?:(?:({QUOTED}){WS}|({_DISPLAY}))<({_PLAIN}|{URI})>|({_BARE}))({PARAMS}){WS}\Z",
+    re.DOTALL,
 ).match
 _via = re.compile(
-    rf"{WS}[sS][iI][pP]{WS}/{WS}[0-9.]++{WS}/{WS}({TOKEN}++)[ \t]++({HOST}){WS}"
+    rf"{WS}(?:SIP/2\.0/|[sS][iI][pP]{WS}/{WS}[0-9.]++{WS}/{WS})({TOKEN}++)[ \t]++({HOST}){WS}"
     rf"(?::{WS}({PORT}))?({PARAMS}){WS}(?:,|\Z)",
     re.DOTALL,
 ).match
@@ -213,19 +216,6 @@ def parse_name_addr(text: str, where: str = "Contact") -> NameAddr:
     return value
 
 
-# The same few called numbers and CSeq come in request after request: kept, they cost a look-up.
-# What is kept is short and bounded in number, so that a flood cannot grow it.
-LONGEST_KEPT = 200
-_parse_kept_to = lru_cache(maxsize=1024)(lambda text: parse_name_addr(text, "To"))
-
-
-def parse_to(text: str) -> NameAddr:
-    """To; one without a tag is likely to have been seen before."""
-    if len(text) <= LONGEST_KEPT and "tag" not in text:
-        return _parse_kept_to(text)
-    return parse_name_addr(text, "To")
-
-
 def parse_via(text: str) -> Via:
     """The first value of a Via field; RemoteProtocolError(400).
 
@@ -241,10 +231,6 @@ def parse_via(text: str) -> Via:
 
 def parse_cseq(text: str) -> CSeq:
     """CSeq; RemoteProtocolError(400) also for a number of 2**31 or more (RFC 3261 §8.1.1.5)."""
-    return _parse_kept_cseq(text) if len(text) <= LONGEST_KEPT else _parse_cseq(text)
-
-
-def _parse_cseq(text: str) -> CSeq:
     found = _cseq(text)
     if found is None:
         raise RemoteProtocolError("not a CSeq", where="CSeq")
@@ -253,9 +239,6 @@ def _parse_cseq(text: str) -> CSeq:
     if number >= BOUND:
         raise RemoteProtocolError("the CSeq number is too large", where="CSeq")
     return _new_tuple(CSeq, (number, method))
-
-
-_parse_kept_cseq = lru_cache(maxsize=1024)(_parse_cseq)
 
 
 def parse_call_id(text: str) -> str:
