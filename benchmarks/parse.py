@@ -2,7 +2,8 @@
 
 Both parsers take the same 2,000 messages of 860 bytes. They are what a trunk brings to a hotline:
 branch, tag, caller and Call-ID differ in each, the number called and the CSeq of a first INVITE
-do not; `parse_all_different_us` is the time when those two differ as well. The bar holds for both. The figure is the best of many short passes, as the machine is shared.
+do not; `parse_all_different_us` is the time when those two differ as well. The bar holds for both.
+The figure is the best of many short passes, as the machine is shared.
 """
 
 from __future__ import annotations

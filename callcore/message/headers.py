@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from callcore.errors import RemoteProtocolError
@@ -69,12 +68,13 @@ class Via:
     slot that is not filled yet.
     """
 
-    __slots__ = ("_found", "host", "params", "port", "transport")
+    __slots__ = ("_found", "branch", "host", "params", "port", "transport")
 
     transport: str
     host: str
     port: int | None
     params: Params
+    branch: str | None  # RFC 3261 §8.1.1.7
     _found: re.Match[str]
 
     def __init__(
@@ -88,6 +88,9 @@ class Via:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
+            if name == "branch":
+                self.branch = value = self.params.get("branch")
+                return value
             if name not in VIA_PARTS:
                 raise AttributeError(name)
             transport, host, port, params = self._found.groups()
@@ -96,11 +99,6 @@ class Via:
             self.port = None if port is None else int(port)
             self.params = read_params(params, "Via") if params else {}
             return getattr(self, name)
-
-    @property
-    def branch(self) -> str | None:
-        """The branch parameter (RFC 3261 §8.1.1.7)."""
-        return self.params.get("branch")
 
     @property
     def received(self) -> str | None:
@@ -149,11 +147,12 @@ class NameAddr:
     Parsing checks the whole value; each part is taken when first asked for, as with Via.
     """
 
-    __slots__ = ("_found", "_where", "display", "params", "uri")
+    __slots__ = ("_found", "_where", "display", "params", "tag", "uri")
 
     display: str
     uri: Uri
     params: Mapping[str, str | None]
+    tag: str | None  # RFC 3261 §19.3
     _found: re.Match[str]
     _where: str
 
@@ -167,10 +166,11 @@ class NameAddr:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            if name == "params":
+            if name == "tag":
+                self.tag = value = self.params.get("tag")
+            elif name == "params":
                 text = self._found[5]
-                found = read_params(text, self._where) if text else {}
-                self.params = value = MappingProxyType(found)  # what is kept is shared
+                self.params = value = read_params(text, self._where) if text else {}
             elif name == "uri":
                 self.uri = value = parse_uri(self._found[3] or self._found[4], self._where)
             elif name == "display":
@@ -179,11 +179,6 @@ class NameAddr:
             else:
                 raise AttributeError(name)
             return value
-
-    @property
-    def tag(self) -> str | None:
-        """The tag parameter (RFC 3261 §19.3)."""
-        return self.params.get("tag")
 
     def with_params(self, **params: str | None) -> NameAddr:
         """The same value with parameters added or replaced."""
