@@ -107,6 +107,27 @@ def test_a_writer_killed_in_the_middle_loses_at_most_its_last_block(tmp_path):
     assert len(scan(tmp_path)["killed"]) == 3
 
 
+def test_a_worker_killed_while_it_opens_leaves_no_segment(tmp_path, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def killed(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spools.os, "link", killed)
+        patch.setattr(spools.os, "unlink", killed)
+        with pytest.raises(Killed):
+            SpoolSink(str(tmp_path)).open("r1", header())
+    assert scan(tmp_path) == {}
+    [left] = tmp_path.iterdir()
+    spools.tidy(tmp_path)
+    assert left.exists()  # it could be a worker that is still at it
+    os.utime(left, (0, 0))
+    spools.tidy(tmp_path)
+    assert not left.exists()
+
+
 def test_a_full_disk_leaves_whole_blocks_and_the_call_goes_on(tmp_path, monkeypatch):
     sink = SpoolSink(str(tmp_path))
     handle = sink.open("r1", header())
