@@ -55,7 +55,8 @@ class SpoolSink:
     def __init__(self, folder: str, sync_seconds: float = 1.0) -> None:
         self.folder = folder
         self.sync_seconds = sync_seconds
-        self._next_sync = 0.0
+        self._paid = time.monotonic()
+        self._credit_seconds = SYNC_SHARE  # of syncing that is allowed now, a second's at most
         self._open: dict[Handle, None] = {}  # the one synced longest ago first
         os.makedirs(folder, exist_ok=True)
 
@@ -127,7 +128,10 @@ class SpoolSink:
 
         The file that waits longest comes first, so that a slow disk starves none of them.
         """
-        if now < self._next_sync:
+        earned = (now - self._paid) * SYNC_SHARE
+        self._credit_seconds = min(SYNC_SHARE, self._credit_seconds + earned)
+        self._paid = now
+        if self._credit_seconds <= 0:
             return
         handle = next(iter(self._open))
         if now - handle.synced < self.sync_seconds:
@@ -138,7 +142,7 @@ class SpoolSink:
         handle.dirty = False
         del self._open[handle]
         self._open[handle] = None
-        self._next_sync = done + (done - now) * (1 / SYNC_SHARE - 1)
+        self._credit_seconds -= done - now
 
 
 @dataclass(frozen=True, slots=True, order=True)
