@@ -52,9 +52,10 @@ class Engine:
         self._out: list[Effect] = []
         self._addresses = Addresses(settings.advertised)
         self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
-        self._reception = Reception(self._gate, self._out_now)
         self._resolution = Resolution(settings, self.registrar, self.trunks, self.lines)
         self._layer = TransactionLayer(identifiers, self._addresses.sent_by)
+        self._reception = Reception(self._gate, self._out_now, self._layer.serves)
+        self.delayed = self._reception.delayed  # the shell says how long messages wait
         leg_settings = LegSettings(self._addresses.contact, user_agent=settings.user_agent)
         self._legs = Legs(self._layer, identifiers, leg_settings)
         self._outgoing = Outgoing(self)

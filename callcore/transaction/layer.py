@@ -89,6 +89,10 @@ class TransactionLayer:
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
 
+    def serves(self, request: Request) -> bool:
+        """Whether a request repeats one that has its transaction."""
+        return server_key(request) in self._servers
+
     def receive(self, message: Message, flow: Flow, now: float) -> list[Effect]:
         """A message from the network; RemoteProtocolError if it cannot be matched at all."""
         out: list[Effect] = []
