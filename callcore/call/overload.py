@@ -5,8 +5,8 @@ them. A caller repeats its INVITE after T1, 0.5 s; a refusal costs a twentieth o
 a few milliseconds of refusing make up for the rest.
 """
 
-START_SECONDS = 0.15
-STOP_SECONDS = 0.03
+START_SECONDS = 0.2
+STOP_SECONDS = 0.05
 
 
 def refuses(refusing: bool, waited_seconds: float) -> bool:
