@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
+from callcore.call.addresses import Addresses
 from callcore.call.events import Arrived, CallEvent, Ended, Event, Refused
 from callcore.call.events import Kind as LegKind
-from callcore.call.gate import Gate, Kind, Refusal, Source
+from callcore.call.gate import Gate, Kind, Refusal, Source, caller_of
 from callcore.call.legs import Call as Origin
 from callcore.call.legs import LegOwner, Legs, LegSettings, Output
 from callcore.call.lines import Ask, Keep, Lines, Probe
@@ -24,7 +25,7 @@ from callcore.effects import Close, Connect, Raw, Resolve
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow, Transport
 from callcore.identifiers import Identifiers
-from callcore.message import Request, parse_name_addr, response
+from callcore.message import response
 from callcore.transaction import Answered, Failed, Incoming, TransactionLayer, Transmit
 from callcore.transaction import Effect as LayerEffect
 
@@ -49,12 +50,12 @@ class Engine:
         self.lines = Lines(settings, self.trunks, identifiers)
         self._ids = identifiers
         self._out: list[Effect] = []
-        self._local: dict[str, tuple[str, int]] = {}
+        self._addresses = Addresses(settings.advertised)
         self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
         self._reception = Reception(self._gate, self._out_now)
         self._resolution = Resolution(settings, self.registrar, self.trunks, self.lines)
-        self._layer = TransactionLayer(identifiers, self._sent_by)
-        leg_settings = LegSettings(contact=self._contact, user_agent=settings.user_agent)
+        self._layer = TransactionLayer(identifiers, self._addresses.sent_by)
+        leg_settings = LegSettings(self._addresses.contact, user_agent=settings.user_agent)
         self._legs = Legs(self._layer, identifiers, leg_settings)
         self._outgoing = Outgoing(self)
         self._parts: tuple[Timed, ...] = (
@@ -102,16 +103,17 @@ class Engine:
 
     # -- what the shell tells ---------------------------------------------------------------
 
-    def listening(self, transport: Transport, address: tuple[str, int]) -> None:
-        """A listener is bound; the first of a transport is what we call from."""
-        self._local.setdefault(transport, address)
+    def listening(
+        self, transport: Transport, address: tuple[str, int], shown: str | None = None
+    ) -> None:
+        """A listener is bound; `shown` is its host for peers where it is bound to all."""
+        self._addresses.add(transport, address, shown or address[0])
 
     def start(self, now: float) -> None:
         """Register and probe trunks; every listener is bound."""
         for name in sorted(self.trunks.names()):
             self._out.append(Resolve(name))
-        local = {t: (self._host(t, a[0]), a[1]) for t, a in self._local.items()}
-        self._perform(self.lines.start(local, now), now)
+        self._perform(self.lines.start(self._addresses.written(), now), now)
 
     def stop(self, now: float) -> None:
         """Take our registrations back."""
@@ -263,7 +265,7 @@ class Engine:
         if isinstance(way, Flow):
             return way
         if way.transport == "udp":
-            return Flow("udp", self._local.get("udp", ("0.0.0.0", 0)), way.remote)
+            return Flow("udp", self._addresses.source("udp", way.remote), way.remote)
         flow = self._connections.get(way)
         if flow is None:
             self._out.append(Connect(way.transport, way.remote))
@@ -371,7 +373,7 @@ class Engine:
                 self._respond(incoming, Refusal(503, full[0], headers), now)
                 return
         called = incoming.request.request_uri.user or incoming.request.to.uri.user or ""
-        caller = source.name if kind == "seat" else _caller(incoming.request)
+        caller = source.name if kind == "seat" else caller_of(incoming.request)
         origin = Origin(source.name, kind, caller, called)
         self._legged(self._legs.arrive(incoming, origin, now), now)
 
@@ -395,31 +397,3 @@ class Engine:
     def _ask(self, ask: Ask, flow: Flow, now: float) -> None:
         _, effects = self._layer.send_request(ask.request, flow, now, ask.owner)
         self._layered(effects, now)
-
-    def _host(self, transport: str, host: str) -> str:
-        return self.settings.advertised.get(transport) or host
-
-    def _sent_by(self, flow: Flow) -> str:
-        """RFC 3261 §18.1.1: where we listen, which for a connection of ours is not its port."""
-        host, port = self._local.get(flow.transport, flow.local)
-        if flow.transport == "udp":
-            host, port = flow.local
-        host = self._host(flow.transport, host)
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-    def _contact(self, flow: Flow) -> str:
-        """RFC 3261 §8.1.1.8: where requests of this dialog shall come."""
-        transport = "" if flow.transport == "udp" else f";transport={flow.transport}"
-        return f"<sip:{self._sent_by(flow)}{transport}>"
-
-
-def _caller(request: Request) -> str:
-    """RFC 3325 §9.1: a trunk is trusted to say who calls; From is what the caller says."""
-    for value in request.values("P-Asserted-Identity"):
-        try:
-            user = parse_name_addr(value, "P-Asserted-Identity").uri.user
-        except RemoteProtocolError:
-            continue
-        if user:
-            return user
-    return request.from_.uri.user or ""

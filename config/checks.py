@@ -144,6 +144,23 @@ def _tokens(config: Config) -> Iterator[Clash]:
         yield Clash(("http", "token"), "", told)
 
 
+def _not_yet(config: Config) -> Iterator[Clash]:
+    """What the configuration has a key for and this version does not do.
+
+    To take an encryption key and store recordings in the clear would be worse than to refuse it.
+    """
+    for index, listen in enumerate(config.sip.listen):
+        if listen.transport not in ("udp", "tcp"):
+            told = "udp:// or tcp://; this version does not speak the others yet"
+            yield Clash(("sip", "listen", index), str(listen), told)
+    if config.recordings.key.get_secret_value():
+        told = "empty; this version leaves encryption to the store"
+        yield Clash(("recordings", "key"), "(hidden)", told)
+    if config.cluster.url.get_secret_value():
+        told = "empty; this version runs as one process alone"
+        yield Clash(("cluster", "url"), "(hidden)", told)
+
+
 CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
     _names,
     _listeners,
@@ -153,4 +170,5 @@ CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
     _queues,
     _stores,
     _tokens,
+    _not_yet,
 )

@@ -92,7 +92,7 @@ def _mistake(file: str, lines: Lines, detail: ErrorDetails) -> Mistake:
 
 def _quoted(value: str) -> str:
     """A clash's value as TOML writes it; lists are written so already."""
-    return value if value.startswith("[") else _shown(value, hidden=False)
+    return value if value.startswith("[") or value == HIDDEN else _shown(value, hidden=False)
 
 
 def _dotted(key: Key) -> str:

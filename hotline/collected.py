@@ -20,7 +20,7 @@ LEVELS = ("A", "B", "C", "D", "E")
 STATES: tuple[AgentState, ...] = get_args(AgentState)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, eq=False)
 class PartsCollector(Collector):
     """One pass over the parts for each scrape."""
 
@@ -122,7 +122,7 @@ class PartsCollector(Collector):
         for bound, number in zip((*LATE_BUCKETS_MS, None), stats.late, strict=True):
             total += number
             buckets.append(("+Inf" if bound is None else str(bound / 1000), float(total)))
-        late.add_metric([], buckets, stats.late_seconds)
+        late.add_metric([], buckets, sum(beat.late_seconds for beat in stats.heartbeats))
         yield late
 
     def _recordings(self) -> Iterator[Metric]:

@@ -304,6 +304,11 @@ class Conductor:
         log.info("no media", leg=fact.leg)
         self._tell_leg(fact.leg, v.LegSilent(fact.leg))
 
+    def _leg_failed(self, fact: media.LegFailed) -> None:
+        """The worker could not open the leg's socket: that end will never be heard."""
+        log.error("media leg failed", leg=fact.leg, why=fact.why)
+        self.parts.sip.hang_up(fact.leg, "media lost")
+
     def _recording_closed(self, fact: media.RecordingClosed) -> None:
         self._seal(fact.recording)
 
@@ -421,6 +426,7 @@ QUEUE: dict[type, Callable[..., None]] = {
 }
 MEDIA: dict[type, Callable[..., None]] = {
     media.RtpTimeout: Conductor._silent,
+    media.LegFailed: Conductor._leg_failed,
     media.RecordingClosed: Conductor._recording_closed,
     media.SinkFailed: Conductor._sink_failed,
     media.WorkerLost: Conductor._worker_lost,

@@ -153,7 +153,7 @@ class Facade:
             (reasons if len(down) == len(trunks) else warnings).append(
                 f"trunk down: {', '.join(down)}"
             )
-        if not self._parts.plane.stats().workers:
+        if not self._parts.plane.stats().pids:
             reasons.append("no media worker is alive")
         status = self._parts.keeper.status()
         warnings.extend(status.alerts)

@@ -11,6 +11,7 @@ from callcore.sdp.offer_answer import (
     make_offer,
     read_answer,
 )
+from media.errors import LocalProtocolError
 from media.io.plane import MediaPlane, Remote
 
 
@@ -86,18 +87,18 @@ class MediaLegs:
         return replace(local, address=self._public_address or address.host, port=address.port)
 
     def _connect(self, leg: str, negotiated: Negotiated) -> None:
-        self._legs[leg].negotiated = negotiated
-        codec = negotiated.codec.name.upper()
-        if codec not in ("PCMA", "PCMU"):
-            raise RemoteProtocolError(f"codec {codec} was not offered", status=488, where="SDP")
-        self._plane.connect(
-            leg,
-            Remote(
-                host=negotiated.remote_host,
-                port=negotiated.remote_port,
-                codec=codec,
-                payload_type=negotiated.send_payload_type,
-                dtmf_payload_type=negotiated.dtmf_payload_type,
-                direction=negotiated.direction,
-            ),
+        remote = Remote(
+            host=negotiated.remote_host,
+            port=negotiated.remote_port,
+            codec=negotiated.codec.name.upper(),
+            payload_type=negotiated.send_payload_type,
+            dtmf_payload_type=negotiated.dtmf_payload_type,
+            direction=negotiated.direction,
+            receive_payload_type=negotiated.receive_payload_type,
         )
+        try:
+            self._plane.connect(leg, remote)
+        except LocalProtocolError as error:
+            # A host name in c=: to look it up would be to let a stranger steer our resolver.
+            raise RemoteProtocolError(str(error), status=488, where="SDP") from None
+        self._legs[leg].negotiated = negotiated

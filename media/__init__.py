@@ -1,0 +1,1 @@
+"""RTP for all legs at once: one vectorised tick each 20 ms."""

@@ -40,6 +40,9 @@ secret never appears in messages and logs.
 configuration file.
 
 **Times** are in seconds and may have fractions.
+
+**Not in this version yet**, and therefore refused: `tls://`, `ws://` and `wss://` in `[sip] listen`,
+`[recordings] key` and `[cluster] url`.
 """
 
 

@@ -90,12 +90,15 @@ PROGRAMS=(
     radosgw:radosgw
     ceph:ceph-common
     curl:curl
+    initdb:postgresql
 )
 
 missing_packages() {
-    local entry
+    local entry postgres
+    # Debian keeps the server's programs out of PATH, in a folder for each version.
+    postgres=$(printf '%s:' /usr/lib/postgresql/*/bin)
     for entry in "${PROGRAMS[@]}"; do
-        PATH=$PATH:/usr/sbin command -v "${entry%%:*}" >/dev/null || printf '%s ' "${entry#*:}"
+        PATH=$PATH:/usr/sbin:$postgres command -v "${entry%%:*}" >/dev/null || printf '%s ' "${entry#*:}"
     done
 }
 

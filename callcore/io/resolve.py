@@ -42,3 +42,21 @@ class Resolver:
             addresses = tuple(dict.fromkeys(str(address[0]) for *_, address in found))
             self._on_resolved(host, addresses)
             await asyncio.sleep(REFRESH_SECONDS)
+
+
+def outward_host(host: str) -> str:
+    """The address that packets leave from, for a listener bound to all of them.
+
+    Connecting a UDP socket sends nothing; it asks the kernel for the route. Without a route
+    the loopback address is all that can be reached.
+    """
+    if host not in ("0.0.0.0", "::"):
+        return host
+    is_v6 = host == "::"
+    family = socket.AF_INET6 if is_v6 else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("2001:db8::1" if is_v6 else "192.0.2.1", 9))
+        except OSError:
+            return "::1" if is_v6 else "127.0.0.1"
+        return str(probe.getsockname()[0])

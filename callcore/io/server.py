@@ -10,8 +10,8 @@ from callcore.call.legs import Party, SeatTarget, TrunkTarget
 from callcore.effects import Close, Connect, Raw, Resolve
 from callcore.engine import Engine
 from callcore.errors import LocalProtocolError
-from callcore.flow import Flow
-from callcore.io.resolve import Resolver
+from callcore.flow import Flow, Transport
+from callcore.io.resolve import Resolver, outward_host
 from callcore.io.tcp import StreamLimits, TcpStreams
 from callcore.io.udp import UdpSocket
 from callcore.transaction import Transmit
@@ -59,7 +59,8 @@ class SipServer:
             for scheme, address in self._listen:
                 bound = await self._bind(scheme, address)
                 self.addresses.append((scheme, *bound))
-                self.engine.listening("udp" if scheme == "udp" else "tcp", bound)
+                transport: Transport = "udp" if scheme == "udp" else "tcp"
+                self.engine.listening(transport, bound, outward_host(bound[0]))
         except OSError:
             await self._close()
             raise

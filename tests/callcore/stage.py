@@ -165,8 +165,12 @@ class Peer:
         proof = [*headers, ("Authorization", value)]
         return self.send("REGISTER", user=user, to="", headers=proof, **more)[-1][1]
 
-    def respond(self, request, status, *, body=b"", tag="far", headers=()):
+    def respond(self, request, status, **more):
         """Answer a request of the engine's."""
+        self.stage.receive(self.response(request, status, **more), self.flow)
+        return self.stage.taken()
+
+    def response(self, request, status, *, body=b"", tag="far", headers=()):
         copied = [f"Via: {v}" for v in request.all("Via")]
         to = request.get("To")
         if status > 100 and request.to.tag is None:
@@ -179,8 +183,7 @@ class Peer:
         if body:
             copied.append("Content-Type: application/sdp")
         lines = [f"SIP/2.0 {status} x", *copied, f"Content-Length: {len(body)}", "", ""]
-        self.stage.receive("\r\n".join(lines).encode() + body, self.flow)
-        return self.stage.taken()
+        return "\r\n".join(lines).encode() + body
 
 
 def only(found):

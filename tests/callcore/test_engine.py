@@ -12,10 +12,11 @@ from callcore.call.events import (
     TrunkChanged,
     Unregistered,
 )
-from callcore.call.placement import Party, SeatTarget, TrunkTarget
-from callcore.call.settings import AuthSettings, LimitSettings, Registration, Trunk
-from callcore.effects import Close, Connect, Raw, Resolve
+from callcore.call.placement import Party, SeatTarget
+from callcore.call.settings import AuthSettings, LimitSettings
+from callcore.effects import Close, Raw
 from callcore.flow import Flow
+from callcore.message.digest import answer, parse_challenge
 from tests.callcore.stage import SDP, UDP, Peer, Stage, only, udp
 
 TCP = Flow("tcp", UDP, ("10.0.7.1", 40000), 1)
@@ -195,6 +196,37 @@ def test_a_registered_seat_calls_after_proving_its_password(stage, seat):
     assert stage.told() == []
 
 
+def test_a_seat_calls_after_proving_its_password_and_only_as_itself(stage, seat):
+    seat.register()
+    stage.told()
+    challenged = only(seat.invite(user="8001", to="8002"))
+    challenge = parse_challenge(challenged.all("WWW-Authenticate")[0])
+    uri = "sip:8002@hotline.local"
+
+    def proof(nc):
+        value = answer(
+            challenge,
+            method="INVITE",
+            uri=uri,
+            user="8001",
+            password="secret-8001",
+            cnonce="c",
+            nc=nc,
+        )
+        return [("Authorization", value)]
+
+    assert only(seat.invite(user="8001", to="8002", headers=proof(1))).status == 100
+    arrived = stage.told()[0]
+    assert (arrived.kind, arrived.source, arrived.caller, arrived.called) == (
+        "seat",
+        "8001",
+        "8001",
+        "8002",
+    )
+    assert seat.invite(user="8002", to="8002", headers=proof(2))[-1][1].status == 403
+    assert stage.told() == [Refused("10.0.7.1", "INVITE", 403, "another user")]
+
+
 def test_wrong_passwords_get_401_then_403_and_the_right_one_too_for_a_while():
     stage = Stage(auth=AuthSettings(failures=3, block_seconds=30))
     thief, owner = Peer(stage, "192.0.2.66"), Peer(stage, "10.0.7.1")
@@ -241,179 +273,6 @@ def test_a_flood_of_registers_is_bounded_and_registered_seats_are_served():
     assert stage.engine.transactions < 10
     assert seat.register(cseq=50).status == 200
     assert only(Peer(stage, "10.0.0.1").invite()).status == 100
-
-
-def test_too_many_calls_a_second_and_too_many_calls_get_503_with_retry_after():
-    stage = Stage(
-        [Trunk("ims", peers=("10.0.0.1",), probe_seconds=0, max_calls=3, calls_per_second=2)]
-    )
-    trunk = Peer(stage, "10.0.0.1")
-    statuses = []
-    for _ in range(3):
-        statuses.append([m.status for _, m in trunk.invite()][-1])
-    assert statuses == [100, 100, 503]
-    stage.wait(0.5)
-    assert [m.status for _, m in trunk.invite()][-1] == 100
-    stage.wait(2)
-    refused = trunk.invite()[-1][1]
-    assert refused.get("Retry-After") == "10"
-    whys = [(r.status, r.why) for r in stage.told(Refused)]
-    assert whys == [(503, "calls_per_second"), (503, "max_calls")]
-    stage.do("place", "L", TrunkTarget("ims", "138"), Party(""), SDP)
-    assert [(e.status, e.by) for e in stage.told(Ended)] == [(503, "local")]
-
-
-def test_a_dead_peer_fails_over_to_the_next():
-    stage = Stage(
-        [Trunk("ims", peers=("10.0.0.1", "10.0.0.2"), probe_seconds=0, outbound_number="0551")]
-    )
-    first, second = Peer(stage, "10.0.0.1"), Peer(stage, "10.0.0.2")
-    stage.do("place", "L", TrunkTarget("ims", "13800000001"), Party(""), SDP)
-    remote, invite = stage.taken()[0]
-    assert remote == ("10.0.0.1", 5060)
-    assert invite.uri == "sip:13800000001@10.0.0.1:5060"
-    assert invite.from_.uri.user == "0551"
-    sent = first.respond(invite, 503)
-    ack, again = [m for _, m in sent]
-    assert (ack.method, again.method, sent[1][0]) == ("ACK", "INVITE", ("10.0.0.2", 5060))
-    second.respond(again, 200, body=SDP)
-    answered = stage.told()[-1]
-    assert isinstance(answered, Answered)
-    assert answered.leg == "L"
-    stage.taken()
-    stage.do("hang_up", "L")
-    assert stage.statuses() == ["BYE"]
-    assert [(e.leg, e.by) for e in stage.told()] == [("L", "local")]
-
-
-def test_a_silent_peer_is_left_for_the_next_after_some_seconds():
-    stage = Stage([Trunk("ims", peers=("10.0.0.1", "10.0.0.2"), probe_seconds=0, answer_seconds=6)])
-    stage.told()
-    stage.do("place", "L", TrunkTarget("ims", "138"), Party("1"), SDP)
-    stage.wait(5.9)
-    assert {remote for remote, _ in stage.taken()} == {("10.0.0.1", 5060)}
-    stage.wait(0.2)
-    assert stage.taken()[-1][0] == ("10.0.0.2", 5060)
-    stage.do("hang_up", "L")
-    stage.wait(300)
-    assert [(e.leg, e.by) for e in stage.told(Ended)] == [("L", "local")]
-    assert stage.engine.legs == 0
-    # Next time the one that was silent comes last.
-    stage.taken()
-    stage.do("place", "M", TrunkTarget("ims", "138"), Party("1"), SDP)
-    assert stage.taken()[0][0] == ("10.0.0.2", 5060)
-
-
-def test_busy_is_not_tried_elsewhere():
-    stage = Stage([Trunk("ims", peers=("10.0.0.1", "10.0.0.2"), probe_seconds=0)])
-    stage.told()
-    stage.do("place", "L", TrunkTarget("ims", "138"), Party("1"), SDP)
-    invite = only(stage.taken())
-    sent = Peer(stage, "10.0.0.1").respond(invite, 486)
-    assert only(sent).method == "ACK"
-    assert [(e.status, e.by) for e in stage.told()] == [(486, "remote")]
-
-
-def test_a_tcp_trunk_is_connected_to_and_the_connection_used_again():
-    stage = Stage([Trunk("ims", peers=("tcp://10.0.0.1:5070",), probe_seconds=0)])
-    stage.told()
-    for leg in ("L", "M"):
-        stage.do("place", leg, TrunkTarget("ims", "138"), Party("1"), SDP)
-    assert stage.asked[0] == Connect("tcp", ("10.0.0.1", 5070))
-    assert stage.taken() == []
-    flow = Flow("tcp", ("127.0.0.1", 50000), ("10.0.0.1", 5070), 3)
-    stage.engine.connected(flow, stage.now)
-    stage.collect()
-    invites = [m for _, m in stage.taken()]
-    assert [m.method for m in invites] == ["INVITE", "INVITE"]
-    assert "transport=tcp" in invites[0].get("Contact")
-    assert invites[0].via.transport == "TCP"
-    asked = len(stage.asked)
-    stage.do("place", "N", TrunkTarget("ims", "138"), Party("1"), SDP)
-    assert len(stage.asked) == asked
-    stage.engine.flow_closed(flow, stage.now)
-    stage.collect()
-    assert sorted((e.leg, e.by) for e in stage.told(Ended)) == [
-        ("L", "transport"),
-        ("M", "transport"),
-        ("N", "transport"),
-    ]
-
-
-def test_a_connection_that_cannot_be_opened_fails_over_or_ends():
-    stage = Stage([Trunk("ims", peers=("tcp://10.0.0.1", "10.0.0.2"), probe_seconds=0)])
-    stage.do("place", "L", TrunkTarget("ims", "138"), Party("1"), SDP)
-    stage.engine.connect_failed("tcp", ("10.0.0.1", 5060), "refused", stage.now)
-    stage.collect()
-    assert stage.taken()[0][0] == ("10.0.0.2", 5060)
-    stage = Stage([Trunk("ims", peers=("tcp://10.0.0.1",), probe_seconds=0)])
-    stage.do("place", "L", TrunkTarget("ims", "138"), Party("1"), SDP)
-    stage.engine.connect_failed("tcp", ("10.0.0.1", 5060), "refused", stage.now)
-    stage.collect()
-    assert [(e.leg, e.status) for e in stage.told(Ended)] == [("L", 503)]
-
-
-def test_static_peers_are_probed_and_go_down_and_up_with_hysteresis():
-    stage = Stage([Trunk("ims", peers=("10.0.0.1",), probe_seconds=30)])
-    peer = Peer(stage, "10.0.0.1")
-    stage.wait(0.6)
-    options = only(stage.taken())
-    assert options.method == "OPTIONS"
-    peer.respond(options, 404)
-    assert stage.told() == [TrunkChanged("ims", True, "answered 404")]
-    stage.wait(70)  # one probe, lost after 32 s
-    assert stage.told() == []
-    assert stage.engine.trunk_up("ims")
-    stage.wait(60)
-    assert stage.told() == [TrunkChanged("ims", False, "timeout")]
-    stage.taken()
-    ups = []
-    for _ in range(40):
-        stage.wait(1)
-        for _, message in stage.taken():
-            peer.respond(message, 200)
-            ups += stage.told()
-    assert ups == [TrunkChanged("ims", True, "answered 200")]
-
-
-def test_a_registering_trunk_registers_calls_by_service_route_and_leaves():
-    registration = Registration(
-        "impi", "pw", "sip:+86551@ims.example", "ims.example", "10.0.0.9:5080"
-    )
-    stage = Stage([Trunk("ims", registration=registration)])
-    proxy = Peer(stage, "10.0.0.9", 5080)
-    remote, register = stage.taken()[0]
-    assert (remote, register.uri) == (("10.0.0.9", 5080), "sip:ims.example")
-    route = ("Service-Route", "<sip:orig@10.0.0.9:5080;lr>")
-    proxy.respond(register, 200, headers=[route, ("Expires", "600")])
-    assert stage.told() == [TrunkChanged("ims", True, "registered")]
-    assert stage.engine.trunk_up("ims")
-    stage.do("place", "L", TrunkTarget("ims", "138"), Party("8001", "Hotline"), SDP)
-    remote, invite = stage.taken()[0]
-    assert remote == ("10.0.0.9", 5080)
-    assert invite.uri == "sip:138@ims.example"
-    assert invite.get("Route") == "<sip:orig@10.0.0.9:5080;lr>"
-    assert str(invite.from_.uri) == "sip:+86551@ims.example"
-    challenge = 'Digest realm="ims.example", nonce="n", algorithm=MD5, qop="auth"'
-    sent = proxy.respond(invite, 407, headers=[("Proxy-Authenticate", challenge)])
-    assert 'username="impi"' in sent[-1][1].get("Proxy-Authorization")
-    stage.taken()
-    assert only(proxy.invite()).status == 100
-    stage.engine.stop(stage.now)
-    stage.collect()
-    leaving = stage.taken()[-1][1]
-    assert (leaving.method, leaving.expires) == ("REGISTER", 0)
-    proxy.respond(leaving, 200)
-    assert stage.engine.is_stopped
-
-
-def test_a_peer_by_name_is_resolved_first():
-    stage = Stage([Trunk("ims", peers=("sbc.example",), probe_seconds=0)])
-    assert stage.asked == [Resolve("sbc.example")]
-    peer = Peer(stage, "192.0.2.5")
-    assert only(peer.invite()).status == 403
-    stage.engine.resolved("sbc.example", ("192.0.2.5",), stage.now)
-    assert only(peer.invite()).status == 100
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ class Ladder:
         self, flow: Flow = UDP, *, chance: float = 0.5, settings: LegSettings | None = None
     ) -> None:
         self.flow = flow
+        self.address = f"{flow.remote[0]}:{flow.remote[1]}"
         self.names = Counting(chance)
         self.layer = TransactionLayer(self.names)
         self.legs = Legs(self.layer, self.names, settings)
@@ -123,12 +124,12 @@ class Ladder:
         to = "<sip:12345@192.0.2.10>" + (f";tag={to_tag}" if to_tag else "")
         lines = [
             f"{method} sip:12345@192.0.2.10 SIP/2.0",
-            f"Via: SIP/2.0/{self.flow.transport.upper()} 192.0.2.1:5070;branch={branch}",
+            f"Via: SIP/2.0/{self.flow.transport.upper()} {self.address};branch={branch}",
             f"From: <sip:13800000001@192.0.2.1>;tag={tag}",
             f"To: {to}",
             f"Call-ID: {self.call_id}",
             f"CSeq: {cseq} {method}",
-            "Contact: <sip:peer@192.0.2.1:5070>",
+            f"Contact: <sip:peer@{self.address}>",
             *headers,
         ]
         if body and not any(line.startswith("Content-Type") for line in headers):
@@ -173,7 +174,7 @@ class Ladder:
                 lines.append(
                     f"To: {value}" + (f";tag={tag}" if tag and ";tag=" not in value else "")
                 )
-        lines += ["Contact: <sip:east@192.0.2.1:5070>", *headers]
+        lines += [f"Contact: <sip:east@{self.address}>", *headers]
         if body:
             lines.append("Content-Type: application/sdp")
         lines.append(f"Content-Length: {len(body)}")

@@ -160,7 +160,8 @@ def test_a_clash_that_only_follows_from_another_mistake_is_not_told():
         ('[sip]\nlisten = ["127.0.0.1:5060"]', "sip.listen[0]"),
         ('[sip]\nlisten = ["udp://example.org:5060"]', "sip.listen[0]"),
         ('[sip]\nlisten = ["udp://127.0.0.1:66000"]', "sip.listen[0]"),
-        ('[sip]\nlisten = ["tls://127.0.0.1"]\nkey = "setup.cfg"', "sip.certificate"),
+        (f'[recordings]\nkey = "{"A" * 43}="', "recordings.key"),
+        ('[cluster]\nurl = "redis://:hunter2@127.0.0.1"', "cluster.url"),
         ('[sip]\ncertificate = "nowhere.pem"', "sip.certificate"),
         (
             '[sip]\nlisten = ["udp://127.0.0.1:5060", "udp://127.0.0.1:5060"]',
@@ -206,6 +207,11 @@ def test_a_clash_that_only_follows_from_another_mistake_is_not_told():
 )
 def test_a_mistake_is_named_by_its_key(text, key):
     assert keys(text) == [key]
+
+
+def test_a_secure_listener_needs_a_certificate_and_a_later_version():
+    text = '[sip]\nlisten = ["tls://127.0.0.1"]\nkey = "setup.cfg"'
+    assert set(keys(text)) == {"sip.listen[0]", "sip.certificate"}
 
 
 def test_peers_of_two_trunks_must_not_overlap():

@@ -1,0 +1,5 @@
+"""What a caller of the media plane can do wrong."""
+
+
+class LocalProtocolError(Exception):
+    """A mistake of ours: an unknown leg, legs of one bridge in two workers, no port left."""

@@ -1,0 +1,80 @@
+"""What the media plane tells its owner; the same structs travel on the control channel."""
+
+import msgspec
+
+
+class LegStats(msgspec.Struct, frozen=True):
+    """Counters of one leg; packets unless the name says more."""
+
+    packets_in: int = 0
+    packets_out: int = 0
+    lost: int = 0
+    late: int = 0
+    duplicate: int = 0
+    reordered: int = 0
+    concealed: int = 0  # frames of silence played for missing ones
+    trimmed: int = 0  # frames left out to shorten the delay
+    resynced: int = 0
+    strangers: int = 0
+    malformed: int = 0
+    unnegotiated: int = 0
+    flooded: int = 0  # ticks in which more was waiting than a leg may be read
+
+
+class Event(msgspec.Struct, frozen=True, tag=True):
+    """Base of all events."""
+
+
+class PromptsFinished(Event, frozen=True):
+    leg: str
+
+
+class RtpStarted(Event, frozen=True):
+    """The leg's source is latched and its first packet is in."""
+
+    leg: str
+
+
+class RtpTimeout(Event, frozen=True):
+    leg: str
+
+
+class Dtmf(Event, frozen=True):
+    """One key press, RFC 4733; reported when it ends."""
+
+    leg: str
+    digit: str
+    duration_ms: int
+
+
+class RecordingClosed(Event, frozen=True):
+    """Everything of the recording has been given to the sink."""
+
+    recording: str
+
+
+class SinkFailed(Event, frozen=True):
+    """The sink refused a recording's open, block or close; the call goes on."""
+
+    recording: str
+    why: str
+
+
+class LegClosed(Event, frozen=True):
+    leg: str
+    stats: LegStats
+
+
+class LegFailed(Event, frozen=True):
+    """The worker could not open the leg; it is closed."""
+
+    leg: str
+    why: str
+
+
+class WorkerLost(Event, frozen=True):
+    """A worker died with all it held; a new one is starting."""
+
+    worker: int
+    legs: tuple[str, ...]
+    recordings: tuple[str, ...]

@@ -1,0 +1,320 @@
+"""The media plane for the signalling process: ports, workers, and which leg is where."""
+
+import asyncio
+import contextlib
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+
+from media import events
+from media import messages as m
+from media.errors import LocalProtocolError
+from media.g711 import CODECS
+from media.io.process import WorkerProcess
+from media.io.sockets import udp
+from media.ports import Ports
+
+DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+START_SECONDS = 20.0
+STOP_SECONDS = 8.0
+PROBES = 64  # ports tried before a leg is refused because others use them
+
+
+class Address(NamedTuple):
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """What offer and answer agreed for a leg; `direction` is ours.
+
+    `payload_type` is what we send, and what we accept unless `receive_payload_type` differs.
+    `accept_any`: the party may be behind NAT, so a new source may come from any address.
+    """
+
+    host: str
+    port: int
+    codec: str
+    payload_type: int
+    dtmf_payload_type: int | None = None
+    direction: str = "sendrecv"
+    receive_payload_type: int | None = None
+    receive_dtmf_payload_type: int | None = None
+    accept_any: bool = False
+
+
+@dataclass(frozen=True)
+class MediaSettings:
+    """`sink` is "module:callable"; ports are even numbers of the range, both ends included."""
+
+    address: str
+    first_port: int
+    last_port: int
+    workers: int
+    prompts: dict[str, str]
+    sink: str
+    sink_arguments: dict[str, Any] = field(default_factory=dict)
+    rtp_timeout_seconds: float = 30.0
+    port_quarantine_seconds: float = 2.0
+    heartbeat_timeout_seconds: float = 3.0
+    legs_per_worker: int = 4096
+    realtime: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneStats:
+    """Sums over the workers that run now; `late` counts ticks by `messages.LATE_BUCKETS_MS`."""
+
+    legs: int
+    recordings: int
+    free_ports: int
+    workers_lost: int
+    pids: tuple[int, ...]
+    heartbeats: tuple[m.Heartbeat, ...]
+    packets_in: int
+    packets_out: int
+    lost: int
+    late: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Leg:
+    worker: int
+    port: int
+
+
+class MediaPlane:
+    """All methods but start and stop return at once; workers obey in the order of the calls."""
+
+    def __init__(self, settings: MediaSettings, on_event: Callable[[events.Event], None]) -> None:
+        if settings.workers < 1:
+            raise LocalProtocolError("at least one media worker is needed")
+        self.settings = settings
+        self.on_event = on_event
+        self.workers_lost = 0
+        self._ports = Ports(
+            settings.first_port, settings.last_port, settings.port_quarantine_seconds
+        )
+        self._workers: list[WorkerProcess] = []
+        self._legs: dict[str, _Leg] = {}
+        self._closing: dict[str, _Leg] = {}
+        self._load = [0] * settings.workers
+        self._bridges: dict[str, int] = {}
+        self._recordings: dict[str, int] = {}
+        self._watch: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the workers; RuntimeError when one ends instead of getting ready."""
+        setup = m.Setup(
+            prompts={name: str(path) for name, path in self.settings.prompts.items()},
+            sink=self.settings.sink,
+            sink_arguments=self.settings.sink_arguments,
+            rtp_timeout_seconds=self.settings.rtp_timeout_seconds,
+            capacity=self.settings.legs_per_worker,
+            realtime=self.settings.realtime,
+        )
+        for number in range(self.settings.workers):
+            worker = WorkerProcess(number, setup, self._report, self._lost)
+            self._workers.append(worker)
+            worker.start()
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                for worker in self._workers:
+                    await asyncio.shield(worker.ready)
+        except BaseException:
+            await self.stop()
+            raise
+        self._watch = asyncio.create_task(self._look_after())
+
+    async def stop(self) -> None:
+        """Workers write what they hold and end."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+            self._watch = None
+        await asyncio.gather(*(worker.stop(STOP_SECONDS) for worker in self._workers))
+        for worker in self._workers:
+            if worker.ready.done() and not worker.ready.cancelled():
+                worker.ready.exception()  # looked at, so that nobody is warned
+        self._workers = []
+
+    def open(self, leg: str, near: str | None = None) -> Address:
+        """A port for the leg, in the worker of `near` or in the one with the fewest legs."""
+        if leg in self._legs or leg in self._closing:
+            raise LocalProtocolError(f"leg {leg} is open already")
+        if near is not None:
+            number = self._of(near).worker
+        else:
+            number = min(range(len(self._load)), key=self._load.__getitem__)
+        if self._load[number] >= self.settings.legs_per_worker:
+            raise LocalProtocolError(f"media worker {number} has no room for another leg")
+        port = self._take_port()
+        self._legs[leg] = _Leg(number, port)
+        self._load[number] += 1
+        self._workers[number].send(m.Open(leg, self.settings.address, port))
+        return Address(self.settings.address, port)
+
+    def connect(self, leg: str, remote: Remote) -> None:
+        """Where to send and what to accept; again after every new offer and answer."""
+        ipaddress_of(remote.host)
+        if remote.codec not in CODECS or remote.direction not in DIRECTIONS:
+            raise LocalProtocolError(f"codec {remote.codec}, direction {remote.direction}")
+        self._to(leg).send(
+            m.Connect(
+                leg=leg,
+                host=remote.host,
+                port=remote.port,
+                codec=remote.codec,
+                payload_type=remote.payload_type,
+                dtmf_payload_type=remote.dtmf_payload_type,
+                direction=remote.direction,
+                receive_payload_type=remote.receive_payload_type,
+                receive_dtmf_payload_type=remote.receive_dtmf_payload_type,
+                accept_any=remote.accept_any,
+            )
+        )
+
+    def play(self, leg: str, prompts: tuple[str, ...], loop_last: bool = False) -> None:
+        """Instead of what the leg would hear; PromptsFinished at the end unless it loops."""
+        unknown = [name for name in prompts if name not in self.settings.prompts]
+        if unknown or not prompts:
+            raise LocalProtocolError(f"unknown prompts: {unknown}")
+        self._to(leg).send(m.Play(leg, tuple(prompts), loop_last))
+
+    def stop_play(self, leg: str) -> None:
+        self._to(leg).send(m.StopPlay(leg))
+
+    def bridge(self, bridge: str, legs: tuple[str, ...]) -> None:
+        """Everybody hears everybody else; called again, it changes who takes part."""
+        number = self._same_worker(legs, f"bridge {bridge}")
+        if self._bridges.get(bridge, number) != number:
+            self.unbridge(bridge)
+        self._bridges[bridge] = number
+        self._workers[number].send(m.Bridge(bridge, tuple(legs)))
+
+    def unbridge(self, bridge: str) -> None:
+        number = self._bridges.pop(bridge, None)
+        if number is not None:
+            self._workers[number].send(m.Unbridge(bridge))
+
+    def record(self, recording: str, left: str, right: str, header: dict[str, Any]) -> None:
+        """What both legs say, from the next tick on, to the sink."""
+        if recording in self._recordings:
+            raise LocalProtocolError(f"recording {recording} runs already")
+        number = self._same_worker((left, right), f"recording {recording}")
+        self._workers[number].send(m.Record(recording, left, right, header))
+        self._recordings[recording] = number
+
+    def stop_record(self, recording: str) -> None:
+        """RecordingClosed follows when the sink has everything."""
+        number = self._recordings.get(recording)
+        if number is not None:
+            self._workers[number].send(m.StopRecord(recording))
+
+    def close(self, leg: str) -> None:
+        """LegClosed follows; then name and, after its quarantine, port are free."""
+        place = self._legs.pop(leg, None)
+        if place is not None:
+            self._closing[leg] = place
+            self._workers[place.worker].send(m.Close(leg))
+
+    def stats(self) -> PlaneStats:
+        """As of the workers' last heartbeats, each half a second."""
+        beats = tuple(worker.heartbeat for worker in self._workers)
+        return PlaneStats(
+            legs=len(self._legs),
+            recordings=len(self._recordings),
+            free_ports=len(self._ports),
+            workers_lost=self.workers_lost,
+            pids=tuple(worker.pid for worker in self._workers if worker.pid is not None),
+            heartbeats=beats,
+            packets_in=sum(beat.packets_in for beat in beats),
+            packets_out=sum(beat.packets_out for beat in beats),
+            lost=sum(beat.lost for beat in beats),
+            late=tuple(map(sum, zip(*(beat.late for beat in beats), strict=True))),
+        )
+
+    def _of(self, leg: str) -> _Leg:
+        try:
+            return self._legs[leg]
+        except KeyError:
+            raise LocalProtocolError(f"no leg {leg}") from None
+
+    def _to(self, leg: str) -> WorkerProcess:
+        return self._workers[self._of(leg).worker]
+
+    def _same_worker(self, legs: tuple[str, ...], what: str) -> int:
+        numbers = {self._of(leg).worker for leg in legs}
+        if len(numbers) != 1 or len(set(legs)) != len(legs):
+            raise LocalProtocolError(f"{what}: legs must be distinct and of one worker")
+        return numbers.pop()
+
+    def _take_port(self) -> int:
+        """The next port that nobody else on the machine uses."""
+        now = asyncio.get_running_loop().time()
+        for _ in range(min(PROBES, max(1, len(self._ports)))):
+            port = self._ports.take(now)
+            try:
+                with udp(self.settings.address) as probe:
+                    probe.bind((self.settings.address, port))
+                    return port
+            except OSError:
+                self._ports.give_back(port, now)
+        raise LocalProtocolError("the RTP ports are used by somebody else")
+
+    def _report(self, number: int, report: msgspec.Struct) -> None:
+        assert isinstance(report, events.Event)
+        if isinstance(report, events.LegClosed | events.LegFailed):
+            self._release(report.leg, number)
+        elif isinstance(report, events.RecordingClosed):
+            self._recordings.pop(report.recording, None)
+        self.on_event(report)
+
+    def _release(self, leg: str, number: int) -> None:
+        place = self._closing.pop(leg, None) or self._legs.pop(leg, None)
+        if place is not None:
+            self._load[number] -= 1
+            self._ports.give_back(place.port, asyncio.get_running_loop().time())
+
+    def _lost(self, number: int) -> None:
+        """Everything the worker held is gone; tell it once, when the tables are clean."""
+        legs = tuple(leg for leg, place in self._legs.items() if place.worker == number)
+        closing = [leg for leg, place in self._closing.items() if place.worker == number]
+        for leg in (*legs, *closing):
+            self._release(leg, number)
+        recordings = tuple(name for name, at in self._recordings.items() if at == number)
+        for name in recordings:
+            del self._recordings[name]
+        for name in [name for name, at in self._bridges.items() if at == number]:
+            del self._bridges[name]
+        self.workers_lost += 1
+        self.on_event(events.WorkerLost(number, legs, recordings))
+
+    async def _look_after(self) -> None:
+        """Kill workers without a life sign; not for a pause of our own loop."""
+        loop = asyncio.get_running_loop()
+        limit = self.settings.heartbeat_timeout_seconds
+        period = min(0.5, limit / 4)
+        while True:
+            asleep = loop.time()
+            await asyncio.sleep(period)
+            now = loop.time()
+            for worker in self._workers:
+                if now - asleep > 2 * period:
+                    worker.heard = now
+                allowed = limit if worker.ready.done() else START_SECONDS
+                if worker.process is not None and now - worker.heard > allowed:
+                    worker.kill()
+
+
+def ipaddress_of(host: str) -> None:
+    """A name would have to be looked up, and a worker must not wait: LocalProtocolError."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise LocalProtocolError(f"{host} is not an IP address") from None

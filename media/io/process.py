@@ -1,0 +1,154 @@
+"""One worker process as its parent sees it: started, fed, watched, killed, started again."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine
+
+import msgspec
+
+from media import messages as m
+from media.io.channel import Unpacker, pack
+
+FIRST_DELAY_SECONDS = 0.5  # before a worker that died young is started again; then doubled
+LAST_DELAY_SECONDS = 30.0
+YOUNG_SECONDS = 5.0
+
+
+class WorkerProcess(asyncio.Protocol):
+    """Commands are buffered without limit and sent in order; a stuck worker is killed for it."""
+
+    def __init__(
+        self,
+        number: int,
+        setup: m.Setup,
+        on_report: Callable[[int, msgspec.Struct], None],
+        on_lost: Callable[[int], None],
+    ) -> None:
+        self.number = number
+        self.setup = setup
+        self.on_report = on_report
+        self.on_lost = on_lost
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.heartbeat = m.Heartbeat()
+        self.heard = 0.0  # loop time of the last life sign
+        self.process: subprocess.Popen[bytes] | None = None
+        self.closing = False
+        self.closed = asyncio.Event()
+        self._decoder = msgspec.msgpack.Decoder(m.AnyReport)
+        self._delay_seconds = 0.0
+        self._started = 0.0
+        self._pending: list[bytes] = []
+        self._transport: asyncio.Transport | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Spawn; commands may be sent at once, they wait for the channel."""
+        self._unpacker = Unpacker()
+        self._pending = []
+        self._spawn(self._start())
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process is not None else None
+
+    async def _start(self) -> None:
+        await asyncio.sleep(self._delay_seconds)
+        if self.closing:
+            self.closed.set()
+            return
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        ours.setblocking(False)
+        descriptor = theirs.fileno()
+        setup = msgspec.json.encode(self.setup).decode()
+        command = [sys.executable, "-m", "media.io.worker", str(descriptor), setup]
+        # A process is made in about a millisecond (vfork); a thread for it would cost as much.
+        self.process = subprocess.Popen(  # noqa: ASYNC220
+            command, pass_fds=[descriptor], stdin=subprocess.DEVNULL, env=dict(os.environ)
+        )
+        theirs.close()
+        loop = asyncio.get_running_loop()
+        self._started = self.heard = loop.time()
+        await loop.create_unix_connection(lambda: self, sock=ours)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def send(self, command: m.Command) -> None:
+        data = pack(command)
+        if self._transport is None:
+            self._pending.append(data)
+        else:
+            self._transport.write(data)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        for data in self._pending:
+            transport.write(data)
+        self._pending = []
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = asyncio.get_running_loop().time()
+        for body in self._unpacker.feed(data):
+            report = self._decoder.decode(body)
+            if isinstance(report, m.Heartbeat):
+                self.heartbeat = report
+            elif isinstance(report, m.Ready):
+                if not self.ready.done():
+                    self.ready.set_result(None)
+            else:
+                self.on_report(self.number, report)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The worker died, or ended because it was told to."""
+        self._transport = None
+        process = self.process
+        if process is not None and not self.closing:
+            process.kill()  # its end is closed: it cannot be of use any more
+        self._spawn(self._bury())
+
+    async def _bury(self) -> None:
+        process = self.process
+        if process is not None:
+            await asyncio.to_thread(process.wait)
+        if self.closing:
+            self.closed.set()
+            return
+        age = asyncio.get_running_loop().time() - self._started
+        if age >= YOUNG_SECONDS:
+            self._delay_seconds = 0.0
+        else:
+            self._delay_seconds = min(
+                max(FIRST_DELAY_SECONDS, 2 * self._delay_seconds), LAST_DELAY_SECONDS
+            )
+        if not self.ready.done():
+            self.ready.set_exception(RuntimeError(f"media worker {self.number} does not start"))
+        self.start()
+        self.on_lost(self.number)
+
+    def kill(self) -> None:
+        """It does not answer: no grace."""
+        if self.process is not None:
+            self.process.kill()
+
+    async def stop(self, timeout_seconds: float) -> None:
+        """Ask it to end, wait, kill when it does not."""
+        self.closing = True
+        if self._transport is None:  # between two lives
+            for task in self._tasks:
+                task.cancel()
+            if self.process is not None:
+                self.process.kill()
+                await asyncio.to_thread(self.process.wait)
+            return
+        self.send(m.Stop())
+        try:
+            await asyncio.wait_for(self.closed.wait(), timeout_seconds)
+        except TimeoutError:
+            self.kill()
+            await self.closed.wait()

@@ -1,0 +1,185 @@
+"""A media worker: `python -m media.io.worker FD SETUP`, one process, one tick each 20 ms.
+
+FD is its end of the control socket, SETUP a JSON of `messages.Setup`. It ends when the other end
+closes, after it has given the sink what it holds.
+"""
+
+import bisect
+import contextlib
+import gc
+import importlib
+import os
+import resource
+import secrets
+import select
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+import msgspec
+
+from media import messages as m
+from media.errors import LocalProtocolError
+from media.io.channel import Channel
+from media.io.sockets import UdpWire
+from media.io.writer import SinkWriter
+from media.prompts import Bank, decode_wav
+from media.switch import Switch
+from media.types import TICK_SECONDS
+
+CATCH_UP_TICKS = 5  # late by more than these, the rest is skipped
+BEAT_TICKS = 25
+COMMAND_SECONDS = 0.002  # for commands at a time: a tick must not wait for a thousand of them
+COLLECT_TICKS = 3000
+STOP_SECONDS = 5.0
+
+
+class Worker:
+    """The loop around the switch: clock, control channel, writer, life signs."""
+
+    def __init__(self, sock: socket.socket, setup: m.Setup) -> None:
+        self.sock = sock
+        self.channel = Channel(sock)
+        module, _, name = setup.sink.partition(":")
+        sink = getattr(importlib.import_module(module), name)(**setup.sink_arguments)
+        prompts = {
+            name: decode_wav(Path(path).read_bytes()) for name, path in setup.prompts.items()
+        }
+        self.writer = SinkWriter(sink)
+        self.wire = UdpWire(setup.capacity)
+        self.switch = Switch(setup, Bank(prompts), self.wire, self.writer, self.channel.send)
+        self.decoder = msgspec.msgpack.Decoder(m.AnyCommand)
+        self.commands: deque[bytes] = deque()
+        self.stopping = False
+        self.skipped = 0
+        self.late = [0] * (len(m.LATE_BUCKETS_MS) + 1)
+        self.late_seconds = self.busy_seconds = 0.0
+        self._buckets = [limit / 1000 for limit in m.LATE_BUCKETS_MS]
+
+    def run(self) -> None:
+        """Ticks on absolute deadlines, so that no lateness ever adds up."""
+        deadline = time.monotonic() + TICK_SECONDS
+        while not self.stopping and not self.channel.closed:
+            now = self._wait(deadline)
+            self._measure(now - deadline)
+            self._tick()
+            self.busy_seconds += time.monotonic() - now
+            deadline += TICK_SECONDS
+            behind = int((time.monotonic() - deadline) / TICK_SECONDS)
+            if behind > CATCH_UP_TICKS:
+                self.switch.skip(behind)
+                self.skipped += behind
+                deadline += behind * TICK_SECONDS
+        self._finish()
+
+    def _wait(self, deadline: float) -> float:
+        """Obey commands until the tick is due; at least one look, however late it is."""
+        while True:
+            self._obey(min(deadline, time.monotonic() + COMMAND_SECONDS))
+            now = time.monotonic()
+            if now >= deadline or self.stopping or self.channel.closed:
+                return now
+            timeout = 0.0 if self.commands else deadline - now
+            select.select([self.sock], [], [], timeout)
+
+    def _obey(self, until: float) -> None:
+        self.commands.extend(self.channel.receive())
+        first = True
+        while self.commands and (first or time.monotonic() < until):
+            first = False
+            command = self.decoder.decode(self.commands.popleft())
+            if isinstance(command, m.Stop):
+                self.stopping = True
+                return
+            numbers = (secrets.randbits(16), secrets.randbits(32), secrets.randbits(32))
+            try:
+                self.switch.obey(command, numbers)
+            except LocalProtocolError as error:
+                # The parent checks first; what slips through must not cost the other calls.
+                print(f"media worker: {command}: {error}", file=sys.stderr)
+        self.writer.flush()
+
+    def _measure(self, late: float) -> None:
+        self.late[bisect.bisect_left(self._buckets, late)] += 1
+        self.late_seconds += max(0.0, late)
+
+    def _tick(self) -> None:
+        self.switch.step()
+        self.writer.flush()
+        for event in self.writer.take():
+            self.channel.send(event)
+        number = self.switch.tick.number
+        if number % BEAT_TICKS == 0 and not self.channel.backlog:
+            self.channel.send(self.beat())
+        self.channel.flush()
+        if number % COLLECT_TICKS == 0:
+            gc.collect(1)
+
+    def beat(self) -> m.Heartbeat:
+        """The counters since the start."""
+        legs = self.switch.legs
+        return m.Heartbeat(
+            ticks=self.switch.tick.number,
+            skipped_ticks=self.skipped,
+            late=tuple(self.late),
+            late_seconds=self.late_seconds,
+            busy_seconds=self.busy_seconds,
+            cpu_seconds=time.process_time(),
+            legs=len(legs),
+            packets_in=legs.total("packets_in"),
+            packets_out=legs.total("packets_out"),
+            lost=legs.lost() + legs.gone["lost"],
+            strangers=legs.total("strangers"),
+            malformed=legs.total("malformed"),
+            send_errors=self.wire.errors,
+            blocks_dropped=self.writer.dropped,
+        )
+
+    def _finish(self) -> None:
+        """Give the sink all that is left, tell the parent, end."""
+        self.switch.stop()
+        self.writer.stop(STOP_SECONDS)
+        for event in self.writer.take():
+            self.channel.send(event)
+        self.channel.send(self.beat())
+        self.sock.settimeout(STOP_SECONDS)
+        self.channel.flush()
+
+
+def settle(realtime: bool) -> None:
+    """What the operating system allows for punctual ticks; where it refuses, go on without."""
+    for name in (signal.SIGINT, signal.SIGTERM):  # the parent drains calls and then closes us
+        signal.signal(name, signal.SIG_IGN)
+    with contextlib.suppress(OSError, ValueError):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != hard:  # two sockets a leg
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if realtime:
+        with contextlib.suppress(OSError):
+            os.nice(-10)  # the whole process, so that the writer never holds the lock for long
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))  # this thread only
+
+
+def main(arguments: list[str]) -> None:
+    """Build everything, freeze it out of the garbage collector's sight, tick."""
+    descriptor = int(arguments[0])
+    sock = socket.socket(fileno=os.dup(descriptor))  # a low number, as select wants
+    os.close(descriptor)
+    setup = msgspec.json.decode(arguments[1], type=m.Setup)
+    worker = Worker(sock, setup)  # starts the writer's thread, which stays unprivileged
+    settle(setup.realtime)
+    sys.setswitchinterval(0.0005)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    worker.channel.send(m.Ready(os.getpid()))
+    worker.channel.flush()
+    worker.run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

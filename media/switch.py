@@ -1,0 +1,167 @@
+"""Commands become state: what a worker holds, without its sockets and its clock."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from media import events
+from media import messages as m
+from media.errors import LocalProtocolError
+from media.g711 import CODECS
+from media.legs import Legs, Source
+from media.mix import Mixer
+from media.prompts import Bank, Player
+from media.taps import Block
+from media.tick import Tick, Wire, ticks
+
+
+class Sockets(Wire, Protocol):
+    """What the switch needs of the sockets beside what the tick needs."""
+
+    def open(self, leg: int, host: str, port: int) -> None:
+        """Bind the leg's port; OSError when it cannot be."""
+
+    def close(self, leg: int) -> None:
+        """Close the leg's sockets."""
+
+    def aim(self, leg: int, remote: Source) -> None:
+        """Send there until a source is latched."""
+
+    def unpin(self, leg: int) -> None:
+        """Forget the latched source."""
+
+
+class Writer(Protocol):
+    """Takes recordings away; never blocks."""
+
+    def open(self, recording: str, header: dict[str, object]) -> None: ...
+    def write(self, block: Block) -> None: ...
+    def close(self, recording: str) -> None: ...
+
+
+class Switch:
+    """One worker's legs, bridges and recordings."""
+
+    def __init__(
+        self,
+        setup: m.Setup,
+        bank: Bank,
+        sockets: Sockets,
+        writer: Writer,
+        emit: Callable[[events.Event], None],
+    ) -> None:
+        self.legs = Legs(setup.capacity)
+        self.mixer = Mixer(self.legs, bank)
+        self.player = Player(bank, setup.capacity)
+        self.sockets = sockets
+        self.writer = writer
+        self.emit = emit
+        self.tick = Tick(self.legs, self.mixer, self.player, sockets, emit)
+        self.tick.timeout_ticks = ticks(setup.rtp_timeout_seconds)
+
+    def obey(self, command: m.Command, numbers: tuple[int, int, int]) -> None:
+        """Perform one command; `numbers` are random: sequence, timestamp, SSRC of a new leg.
+
+        Raises LocalProtocolError when the command makes no sense here.
+        """
+        match command:
+            case m.Open():
+                self._open(command, numbers)
+            case m.Connect():
+                self._connect(command)
+            case m.Play(leg, prompts, loop_last):
+                self.player.play(self._leg(leg), prompts, loop_last)
+            case m.StopPlay(leg):
+                self.player.stop(self._leg(leg))
+            case m.Bridge(bridge, legs):
+                self.mixer.bridge(bridge, [self._leg(leg) for leg in legs])
+            case m.Unbridge(bridge):
+                self.mixer.unbridge(bridge)
+            case m.Record():
+                self._record(command)
+            case m.StopRecord(recording):
+                self._stop_record(recording)
+            case m.Close(leg):
+                self._close(leg)
+
+    def step(self) -> None:
+        """One tick."""
+        for block in self.tick.run():
+            self.writer.write(block)
+
+    def skip(self, count: int) -> None:
+        """The machine slept for so many ticks."""
+        for block in self.tick.skip(count):
+            self.writer.write(block)
+
+    def stop(self) -> None:
+        """End all recordings and close all legs."""
+        for recording in list(self.tick.taps.names):
+            self._stop_record(recording)
+        for leg in list(self.legs.index):
+            self._close(leg)
+
+    def _leg(self, name: str) -> int:
+        try:
+            return self.legs.index[name]
+        except KeyError:
+            raise LocalProtocolError(f"no leg {name}") from None
+
+    def _open(self, command: m.Open, numbers: tuple[int, int, int]) -> None:
+        leg = self.legs.add(command.leg, self.tick.number)
+        try:
+            self.sockets.open(leg, command.host, command.port)
+        except OSError as error:
+            self.legs.remove(command.leg)
+            self.emit(events.LegFailed(command.leg, f"port {command.port}: {error.strerror}"))
+            return
+        self.tick.outgoing.start(leg, *numbers)
+        self.tick.jitter.clear(leg)
+        self.player.stop(leg)
+        self.mixer.plan()
+
+    def _connect(self, command: m.Connect) -> None:
+        leg = self._leg(command.leg)
+        legs = self.legs
+        moved = legs.remote[leg] != (command.host, command.port)
+        if moved:
+            self.tick.latch.forget(leg)
+            self.sockets.unpin(leg)
+        if moved or not legs.receives[leg]:
+            legs.heard_tick[leg] = self.tick.number
+            legs.timed_out[leg] = False
+        codec = CODECS[command.codec]
+        if codec != legs.codec[leg] or moved:
+            self.tick.jitter.clear(leg)
+        legs.negotiate(leg, codec, command)
+        self.sockets.aim(leg, (command.host, command.port))
+        self.tick.outgoing.dirty = True
+        self.mixer.plan()
+        self.tick.taps.replan()
+
+    def _record(self, command: m.Record) -> None:
+        left, right = self._leg(command.left), self._leg(command.right)
+        self.tick.taps.start(command.recording, left, right)
+        self.writer.open(command.recording, command.header)
+
+    def _stop_record(self, recording: str) -> None:
+        if recording not in self.tick.taps.names:
+            return
+        rest = self.tick.taps.stop(recording)
+        if rest is not None:
+            self.writer.write(rest)
+        self.writer.close(recording)
+
+    def _close(self, name: str) -> None:
+        if name not in self.legs.index:
+            return
+        leg = self.legs.index[name]
+        self.mixer.leave(leg)
+        self.tick.taps.drop_leg(leg)
+        self.player.stop(leg)
+        self.tick.latch.forget(leg)
+        self.tick.keys.forget(leg)
+        self.sockets.close(leg)
+        self.tick.jitter.clear(leg)
+        _, stats = self.legs.remove(name)
+        self.tick.outgoing.dirty = True
+        self.emit(events.LegClosed(name, stats))

@@ -1,0 +1,116 @@
+"""Recordings: both directions of a call as heard, in A-law, in blocks of 25 frames.
+
+Blocks of different recordings end in different ticks, so that the writer has a steady stream.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from media.errors import LocalProtocolError
+from media.g711 import PCMU, SILENCE, TRANSCODE
+from media.legs import Legs
+from media.types import FRAME, Bytes, Integers
+
+BLOCK = 25  # frames, 500 ms
+FRAME_BYTES = 2 * FRAME
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`frames` is n x 2 x 160 bytes A-law; the first one is number `first_frame`."""
+
+    recording: str
+    first_frame: int
+    frames: bytes
+
+
+class Taps:
+    """Rows of recordings; -1 in `sides` is a side whose leg has gone: silence."""
+
+    def __init__(self, legs: Legs, heard: Bytes) -> None:
+        self.legs = legs
+        self.heard = heard
+        capacity = legs.capacity
+        self.names: dict[str, int] = {}
+        self._free = list(range(capacity - 1, -1, -1))
+        self.sides: Integers = np.full((capacity, 2), -1, np.int64)
+        self.fill: Integers = np.zeros(capacity, np.int64)
+        self.first: Integers = np.zeros(capacity, np.int64)
+        self.blocks: Bytes = np.zeros((capacity * BLOCK, 2, FRAME), np.uint8)
+        self._rows: list[str] = [""] * capacity
+        self._tick = 0
+        self._plan()
+
+    def start(self, recording: str, left: int, right: int) -> None:
+        """Tap two legs from the next tick on."""
+        if recording in self.names:
+            raise LocalProtocolError(f"recording {recording} runs already")
+        if not self._free:
+            raise LocalProtocolError("too many recordings")
+        row = self._free.pop()
+        self.names[recording] = row
+        self._rows[row] = recording
+        self.sides[row] = left, right
+        self.fill[row] = self.first[row] = 0
+        self._plan()
+
+    def stop(self, recording: str) -> Block | None:
+        """End the recording; the frames that no block has taken yet."""
+        row = self.names.pop(recording)
+        rest = self._take(row) if self.fill[row] else None
+        self._free.append(row)
+        self._rows[row] = ""
+        self._plan()
+        return rest
+
+    def drop_leg(self, leg: int) -> None:
+        """The leg closes while it is recorded: silence on its side from now on."""
+        self.sides[self.sides == leg] = -1
+        self._plan()
+
+    def _plan(self) -> None:
+        """Index arrays for `step`, made anew when recordings or codecs change."""
+        self._active = np.array(sorted(self.names.values()), np.int64)
+        sides = self.sides[self._active]
+        self._at = [np.flatnonzero(sides[:, side] >= 0) for side in (0, 1)]
+        self._from = [sides[at, side] for side, at in enumerate(self._at)]
+        self._whole = all(len(at) == len(self._active) for at in self._at)
+        codec = self.legs.codec
+        self._mulaw = [np.flatnonzero(codec[which] == PCMU) for which in self._from]
+
+    replan = _plan
+
+    def step(self) -> list[Block]:
+        """Store one frame of both sides of every recording; the blocks that are due."""
+        self._tick += 1
+        active = self._active
+        if not len(active):
+            return []
+        place = active * BLOCK + self.fill[active]
+        if not self._whole:
+            self.blocks[place] = SILENCE[0]
+        for side in (0, 1):
+            frames = self.heard[self._from[side]]
+            mulaw = self._mulaw[side]
+            if len(mulaw):
+                frames[mulaw] = TRANSCODE[PCMU].take(frames[mulaw])
+            self.blocks[place[self._at[side]], side] = frames
+        self.fill[active] += 1
+        # A recording's first block is short, by its row, and then they all stay staggered.
+        due = active[(self._tick + active) % BLOCK == 0]
+        return [self._take(int(row)) for row in due]
+
+    def skip(self, ticks: int) -> list[Block]:
+        """Leave a gap of so many frames in every recording; what they held before it."""
+        due = [self._take(int(row)) for row in self._active if self.fill[row]]
+        self.first[self._active] += ticks
+        return due
+
+    def _take(self, row: int) -> Block:
+        count, first = int(self.fill[row]), int(self.first[row])
+        start = row * BLOCK
+        block = Block(self._rows[row], first, self.blocks[start : start + count].tobytes())
+        self.first[row] = first + count
+        self.fill[row] = 0
+        return block

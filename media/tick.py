@@ -1,0 +1,258 @@
+"""The one tick: receive, parse, latch, jitter, mix, send, tap — for all legs, each 20 ms.
+
+Packets of latched sources with the negotiated payload type are worked on as arrays. Whatever is
+odd (a new source, a key press, bad input) is looked at one by one, at most PASSES a leg and tick.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Protocol
+
+import numpy as np
+
+from media import events
+from media.dtmf import Keys, Packet, Press, Pressed
+from media.jitter import HALF, MAX_PAYLOAD, Jitter
+from media.latch import Latch
+from media.legs import Legs, Source
+from media.mix import Mixer
+from media.outgoing import Outgoing
+from media.prompts import Player
+from media.rtp import Headers, parse
+from media.taps import Block, Taps
+from media.types import TICK_SECONDS, Bytes, Integers
+
+PASSES = 4  # packets read of one leg in one tick
+CHECK_TICKS = 10  # between looks for silence and lost ends of key presses
+
+
+class Wire(Protocol):
+    """The sockets, as the tick sees them."""
+
+    outgoing: Bytes  # (capacity, 172): what `send` sends
+
+    def read(self, turn: int) -> tuple[Integers, Bytes, Integers] | None:
+        """One packet of each latched leg that has any: legs, (n, ROW) rows, sizes."""
+
+    def visit(self) -> tuple[list[tuple[int, Source]], Bytes, Integers] | None:
+        """One packet of each open socket that has any: legs and sources, rows, sizes."""
+
+    def pin(self, leg: int, source: Source) -> None:
+        """Connect the leg to its latched source."""
+
+    def send(self, legs: Integers | None) -> None:
+        """Send the rows of the outgoing array; `legs` only when they changed since last time."""
+
+    def send_one(self, leg: int, packet: bytes) -> None:
+        """Send a packet that is not a row."""
+
+
+class Tick:
+    """Holds the parts and runs them in order; `emit` takes the events."""
+
+    def __init__(
+        self,
+        legs: Legs,
+        mixer: Mixer,
+        player: Player,
+        wire: Wire,
+        emit: Callable[[events.Event], None],
+    ) -> None:
+        self.legs = legs
+        self.mixer = mixer
+        self.player = player
+        self.wire = wire
+        self.emit = emit
+        self.jitter = Jitter(legs)
+        self.latch = Latch(legs)
+        self.keys = Keys()
+        self.taps = Taps(legs, mixer.heard)
+        self.outgoing = Outgoing(legs, wire.outgoing)
+        self.timeout_ticks = 1500
+        self.number = 0
+
+    def run(self) -> Sequence[Block]:
+        """One tick; the blocks of recordings that are due."""
+        self.number += 1
+        self._receive()
+        high = self.legs.high
+        self.jitter.play(self.mixer.heard[:high])
+        self.mixer.make()
+        self._send(high)
+        if self.number % CHECK_TICKS == 0:
+            self._check()
+        return self.taps.step()
+
+    def skip(self, ticks: int) -> Sequence[Block]:
+        """The machine slept: timestamps go on as the clock did; what recordings held until now."""
+        self.outgoing.timestamp += np.uint32(ticks * 160)
+        return self.taps.skip(ticks)
+
+    def _receive(self) -> None:
+        for turn in range(PASSES):
+            got = self.wire.read(turn)
+            if got is None:
+                break
+            if turn == PASSES - 1:
+                self.legs.counts["flooded"][got[0]] += 1
+            self._take(*got)
+        for turn in range(PASSES):
+            visitors = self.wire.visit()
+            if visitors is None:
+                break
+            self._welcome(*visitors, last=turn == PASSES - 1)
+
+    def _take(self, legs: Integers, rows: Bytes, sizes: Integers) -> None:
+        """Packets from latched sources, one a leg."""
+        headers = parse(rows, sizes)
+        state = self.legs
+        size = headers.size
+        plain = (
+            headers.valid
+            & (headers.ssrc == state.ssrc[legs])
+            & (headers.payload_type == state.receive_type[legs])
+            & state.receives[legs]
+            & (size <= MAX_PAYLOAD)
+            & (size > 0)
+            & (size % HALF == 0)
+        )
+        if not plain.all():
+            for at in np.flatnonzero(~plain).tolist():
+                leg = int(legs[at])
+                plain[at] = self._admit(leg, state.source[leg], headers, at, rows[at])
+            legs, rows, headers = legs[plain], rows[plain], _some(headers, plain)
+        self._insert(legs, rows, headers)
+
+    def _welcome(
+        self, visitors: list[tuple[int, Source]], rows: Bytes, sizes: Integers, last: bool
+    ) -> None:
+        """Packets that came to open sockets: from sources not latched yet, or from strangers."""
+        headers = parse(rows, sizes)
+        admitted = np.array(
+            [
+                self._admit(leg, source, headers, at, rows[at])
+                for at, (leg, source) in enumerate(visitors)
+            ],
+            np.bool_,
+        )
+        legs = np.array([leg for leg, _ in visitors], np.int64)
+        if last:
+            self.legs.counts["flooded"][legs] += 1
+        if admitted.any():
+            self._insert(legs[admitted], rows[admitted], _some(headers, admitted))
+
+    def _insert(self, legs: Integers, rows: Bytes, headers: Headers) -> None:
+        if not len(legs):
+            return
+        state = self.legs
+        state.counts["packets_in"][legs] += 1
+        state.heard_tick[legs] = self.number
+        state.timed_out[legs] = False
+        self.jitter.insert(legs, rows, headers)
+
+    def _admit(
+        self, leg: int, source: Source | None, headers: Headers, at: int, row: Bytes
+    ) -> bool:
+        """Count, latch or relay one odd packet; whether it is audio to be played."""
+        state = self.legs
+        size = int(headers.size[at])
+        kind = int(headers.payload_type[at])
+        event = kind == state.dtmf_receive_type[leg]
+        if not headers.valid[at] or not (size == 4 if event else _plausible(size)):
+            state.counts["malformed"][leg] += 1
+        elif state.remote[leg] is None or source is None:
+            state.counts["strangers"][leg] += 1
+        elif not event and kind != state.receive_type[leg]:
+            state.counts["unnegotiated"][leg] += 1
+        elif state.receives[leg] and self._judge(leg, source, headers, at):
+            if not event:
+                return True
+            start = int(headers.offset[at])
+            payload = row[start : start + 4].tobytes()
+            sequence, timestamp = int(headers.sequence[at]), int(headers.timestamp[at])
+            self._key(leg, Packet(sequence, timestamp, int(headers.ssrc[at]), payload))
+        return False
+
+    def _judge(self, leg: int, source: Source, headers: Headers, at: int) -> bool:
+        """Whether the packet is from whom the leg listens to; latches."""
+        state = self.legs
+        ssrc, sequence = int(headers.ssrc[at]), int(headers.sequence[at])
+        verdict = self.latch.judge(leg, source, ssrc, sequence, self.number)
+        if verdict == "stranger":
+            state.counts["strangers"][leg] += 1
+            return False
+        if verdict != "accept":
+            self.jitter.clear(leg)
+        if verdict == "latch":
+            self.wire.pin(leg, source)
+            if not state.started[leg]:
+                state.started[leg] = True
+                self.emit(events.RtpStarted(state.names[leg]))
+        return True
+
+    def _key(self, leg: int, packet: Packet) -> None:
+        """RFC 4733: told once to the owner, relayed packet by packet to the other party."""
+        state = self.legs
+        state.counts["packets_in"][leg] += 1
+        state.heard_tick[leg] = self.number
+        state.timed_out[leg] = False
+        # An event packet is one of the stream: it takes a sequence number and makes no sound.
+        one = np.array([leg])
+        sequence = np.array([packet.sequence], np.uint16)
+        self.jitter.count_sequence(one, sequence, np.zeros(1, np.bool_))
+        other = int(self.mixer.partner[leg])
+        relay_ts = int(self.outgoing.timestamp[other]) if other >= 0 else 0
+        press, over = self.keys.hear(leg, packet, self.number, relay_ts)
+        self._pressed(over)
+        if press is not None and other >= 0 and self.player.position[other] < 0:
+            self._relay(other, press, packet.payload)
+
+    def _relay(self, other: int, press: Press, payload: bytes) -> None:
+        state = self.legs
+        kind = int(state.dtmf_send_type[other])
+        if kind >= 0 and state.sends[other]:
+            state.counts["packets_out"][other] += 1
+            packet = self.outgoing.event(other, kind, press, payload, self.number)
+            self.wire.send_one(other, packet)
+
+    def _pressed(self, over: list[Pressed]) -> None:
+        for press in over:
+            name = self.legs.names[press.leg]
+            self.emit(events.Dtmf(name, press.digit, press.duration_ms))
+
+    def _send(self, high: int) -> None:
+        legs, frames, finished = self.player.step(high)
+        source = self.mixer.source[:high]
+        if len(legs):
+            source = source.copy()
+            source[legs] = self.mixer.prompt_rows(legs, frames)
+        changed = self.outgoing.fill(self.mixer.pool, source, self.number)
+        self.wire.send(changed)
+        for leg in finished:
+            self.emit(events.PromptsFinished(self.legs.names[leg]))
+
+    def _check(self) -> None:
+        """RTP time-outs, and key presses whose ends were lost."""
+        state, high = self.legs, self.legs.high
+        silent = (
+            state.receives[:high]
+            & ~state.timed_out[:high]
+            & (self.number - state.heard_tick[:high] > self.timeout_ticks)
+        )
+        for leg in np.flatnonzero(silent).tolist():
+            state.timed_out[leg] = True
+            self.emit(events.RtpTimeout(state.names[leg]))
+        self._pressed(self.keys.expire(self.number))
+
+
+def _plausible(size: int) -> bool:
+    return 0 < size <= MAX_PAYLOAD and size % HALF == 0
+
+
+def _some(headers: Headers, which: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Headers:
+    return Headers(*(getattr(headers, field.name)[which] for field in fields(Headers)))
+
+
+def ticks(seconds: float) -> int:
+    """A time as a number of ticks, at least one."""
+    return max(1, round(seconds / TICK_SECONDS))

@@ -1,0 +1,24 @@
+"""What holds for all tests."""
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+REQUIRED = "CALLCORE_REQUIRE_INTEROP"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where all programs are installed, a test with real phones or servers may not be skipped."""
+    report = yield
+    if (
+        report.skipped
+        and os.environ.get(REQUIRED) == "1"
+        and item.get_closest_marker("interop") is not None
+    ):
+        report.outcome = "failed"
+        report.longrepr = f"{REQUIRED}=1, and this test was skipped: {report.longrepr}"
+    return report
