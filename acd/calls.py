@@ -11,6 +11,7 @@ from acd.policies import Waiter
 
 if TYPE_CHECKING:
     from acd.matching import Line
+    from acd.queue import Queue
     from acd.service_level import Tally
 
 CallState: TypeAlias = Literal["waiting", "ringing", "talking", "overflowed", "ended"]
@@ -47,6 +48,7 @@ class Call:
         "bridged_ms",
         "greeted_ms",
         "line",
+        "name",
         "offers",
         "overdue",
         "overflowed",
@@ -61,9 +63,12 @@ class Call:
         "waiter",
     )
 
-    def __init__(self, arrival: Arrived, queued_ms: int, serial: int, line: Line) -> None:
+    def __init__(
+        self, arrival: Arrived, queue: Queue, queued_ms: int, serial: int, line: Line
+    ) -> None:
         self.arrival = arrival
-        self.queue = arrival.queue
+        self.name = arrival.call
+        self.queue = queue
         self.waiter = Waiter(queued_ms, arrival.priority)
         self.serial = serial  # order of arrival
         self.line = line

@@ -27,6 +27,8 @@ from acd.offers import Reserve
 from acd.queue import Queue
 from acd.settings import AcdSettings
 
+NOTHING = offers.Move()
+
 
 class Core(Board):
     """The state of all queues and agents, a fold over the events given to `step`."""
@@ -39,19 +41,19 @@ class Core(Board):
         self._acts: dict[type, Callable[[Any], None]] = {
             events.Arrived: self._arrive,
             events.HungUp: self._hang_up,
-            events.AgentReady: self._ready,
-            events.AgentNotReady: self._break,
-            events.AgentOffline: self._offline,
+            events.AgentReady: lambda one: self._move(one.agent, "ready"),
+            events.AgentNotReady: lambda one: self._withdraw(one.agent, "break", one.reason),
+            events.AgentOffline: lambda one: self._withdraw(one.agent, "offline"),
             events.Accepted: self._accept,
             events.Bridged: self._bridge,
             events.Greeted: self._greet,
-            events.Held: self._hold,
-            events.Resumed: self._resume,
+            events.Held: lambda one: self._on_call(one.call, "held"),
+            events.Resumed: lambda one: self._on_call(one.call, "resumed"),
             events.Refused: self._refuse,
             events.CallEnded: self._end,
             events.AgentDropped: self._drop,
             events.Fired: self._fire,
-            events.Configured: self._reconfigure,
+            events.Configured: lambda one: self._configure(one.settings),
             events.Restarted: self._restart,
         }
         self._configure(settings)
@@ -77,7 +79,7 @@ class Core(Board):
             skills = queue.skills.union(event.skills) if event.skills else queue.skills
             line = self._matcher.line(event.queue, skills, queue.policy, queue.promise)
             self._arrivals += 1
-            call = Call(event, self.now_ms, self._arrivals, line)
+            call = Call(event, queue, self.now_ms, self._arrivals, line)
             call.tally = queue.ledger.tally(self.now_ms)
             call.tally.offered += 1
             self._calls[event.call] = queue.calls[event.call] = call
@@ -110,7 +112,7 @@ class Core(Board):
 
     def _finish(self, call: Call, result: Result, reason: events.CancelReason) -> None:
         """The call leaves for good; whoever rang or talked is freed."""
-        queue = self._queues[call.queue]
+        queue = call.queue
         if call.state == "waiting":
             call.line.remove(call)
         if not call.answered:
@@ -119,12 +121,12 @@ class Core(Board):
             elif result == "failed":
                 call.tally.failed += 1
         self._disarm_call(call)
-        del self._calls[call.arrival.call], queue.calls[call.arrival.call]
+        del self._calls[call.name], queue.calls[call.name]
         freed = call.agent
         self.ended.append(call.record(result, self.now_ms))
         if len(self.ended) > self._settings.kept_calls:
             self.ended.popleft()
-        self._out.append(Finished(call.arrival.call, result))
+        self._out.append(Finished(call.name, result))
         if call.token is not None:
             self._step_offer(call, "cancelled", offers.Move(reason=reason))
             self._move(freed, "withdrawn")
@@ -145,7 +147,7 @@ class Core(Board):
             call.line.add(call, self.now_ms)
             if queue.max_wait_ms and not call.until_ms:
                 call.until_ms = self.now_ms + queue.max_wait_ms
-                self._out.append(Arm("call/" + call.arrival.call, call.until_ms))
+                self._out.append(Arm("call/" + call.name, call.until_ms))
 
     def _seek_call(self, agent: Agent) -> None:
         """Serves the call that the policies name, or leaves the agent idle."""
@@ -159,11 +161,11 @@ class Core(Board):
     def _offer(self, call: Call, agent: Agent) -> None:
         self._tokens += 1
         token = f"offer/{self._tokens}"
-        name, until_ms = call.arrival.call, self.now_ms + self._queues[call.queue].ring_ms
+        name, until_ms = call.name, self.now_ms + call.queue.ring_ms
         call.state, call.agent, call.token = "ringing", agent.user, token
         call.offers += 1
-        self._reserves[token] = Reserve(token, name, agent.user, until_ms)
-        self._move(agent.user, "offered", name, token)
+        reserve = self._reserves[token] = Reserve(token, name, agent.user, until_ms)
+        self._move(agent.user, "offered", reserve)
         self._out += (Offer(name, agent.user, token), Arm(token, until_ms))
 
     def _accept(self, event: events.Accepted) -> None:
@@ -172,7 +174,7 @@ class Core(Board):
             self.ignored += 1
             return
         call = self._calls[reserve.call]
-        until_ms = self.now_ms + self._queues[call.queue].bridge_ms
+        until_ms = self.now_ms + call.queue.bridge_ms
         self._step_offer(call, "accepted", offers.Move(until_ms))
         self._out.append(Arm(event.token, until_ms))
         if call.accepted_ms is None:
@@ -189,7 +191,7 @@ class Core(Board):
             self.ignored += 1
             return
         if reserve is not None:
-            self._step_offer(call, "bridged", offers.Move())
+            self._step_offer(call, "bridged", NOTHING)
         if call.bridged_ms is None:
             call.bridged_ms = self.now_ms
         self._disarm_call(call)
@@ -197,7 +199,7 @@ class Core(Board):
         if reserve is None:  # a mobile: its 200 was not told to us, and it greets nobody
             call.accepted_ms = call.accepted_ms or self.now_ms
             call.greeted_ms = self.now_ms
-            self._stop_clock(call, self._queues[call.queue].settings.rule.stop)
+            self._stop_clock(call, call.queue.settings.rule.stop)
         else:
             self._stop_clock(call, "bridged")
 
@@ -211,7 +213,7 @@ class Core(Board):
     def _lose_offer(self, reserve: Reserve, cue: offers.Cue) -> None:
         """The agent rests, the call goes back with its original time and prefers others."""
         call = self._calls[reserve.call]
-        self._step_offer(call, cue, offers.Move())
+        self._step_offer(call, cue, NOTHING)
         self._move(reserve.agent, "missed" if reserve.state == "ringing" else "dropped")
         self._requeue(call)
 
@@ -219,7 +221,7 @@ class Core(Board):
         if call.agent is not None and call.agent not in call.tried:
             call.tried += (call.agent,)
         call.agent = call.token = None
-        self._seek_agent(call, self._queues[call.queue])
+        self._seek_agent(call, call.queue)
 
     def _step_offer(self, call: Call, cue: offers.Cue, move: offers.Move) -> None:
         assert call.token is not None
@@ -232,7 +234,7 @@ class Core(Board):
             call.token = None
 
     def _stop_clock(self, call: Call, stop: str) -> None:
-        queue = self._queues[call.queue]
+        queue = call.queue
         if not call.answered and queue.settings.rule.stop == stop:
             queue.count_answered(call, self.now_ms)
 
@@ -242,24 +244,15 @@ class Core(Board):
             call.overflowed = True
             call.tally.overflowed += 1
         call.until_ms = self.now_ms + queue.overflow_ms
-        name = call.arrival.call
+        name = call.name
         self._out += (Overflow(name, "max_wait"), Arm("call/" + name, call.until_ms))
 
     def _disarm_call(self, call: Call) -> None:
         if call.until_ms:
             call.until_ms = 0
-            self._out.append(Disarm("call/" + call.arrival.call))
+            self._out.append(Disarm("call/" + call.name))
 
     # Agents
-
-    def _ready(self, event: events.AgentReady) -> None:
-        self._move(event.agent, "ready")
-
-    def _break(self, event: events.AgentNotReady) -> None:
-        self._withdraw(event.agent, "break", event.reason)
-
-    def _offline(self, event: events.AgentOffline) -> None:
-        self._withdraw(event.agent, "offline")
 
     def _withdraw(self, user: str, cue: AgentCue, reason: str = "") -> None:
         """Away at once; a phone that rings stops and its call seeks another."""
@@ -281,15 +274,9 @@ class Core(Board):
             self.ignored += 1
             return
         if call.token is not None:
-            self._step_offer(call, "refused", offers.Move())
+            self._step_offer(call, "refused", NOTHING)
         self._move(agent.user, "dropped")
         self._requeue(call)
-
-    def _hold(self, event: events.Held) -> None:
-        self._on_call(event.call, "held")
-
-    def _resume(self, event: events.Resumed) -> None:
-        self._on_call(event.call, "resumed")
 
     def _on_call(self, name: str, cue: AgentCue) -> None:
         call = self._calls.get(name)
@@ -302,8 +289,7 @@ class Core(Board):
         self,
         user: str | None,
         cue: AgentCue,
-        call: str | None = None,
-        token: str | None = None,
+        reserve: Reserve | None = None,
         *,
         reason: str = "",
         wrap_up_ms: int = 0,
@@ -314,12 +300,14 @@ class Core(Board):
             self.ignored += 1
             return
         self._idles += 1
+        call, token = (reserve.call, reserve.token) if reserve is not None else (None, None)
         move = agents.Move(self.now_ms, self._pace, self._idles, call, token, reason, wrap_up_ms)
         after, effects = agents.step(before, cue, move)
-        self._agents[after.user] = after
+        self._agents[before.user] = after
         self._out += effects
-        if after.state == "ready" and before.state != "ready":
-            self._seek_call(after)
+        if after.state == "ready":
+            if before.state != "ready":
+                self._seek_call(after)
         elif after.state == "offline" and after.user not in self._known:
             del self._agents[after.user]
 
@@ -348,16 +336,13 @@ class Core(Board):
         call.until_ms = 0
         if call.state == "waiting":
             call.line.remove(call)
-            self._overflow(call, self._queues[call.queue])
+            self._overflow(call, call.queue)
         elif call.state == "overflowed":
             self._finish(call, "answered" if call.bridged_ms else "overflowed", "call_ended")
         else:
             call.overdue = True  # a phone rings for it: overflows if that is not answered
 
     # Settings and crashes
-
-    def _reconfigure(self, event: events.Configured) -> None:
-        self._configure(event.settings)
 
     def _configure(self, settings: AcdSettings) -> None:
         """Lines and idle agents are built anew; queues that are gone keep their counts."""
@@ -383,9 +368,9 @@ class Core(Board):
     def _rebuild(self) -> None:
         self._matcher = Matcher(self._agents, self._settings.agents)
         for call in self._calls.values():
-            queue, skills = self._queues[call.queue], frozenset(call.arrival.skills)
+            queue, skills = call.queue, frozenset(call.arrival.skills)
             line = self._matcher.line(
-                call.queue, queue.skills | skills, queue.policy, queue.promise
+                call.arrival.queue, queue.skills | skills, queue.policy, queue.promise
             )
             call.line = line
             if call.state == "waiting":

@@ -2,12 +2,15 @@
 
 A line holds the waiting calls of one queue that ask for the same skills: a heap for each class
 of the policy, and one of the times at which a call's class changes. A demand holds the idle
-agents able to serve one set of skills, longest idle first. Entries that have become false stay in
-the heaps and are dropped when they come up, or all at once when they are the most.
+agents able to serve one set of skills, longest idle first: a deque, as agents become idle in that
+order. Entries that have become false stay and are dropped when they come up, or all at once when
+they are the most.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
 from typing import TypeAlias
@@ -24,38 +27,41 @@ SLACK = 64  # false entries that a heap may hold beside as many as true ones
 
 
 class Demand:
-    """Idle agents able to serve one set of skills."""
+    """Idle agents able to serve one set of skills, in the order of `Agent.idle`."""
 
-    __slots__ = ("able", "heap", "skills")
+    __slots__ = ("able", "idle", "skills")
 
     def __init__(self, skills: Skills) -> None:
         self.skills = skills
         self.able = 0  # agents configured with these skills
-        self.heap: list[tuple[int, str]] = []
+        self.idle: deque[tuple[int, str]] = deque()
 
     def add(self, agent: Agent, agents: Mapping[str, Agent]) -> None:
-        """The agent has become idle."""
-        heappush(self.heap, (agent.idle, agent.user))
-        if len(self.heap) > 2 * self.able + SLACK:
-            true = {entry for entry in self.heap if _is_idle(entry, agents)}
-            self.heap = list(true)
-            heapify(self.heap)
+        """The agent has become idle: at the end, but for one whose offer was withdrawn."""
+        idle, entry = self.idle, (agent.idle, agent.user)
+        if not idle or idle[-1] < entry:
+            idle.append(entry)
+        else:
+            idle.insert(bisect_left(idle, entry), entry)
+        if len(idle) > 2 * self.able + SLACK:
+            self.idle = deque(sorted({one for one in idle if _is_idle(one, agents)}))
 
     def longest_idle(self, agents: Mapping[str, Agent], tried: tuple[str, ...]) -> Agent | None:
         """The agent idle the longest; one that did not answer this call only if no other is."""
-        heap, aside = self.heap, []
+        idle = self.idle
+        aside: list[tuple[int, str]] = []
         found: Agent | None = None
-        while heap:
-            entry = heap[0]
-            if not _is_idle(entry, agents):
-                heappop(heap)
+        while idle:
+            entry = idle[0]
+            agent = agents.get(entry[1])
+            if agent is None or agent.state != "ready" or agent.idle != entry[0]:
+                idle.popleft()
             elif entry[1] in tried:
-                aside.append(heappop(heap))
+                aside.append(idle.popleft())
             else:
-                found = agents[entry[1]]
+                found = agent
                 break
-        for entry in aside:
-            heappush(heap, entry)
+        idle.extendleft(reversed(aside))
         if found is None and aside:
             found = agents[aside[0][1]]
         return found

@@ -6,6 +6,7 @@ The manifests in the store hold the same facts, so the table can always be made 
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from recorder.manifest import Manifest
 
@@ -112,6 +114,7 @@ class Index:
             ) from error
         self.where = parsed.render_as_string(hide_password=True)
         self._made = False
+        self._making = threading.Lock()
         if parsed.get_backend_name() == "sqlite":
             sa.event.listen(self._engine, "connect", _tune_sqlite)
 
@@ -182,11 +185,24 @@ class Index:
         self._engine.dispose()
 
     def _connection(self) -> _Transaction:
-        if not self._made:
-            with _Transaction(self._engine, self.where) as connection:
-                METADATA.create_all(connection, checkfirst=True)
-            self._made = True
+        with self._making:
+            if not self._made:
+                self._make()
+                self._made = True
         return _Transaction(self._engine, self.where)
+
+    def _make(self) -> None:
+        """Makes what is missing; another process may be doing the same at this moment."""
+        try:
+            with _Transaction(self._engine, self.where) as connection:
+                connection.execute(CreateTable(RECORDINGS, if_not_exists=True))
+                for index in sorted(RECORDINGS.indexes, key=lambda index: str(index.name)):
+                    connection.execute(CreateIndex(index, if_not_exists=True))
+        except IndexFailed:
+            # PostgreSQL's IF NOT EXISTS still fails when two come at once; the other one made it.
+            with _Transaction(self._engine, self.where) as connection:
+                if not sa.inspect(connection).has_table(RECORDINGS.name):
+                    raise
 
 
 class _Transaction:

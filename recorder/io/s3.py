@@ -211,6 +211,8 @@ class _Body(io.RawIOBase):
 
 
 def _client(settings: S3Settings) -> Any:
+    if bool(settings.access_key) != bool(settings.secret_key):
+        raise ValueError("recordings.access_key and recordings.secret_key go together")
     import boto3
     from botocore.config import Config
 

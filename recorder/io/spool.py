@@ -53,6 +53,7 @@ class SpoolSink:
         self.folder = folder
         self.sync_seconds = sync_seconds
         self._next_sync = 0.0
+        self._open: dict[Handle, None] = {}  # the one synced longest ago first
         os.makedirs(folder, exist_ok=True)
 
     def open(self, recording: str, header: Mapping[str, Any]) -> Handle:
@@ -67,15 +68,17 @@ class SpoolSink:
             os.close(descriptor)
             os.unlink(path)
             raise
+        self._open[handle] = None
         return handle
 
     def write(self, handle: Handle, first_frame: int, frames: bytes) -> None:
         """Appends n x 320 bytes; after an OSError the file ends with the last whole block."""
         for first, part in split(first_frame, frames):
             self._append(handle, [block_head(first, part), part])
-        self._sync(handle, time.monotonic())
+        self._sync(time.monotonic())
 
     def close(self, handle: Handle) -> None:
+        del self._open[handle]
         try:
             os.fdatasync(handle.descriptor)
         finally:
@@ -109,13 +112,22 @@ class SpoolSink:
         handle.size += want
         handle.dirty = True
 
-    def _sync(self, handle: Handle, now: float) -> None:
-        """At most once in `sync_seconds` a file, and never more than a fifth of the time in all."""
-        if now - handle.synced < self.sync_seconds or now < self._next_sync:
+    def _sync(self, now: float) -> None:
+        """At most once in `sync_seconds` a file, and never more than a fifth of the time in all.
+
+        The file that waits longest comes first, so that a slow disk starves none of them.
+        """
+        if now < self._next_sync:
             return
-        os.fdatasync(handle.descriptor)
+        handle = next(iter(self._open))
+        if now - handle.synced < self.sync_seconds:
+            return
+        if handle.dirty:
+            os.fdatasync(handle.descriptor)
         handle.synced = done = time.monotonic()
         handle.dirty = False
+        del self._open[handle]
+        self._open[handle] = None
         self._next_sync = done + (done - now) * (1 / SYNC_SHARE - 1)
 
 
