@@ -32,6 +32,7 @@ class Mixer:
         self.heard: Bytes = self.pool[:capacity]
         self.source: Integers = np.full(capacity, self.silence_at, np.int64)
         self.partner: Integers = np.full(capacity, -1, np.int64)
+        self.dirty = False  # the plan is made anew before the next tick, however much changed
         self.bridges: dict[str, list[int]] = {}
         self.bridge_of: dict[int, str] = {}
         self._transcoded: list[tuple[Integers, Integers, int]] = []  # (to, from, from's codec)
@@ -46,12 +47,12 @@ class Mixer:
             self.leave(leg)
         self.bridges[name] = legs
         self.bridge_of.update((leg, name) for leg in legs)
-        self.plan()
+        self.dirty = True
 
     def unbridge(self, name: str) -> None:
         for leg in self.bridges.pop(name, []):
             del self.bridge_of[leg]
-        self.plan()
+        self.dirty = True
 
     def leave(self, leg: int) -> None:
         """Take one leg out of its bridge; the others stay joined."""
@@ -60,12 +61,15 @@ class Mixer:
             self.bridges[name].remove(leg)
             if not self.bridges[name]:
                 del self.bridges[name]
-            self.plan()
+            self.dirty = True
 
     def plan(self) -> None:
-        """Work out each leg's source row after a change of bridges or codecs."""
+        """Work out each leg's source row, if bridges or codecs changed since the last time."""
+        if not self.dirty:
+            return
+        self.dirty = False
         codec = self.legs.codec
-        self.source[:] = self.silence_at + codec
+        self.source[:] = self.silence_at + codec.astype(np.int64)
         self.partner[:] = -1
         pairs = [(a, b) for two in self.bridges.values() if len(two) == 2 for a, b in [two]]
         to = np.array([x for a, b in pairs for x in (a, b)], np.int64)

@@ -117,7 +117,7 @@ class Switch:
         self.tick.outgoing.start(leg, *numbers)
         self.tick.jitter.clear(leg)
         self.player.stop(leg)
-        self.mixer.plan()
+        self.mixer.dirty = True
 
     def _connect(self, command: m.Connect) -> None:
         leg = self._leg(command.leg)
@@ -135,8 +135,8 @@ class Switch:
         legs.negotiate(leg, codec, command)
         self.sockets.aim(leg, (command.host, command.port))
         self.tick.outgoing.dirty = True
-        self.mixer.plan()
-        self.tick.taps.replan()
+        self.mixer.dirty = True
+        self.tick.taps.dirty = True
 
     def _record(self, command: m.Record) -> None:
         left, right = self._leg(command.left), self._leg(command.right)

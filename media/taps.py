@@ -40,7 +40,7 @@ class Taps:
         self.blocks: Bytes = np.zeros((capacity * BLOCK, 2, FRAME), np.uint8)
         self._rows: list[str] = [""] * capacity
         self._tick = 0
-        self._plan()
+        self.dirty = True  # recordings or codecs changed since the last plan
 
     def start(self, recording: str, left: int, right: int) -> None:
         """Tap two legs from the next tick on."""
@@ -53,7 +53,7 @@ class Taps:
         self._rows[row] = recording
         self.sides[row] = left, right
         self.fill[row] = self.first[row] = 0
-        self._plan()
+        self.dirty = True
 
     def stop(self, recording: str) -> Block | None:
         """End the recording; the frames that no block has taken yet."""
@@ -61,16 +61,17 @@ class Taps:
         rest = self._take(row) if self.fill[row] else None
         self._free.append(row)
         self._rows[row] = ""
-        self._plan()
+        self.dirty = True
         return rest
 
     def drop_leg(self, leg: int) -> None:
         """The leg closes while it is recorded: silence on its side from now on."""
         self.sides[self.sides == leg] = -1
-        self._plan()
+        self.dirty = True
 
     def _plan(self) -> None:
         """Index arrays for `step`, made anew when recordings or codecs change."""
+        self.dirty = False
         self._active = np.array(sorted(self.names.values()), np.int64)
         sides = self.sides[self._active]
         self._at = [np.flatnonzero(sides[:, side] >= 0) for side in (0, 1)]
@@ -79,11 +80,11 @@ class Taps:
         codec = self.legs.codec
         self._mulaw = [np.flatnonzero(codec[which] == PCMU) for which in self._from]
 
-    replan = _plan
-
     def step(self) -> list[Block]:
         """Store one frame of both sides of every recording; the blocks that are due."""
         self._tick += 1
+        if self.dirty:
+            self._plan()
         active = self._active
         if not len(active):
             return []
@@ -103,8 +104,9 @@ class Taps:
 
     def skip(self, ticks: int) -> list[Block]:
         """Leave a gap of so many frames in every recording; what they held before it."""
-        due = [self._take(int(row)) for row in self._active if self.fill[row]]
-        self.first[self._active] += ticks
+        rows = list(self.names.values())
+        due = [self._take(row) for row in rows if self.fill[row]]
+        self.first[rows] += ticks
         return due
 
     def _take(self, row: int) -> Block:

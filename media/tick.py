@@ -74,6 +74,7 @@ class Tick:
     def run(self) -> Sequence[Block]:
         """One tick; the blocks of recordings that are due."""
         self.number += 1
+        self.mixer.plan()
         self._receive()
         high = self.legs.high
         self.jitter.play(self.mixer.heard[:high])

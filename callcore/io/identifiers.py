@@ -1,6 +1,6 @@
 """The one source of randomness: identifiers that nobody can guess."""
 
-import secrets
+from os import urandom
 
 
 class RandomIdentifiers:
@@ -8,24 +8,24 @@ class RandomIdentifiers:
 
     def branch(self) -> str:
         """A branch with the magic cookie of RFC 3261 §8.1.1.7."""
-        return "z9hG4bK" + secrets.token_hex(8)
+        return "z9hG4bK" + urandom(8).hex()
 
     def tag(self) -> str:
         """A From or To tag, also used as cnonce."""
-        return secrets.token_hex(8)
+        return urandom(8).hex()
 
     def call_id(self) -> str:
         """A Call-ID."""
-        return secrets.token_hex(16)
+        return urandom(16).hex()
 
     def nonce_salt(self) -> str:
         """The random part of a digest nonce."""
-        return secrets.token_hex(8)
+        return urandom(8).hex()
 
     def leg(self) -> str:
         """The name of a leg."""
-        return secrets.token_hex(8)
+        return urandom(8).hex()
 
     def fraction(self) -> float:
         """A random number, 0 <= x < 1, that spreads what must not happen at once."""
-        return secrets.randbits(32) / 2**32
+        return int.from_bytes(urandom(4), "big") / 2**32

@@ -176,13 +176,12 @@ class SipServer:
         self._flush()
 
     def _flush(self) -> None:
-        self._perform()
-        self._rearm()
+        if not self._flushing:  # else whoever is at it goes on with what was added
+            self._perform()
+            self._rearm()
 
     def _perform(self) -> None:
         """Perform effects until none is left; a handler's commands queue behind what is there."""
-        if self._flushing:
-            return
         self._flushing = True
         try:
             while effects := self.engine.take():

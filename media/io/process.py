@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
+from typing import cast
 
 import msgspec
 
@@ -64,9 +65,14 @@ class WorkerProcess(asyncio.Protocol):
         descriptor = theirs.fileno()
         setup = msgspec.json.encode(self.setup).decode()
         command = [sys.executable, "-m", "media.io.worker", str(descriptor), setup]
+        # It finds the same modules as we do, the sink's too, wherever we got them from.
+        paths = os.pathsep.join(path for path in sys.path if path)
         # A process is made in about a millisecond (vfork); a thread for it would cost as much.
         self.process = subprocess.Popen(  # noqa: ASYNC220
-            command, pass_fds=[descriptor], stdin=subprocess.DEVNULL, env=dict(os.environ)
+            command,
+            pass_fds=[descriptor],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": paths},
         )
         theirs.close()
         loop = asyncio.get_running_loop()
@@ -86,10 +92,10 @@ class WorkerProcess(asyncio.Protocol):
             self._transport.write(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are none of asyncio's classes: only what they do can be asked for.
+        self._transport = cast(asyncio.Transport, transport)
         for data in self._pending:
-            transport.write(data)
+            self._transport.write(data)
         self._pending = []
 
     def data_received(self, data: bytes) -> None:

@@ -351,6 +351,12 @@ async def test_a_static_peer_is_probed_and_known_to_be_up(serve, udp_peer):
     await until(lambda: TrunkChanged("ims", True, "answered 200") in server.events)
 
 
+async def test_a_datagram_that_cannot_be_sent_ends_its_call_at_once(serve):
+    server = await serve(Trunk("ims", peers=("255.255.255.255:5060",), probe_seconds=0))
+    server.place("L", TrunkTarget("ims", "138"), Party("1"), SDP)
+    assert [e.by for e in server.events if isinstance(e, Ended)] == ["transport"]
+
+
 async def test_a_name_is_resolved_in_the_background(serve):
     server = await serve(Trunk("ims", peers=("localhost:5099",), probe_seconds=0))
     await until(lambda: server.engine.trunks.targets("ims"))
