@@ -46,6 +46,7 @@ class SippOptions:
     transport: str = "udp"
     address: str = "127.0.0.1"  # ours, for SIP and in the description
     media_port: int = 0
+    echo: bool = False  # sends back the RTP that it receives
     user: str = ""
     password: str = ""
     timeout_seconds: float = 60.0
@@ -151,6 +152,8 @@ class Sipp:
         line += ["-mp", str(options.media_port or free_media_port())]
         if options.calls:
             line += ["-m", str(options.calls)]
+        if options.echo:
+            line += ["-rtp_echo"]
         if options.limit:
             line += ["-l", str(options.limit)]
         if options.user:

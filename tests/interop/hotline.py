@@ -8,7 +8,7 @@ import random
 import signal
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -25,7 +25,7 @@ NUMBER = "12345"
 WELCOME_HZ, MUSIC_HZ, CALLER_HZ, AGENT_HZ = 500, 800, 440, 1150
 TONES = (WELCOME_HZ, MUSIC_HZ, CALLER_HZ, AGENT_HZ)
 PORTS_A_HOTLINE = 200
-LOG_LINES = 60
+LOG_LINES = 30
 started: list["Hotline"] = []  # for the report of a test that fails
 
 T = TypeVar("T")
@@ -103,12 +103,13 @@ async def eventually(
     last: Any = None
     try:
         async with asyncio.timeout(timeout_seconds):
-            while not (last := await ask()):
+            while True:
+                if last := await ask():
+                    return last
                 await asyncio.sleep(every_seconds)
     except TimeoutError:
         where = getattr(ask, "__qualname__", ask)
         raise AssertionError(f"{where} not true within {timeout_seconds} s: {last!r}") from None
-    return last
 
 
 class Hotline:
@@ -229,11 +230,17 @@ class Hotline:
 
     # --- the API
 
-    async def request(self, path: str, method: str = "GET") -> tuple[int, bytes]:
+    async def request(
+        self, path: str, method: str = "GET", document: Any = None
+    ) -> tuple[int, bytes]:
         """Status and body of an HTTP answer, whatever it is."""
+        data = None if document is None else json.dumps(document).encode()
+        headers = {"Content-Type": "application/json"}
 
         def fetch() -> tuple[int, bytes]:
-            asked = urllib.request.Request(self.engine.http + path, method=method)
+            asked = urllib.request.Request(
+                self.engine.http + path, data, headers=headers, method=method
+            )
             try:
                 with urllib.request.urlopen(asked, timeout=5) as answer:
                     return answer.status, answer.read()
@@ -261,6 +268,12 @@ class Hotline:
     async def states(self) -> dict[str, str]:
         """Each seat's state."""
         return {agent["user"]: agent["state"] for agent in await self.get("/agents")}
+
+    async def set_state(self, user: str, state: str) -> None:
+        """An agent asks for a break, or ends it."""
+        path = f"/api/v1/agents/{user}/state"
+        status, body = await self.request(path, "PUT", {"state": state})
+        assert status == 200, body
 
     async def until_state(self, user: str, *states: str, timeout_seconds: float = 10.0) -> None:
         async def reached() -> bool:
@@ -304,7 +317,13 @@ class Hotline:
         return sum(value for has, value in found if labels.items() <= has.items())
 
 
-async def stop_all(*phones: Softphone) -> None:
-    """Ends phones, whatever became of some of them."""
-    with contextlib.suppress(ProcessLookupError):
-        await asyncio.gather(*(phone.stop() for phone in phones))
+@contextlib.asynccontextmanager
+async def on_duty(hotline: Hotline, *options: SoftphoneOptions) -> AsyncIterator[list[Softphone]]:
+    """Seats that became ready one after the other: the first is idle the longest."""
+    async with contextlib.AsyncExitStack() as stack:
+        phones: list[Softphone] = []
+        for one in options:
+            phones.append(await stack.enter_async_context(Softphone(one)))
+            await phones[-1].wait("registered")
+            await hotline.until_state(one.user, "ready")
+        yield phones

@@ -45,7 +45,7 @@ class Live:
     async def until(
         self, holds: Callable[[list[Told]], object], timeout_seconds: float = 10.0
     ) -> list[Told]:
-        """All events as soon as that holds of them; AssertionError names them when it never does."""
+        """All events as soon as that holds of them; AssertionError when it never does."""
         try:
             async with asyncio.timeout(timeout_seconds), self._changed:
                 await self._changed.wait_for(lambda: holds(self.events))
