@@ -41,7 +41,7 @@ configuration file.
 
 **Times** are in seconds and may have fractions.
 
-**Not in this version yet**, and therefore refused: `tls://`, `ws://` and `wss://` in `[sip] listen`,
+**Not in this version yet**, and therefore refused: `tls://`, `ws://`, `wss://` in `[sip] listen`,
 `[recordings] key` and `[cluster] url`.
 """
 

@@ -23,7 +23,7 @@ class Fork(NamedTuple):
 
     `waiting` are destinations not yet tried, in order; `ringing` are the branches that may still
     win (or have won), `live` those that have not ended. `patience_seconds` is how long a branch
-    may say nothing at all while another destination waits.
+    may say nothing at all while another destination waits; `responsive` are those that did.
     """
 
     leg: str
@@ -32,6 +32,7 @@ class Fork(NamedTuple):
     patience_seconds: float = 0.0
     ringing: tuple[str, ...] = ()
     live: frozenset[str] = frozenset()
+    responsive: frozenset[str] = frozenset()
     winner: str | None = None
     told: bool = False
     progressed: bool = False
@@ -58,6 +59,12 @@ class Fork(NamedTuple):
         best = min(self.best or failure, failure, key=_rank)
         return self._replace(waiting=self.waiting[1:], best=best, tried=self.tried + 1)
 
+    def responded(self, branch: str) -> "Fork":
+        """A branch said something at all."""
+        if branch in self.responsive:
+            return self
+        return self._replace(responsive=self.responsive | {branch})
+
     def heard(self) -> "Fork":
         """A branch rings: from now on no other destination is tried in turn."""
         return self if self.progressed else self._replace(progressed=True)
@@ -80,9 +87,9 @@ class Fork(NamedTuple):
 
 
 def _rank(failure: Failure) -> tuple[int, int]:
-    """RFC 3261 §16.7 step 6: 6xx first, then the lowest class; 503 only for want of another."""
+    """RFC 3261 §16.7 step 6: 6xx first, then the lowest class; 408 and 503 last."""
     if failure.status >= 600:
         return 0, failure.status
-    if failure.status == 503:
-        return 9, failure.status
+    if failure.status in (408, 503):
+        return 9, failure.status  # silence tells less than any answer
     return failure.status // 100, failure.status

@@ -1,5 +1,6 @@
 """The legs of an engine: what comes from the network and from the hotline finds its leg."""
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from callcore.call import callee, caller
@@ -66,8 +67,9 @@ class Call(NamedTuple):
 class Legs(Records):
     """The collection; every method returns what is to be sent and told, in order.
 
-    Feed it every effect of the layer that it `wants`. A new INVITE is the engine's, which turns
-    it into a leg by `arrive` once it knows who calls.
+    Feed it every effect of the layer that it `wants`. Requests outside dialogs are the engine's:
+    it turns an INVITE into a leg by `arrive` once it knows who calls, and answers the others
+    (`receive` would answer them 481). Nothing here raises RemoteProtocolError.
     """
 
     # From the network.
@@ -252,19 +254,28 @@ class Legs(Records):
         if record is None:
             who = Identity("", False, request.call_id, self._identifiers.tag(), "", "trunk")
             answer = reply(who, request, 481)
-        elif unsupported(request):
-            headers = (("Unsupported", ", ".join(unsupported(request))),)
-            answer = reply(record.leg.who, request, 420, headers)
         else:
-            method = request.method
-            if method == "INVITE":
-                self._keys[incoming.key] = record
-                record.keys.add(incoming.key)
-            chance = self._identifiers.fraction() if method in ("INVITE", "UPDATE") else 0.0
-            kind = method if method in SERVED else "other"
-            self._step(record, LegEvent(kind, incoming, chance), now, out)
-            return
+            try:
+                missing = unsupported(request)
+                if not missing:
+                    self._step_request(record, incoming, now, out)
+                    return
+                headers = (("Unsupported", ", ".join(missing)),)
+                answer = reply(record.leg.who, request, 420, headers)
+            except RemoteProtocolError as error:
+                answer = reply(record.leg.who, request, error.status)
         out += self._layer.respond(incoming.key, answer, now)
+
+    def _step_request(
+        self, record: Record, incoming: Incoming, now: float, out: list[Output]
+    ) -> None:
+        method = incoming.request.method
+        if method == "INVITE":
+            self._keys[incoming.key] = record
+            record.keys.add(incoming.key)
+        chance = self._identifiers.fraction() if method in ("INVITE", "UPDATE") else 0.0
+        kind = method if method in SERVED else "other"
+        self._step(record, LegEvent(kind, incoming, chance), now, out)
 
     def _receive_response(self, answered: Answered, now: float, out: list[Output]) -> None:
         owner, response = answered.owner, answered.response
@@ -274,7 +285,8 @@ class Legs(Records):
         record = self._records.get(owner.leg)
         if record is None:
             if owner.what != "BYE" and 200 <= status < 300:
-                self._decline(answered, now, out)
+                with suppress(RemoteProtocolError):  # unreadable: nowhere to send an ACK to
+                    self._decline(answered, now, out)
             return
         if status in (401, 407):
             kind, cnonce = CHALLENGES[owner.what], self._identifiers.tag()

@@ -10,6 +10,8 @@ from callcore.call.target import Call, Destination
 from callcore.call.trunk import Target
 from callcore.flow import Flow
 
+SILENCE_SECONDS = 1.0  # for the other phones of a seat, once one of them declined
+
 
 class Carrier(Protocol):
     """What the engine does for us."""
@@ -46,7 +48,7 @@ class Outgoing:
         self._legs: dict[str, str] = {}  # of branches that are not named like their leg
         self._ways: dict[str, Target] = {}  # of branches to a static peer
         self._connecting: dict[Target, list[str]] = {}
-        self._patience: dict[str, float] = {}  # of branches that another could replace
+        self._patience: dict[str, float] = {}  # of branches that say nothing, until when
 
     def __contains__(self, leg: str) -> bool:
         return leg in self._forks
@@ -106,6 +108,10 @@ class Outgoing:
     def heard(self, branch: str) -> None:
         """Any response to the INVITE: somebody is there."""
         self._patience.pop(branch, None)
+        leg = self._legs.get(branch, branch)
+        fork = self._forks.get(leg)
+        if fork is not None and fork.winner is None:
+            self._forks[leg] = fork.responded(branch)
 
     def fact(self, event: CallEvent, now: float) -> None:
         """What a branch tells, told of its leg, once."""
@@ -193,6 +199,11 @@ class Outgoing:
         fork = self._forks[leg]
         if fork.waiting and not fork.ringing:
             self._try_next(leg, now)
+        elif fork.ringing:
+            # One phone declined; those that a crash left registered will never say anything.
+            for branch in fork.ringing:
+                if branch not in fork.responsive:
+                    self._patience.setdefault(branch, now + SILENCE_SECONDS)
         else:
             self._end_if_over(leg)
 

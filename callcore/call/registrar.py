@@ -126,10 +126,14 @@ class Registrar:
         for contact in request.contacts:
             for key, change in self._change(request, contact, (user, flow, now)):
                 changes[key] = change
-        kept = {key for key in {**current, **changes} if changes.get(key, current.get(key))}
-        kept -= {key for key, change in changes.items() if change is None}
-        if len(kept) > self._settings.max_bindings:
+        added = {key for key, change in changes.items() if change is not None}
+        if len(added) > self._settings.max_bindings:
             raise RemoteProtocolError("too many bindings", status=403, where="Contact")
+        others = [key for key in current if key not in changes]
+        excess = len(others) + len(added) - self._settings.max_bindings
+        # A phone that crashed leaves its binding behind: the oldest make room.
+        for key in others[: max(0, excess)]:
+            changes[key] = None
         return changes
 
     def _change(

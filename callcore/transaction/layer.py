@@ -188,6 +188,8 @@ class TransactionLayer:
         return f"SIP/2.0/{flow.transport.upper()} {self._sent_by(flow)};branch={branch};rport"
 
     def _receive_request(self, request: Request, flow: Flow, now: float, out: list[Effect]) -> None:
+        # What finds a dialog has to be readable before anything is kept.
+        _ = request.to.tag, request.from_.tag
         key = server_key(request)
         if request.method == "ACK":
             self._receive_ack(key, request, flow, now, out)
@@ -197,8 +199,6 @@ class TransactionLayer:
         if entry is not None:
             self._step(entry, Event(REQUEST), now, out)
             return
-        # What finds a dialog has to be readable before anything is kept.
-        _ = request.to.tag, request.from_.tag
         request = stamp(request, flow)
         if len(self) >= self._limit:
             self.refused += 1

@@ -184,6 +184,23 @@ def test_busy_on_one_phone_leaves_the_other_ringing(stage):
     assert [(e.leg, e.status) for e in stage.told()] == [("L", 480)]
 
 
+def test_a_phone_that_crashed_does_not_hide_that_the_other_declined(stage):
+    phones = [Peer(stage, "10.0.7.1"), Peer(stage, "10.0.7.2")]
+    for phone in phones:
+        phone.register()
+    stage.told()
+    stage.do("place", "L", SeatTarget("8001"), Party("1"), SDP)
+    invites = dict(stage.taken())
+    phones[0].respond(invites[phones[0].flow.remote], 486)
+    stage.wait(0.9)
+    assert stage.told() == []
+    stage.wait(0.2)
+    assert [(e.leg, e.status, e.by) for e in stage.told()] == [("L", 486, "remote")]
+    stage.wait(100)
+    assert stage.told() == []
+    assert stage.engine.legs == 0
+
+
 def test_a_seat_that_is_not_registered_is_480(stage):
     stage.do("place", "L", SeatTarget("8001"), Party("1"), SDP)
     assert [(e.leg, e.status) for e in stage.told()] == [("L", 480)]

@@ -179,3 +179,26 @@ def test_a_peer_by_name_is_resolved_first():
     assert only(peer.invite()).status == 403
     stage.engine.resolved("sbc.example", ("192.0.2.5",), stage.now)
     assert only(peer.invite()).status == 100
+
+
+def test_nothing_is_left_of_calls_that_are_over():
+    stage = Stage([Trunk("ims", peers=("10.0.0.1", "10.0.0.2"), probe_seconds=0)])
+    peers = {p.flow.remote: p for p in (Peer(stage, "10.0.0.1"), Peer(stage, "10.0.0.2"))}
+    for n in range(20):
+        stage.do("place", f"L{n}", TrunkTarget("ims", "138"), Party("1"), SDP)
+        remote, invite = stage.taken()[0]
+        status = (200, 486, 503, 180)[n % 4]
+        sent = peers[remote].respond(invite, status, body=SDP if status == 200 else b"")
+        for remote, message in sent:
+            if message.method == "INVITE":
+                peers[remote].respond(message, 404)
+        stage.do("hang_up", f"L{n}")
+        for remote, message in stage.taken():
+            if message.method in ("BYE", "CANCEL"):
+                peers[remote].respond(message, 200)
+    stage.wait(400)
+    assert sorted(e.leg for e in stage.told(Ended)) == sorted(f"L{n}" for n in range(20))
+    outgoing = vars(stage.engine._outgoing)
+    assert {name: kept for name, kept in outgoing.items() if name != "_carrier" and kept} == {}
+    assert stage.engine._trunk_of == {}
+    assert stage.engine.trunk_calls("ims") == stage.engine.legs == stage.engine.transactions == 0

@@ -314,3 +314,13 @@ def test_record_route_leads_later_requests():
     assert bye.get("Route") == "<sip:192.0.2.77;lr>"
     sent = next(output for _, output in ladder.out if getattr(output, "message", None) == bye)
     assert sent.flow.remote == ("192.0.2.77", 5060)
+
+
+def test_a_request_within_a_call_that_needs_an_extension():
+    """RFC 3261 §8.2.2.3; a field that cannot be read is 400."""
+    ladder = talking().asks("INFO", headers=("Require: foo",)).expect("420 INFO")
+    assert ladder.last(2, "INFO").get("Unsupported") == "foo"
+    ladder.asks("INFO", headers=('Require: "foo, bar',)).expect("400 INFO")
+    ladder.asks("INVITE", OFFER, headers=("Contact: <sip:",)).expect("100 INVITE", "400 INVITE")
+    ladder.acks().asks("UPDATE", headers=("Contact: <sip:",)).expect("400 UPDATE")
+    ladder.asks("BYE").expect("200 BYE", "Ended 200 remote").expect_nothing_left()

@@ -19,6 +19,9 @@ CHALLENGE = (
     'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"',
     'Proxy-Authenticate: Digest realm="r", nonce="n", qop="auth"',
 )
+ODD = st.sampled_from(
+    [(), (), (), ("Contact: <sip:",), ("Record-Route: x y",), ("Require: x",), ("Reason: ,",)]
+)
 COMMANDS = ["progress", "answer", "refuse", "hang_up", "offer", "accept_offer", "refuse_offer"]
 ARGUMENTS = {
     "answer": [ANSWER],
@@ -51,13 +54,13 @@ class AnythingGoes(RuleBasedStateMachine):
         self.placed.append(f"out{len(self.placed)}")
         self.ladder.place(self.placed[-1])
 
-    @rule(body=BODIES, call=st.sampled_from(["one", "two"]), tag=TAGS)
-    def arrive(self, body, call, tag):
+    @rule(body=BODIES, call=st.sampled_from(["one", "two"]), tag=TAGS, odd=ODD)
+    def arrive(self, body, call, tag, odd):
         self.ladder.call_id = call
-        self.say(self.ladder.request("INVITE", body, to_tag="", tag=tag))
+        self.say(self.ladder.request("INVITE", body, to_tag="", tag=tag, headers=odd))
 
-    @rule(method=METHODS, body=BODIES, tag=TAGS, old=st.booleans(), data=st.data())
-    def ask(self, method, body, tag, old, data):
+    @rule(method=METHODS, body=BODIES, tag=TAGS, odd=ODD, data=st.data())
+    def ask(self, method, body, tag, odd, data):
         tags = [("one", ""), ("x", "")]
         for message in self.ladder.sent:
             if isinstance(message, Response) and message.to.tag:
@@ -65,8 +68,8 @@ class AnythingGoes(RuleBasedStateMachine):
             elif isinstance(message, Request):
                 tags.append((message.call_id, message.from_.tag))
         self.ladder.call_id, to_tag = data.draw(st.sampled_from(tags))
-        cseq = 1 if old else None
-        self.say(self.ladder.request(method, body, tag=tag, to_tag=to_tag, cseq=cseq))
+        cseq = data.draw(st.sampled_from([None, None, 1]))
+        self.say(self.ladder.request(method, body, tag=tag, to_tag=to_tag, cseq=cseq, headers=odd))
 
     @precondition(lambda self: any(b"INVITE" in data for data in self.heard))
     @rule(method=st.sampled_from(["CANCEL", "ACK"]), data=st.data())
@@ -84,13 +87,19 @@ class AnythingGoes(RuleBasedStateMachine):
         self.ladder.hear(data.draw(st.sampled_from(self.heard)))
 
     @precondition(lambda self: bool(self.names()))
-    @rule(status=STATUSES, body=BODIES, tag=TAGS, to=st.sampled_from(["INVITE", "BYE", None]))
-    def answer_us(self, status, body, tag, to):
+    @rule(
+        status=STATUSES,
+        body=BODIES,
+        tag=TAGS,
+        odd=ODD,
+        to=st.sampled_from(["INVITE", "BYE", None]),
+    )
+    def answer_us(self, status, body, tag, odd, to):
         if any(
             isinstance(m, Request) and m.method != "ACK" and to in (None, m.method)
             for m in self.ladder.sent
         ):
-            self.ladder.answers(status, body, tag=tag, to=to, headers=CHALLENGE)
+            self.ladder.answers(status, body, tag=tag, to=to, headers=(*CHALLENGE, *odd))
 
     @precondition(lambda self: bool(self.names()))
     @rule(command=st.sampled_from(COMMANDS), data=st.data())

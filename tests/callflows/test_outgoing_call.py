@@ -187,6 +187,12 @@ def test_a_2xx_after_everything_is_over_gets_ack_and_bye():
     ladder.answers(200, to="BYE").expect().expect_nothing_left()
 
 
+def test_a_late_2xx_that_cannot_be_read_is_dropped():
+    ladder = called().do("hang_up", leg="out").expect("BYE", "Ended 200 local").answers(200)
+    ladder.answers(200, ANSWER, to="INVITE", tag="late", headers=("Contact: <sip:",)).expect()
+    ladder.expect_nothing_left()
+
+
 @pytest.mark.parametrize(
     ("status", "asks", "answers"),
     [

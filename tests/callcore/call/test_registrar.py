@@ -14,6 +14,10 @@ HOME = "sip:8001@10.0.0.1:5060"
 SETTINGS = RegistrarSettings(30, 3600, 600, max_bindings=2)
 
 
+def udp_flow(port):
+    return UDP._replace(remote=("10.0.0.1", port))
+
+
 class Phone:
     """Sends REGISTER requests of one Call-ID with rising CSeq."""
 
@@ -115,11 +119,20 @@ def test_an_old_request_that_comes_late_changes_nothing(registrar, phone):
     assert Phone(registrar, call_id="c2").register(f"<{HOME}>", cseq=1).status == 200
 
 
-def test_one_contact_too_many_is_refused_and_none_is_changed(registrar, phone):
+def test_more_contacts_at_once_than_allowed_are_refused_and_none_is_changed(registrar, phone):
     phone.register(f"<{HOME}>")
-    outcome = phone.register("<sip:a@10.0.0.1>", "<sip:b@10.0.0.1>")
+    outcome = phone.register("<sip:a@10.0.0.1>", "<sip:b@10.0.0.1>", "<sip:c@10.0.0.1>")
     assert outcome.status == 403
     assert [b.contact for b in registrar.bindings("8001")] == [HOME]
+
+
+def test_the_oldest_binding_makes_room_for_a_new_one(registrar, phone):
+    for n in range(5):
+        crashed = Phone(registrar, udp_flow(6000 + n), call_id=f"c{n}")
+        assert crashed.register(f"<sip:8001@10.0.0.1:{6000 + n}>").status == 200
+    assert [b.contact[-4:] for b in registrar.bindings("8001")] == ["6004", "6003"]
+    assert len(registrar) == 2
+    assert udp_flow(6000) not in registrar
 
 
 def test_a_binding_dies_with_its_connection(registrar):
