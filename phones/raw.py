@@ -168,6 +168,7 @@ class RawEnd(asyncio.DatagramProtocol):
         self.messages: asyncio.Queue[RawMessage] = asyncio.Queue()
         self.incoming: asyncio.Queue[tuple[RawMessage, Address, float]] = asyncio.Queue()
         self.calls: dict[str, RawCall] = {}
+        self.last = RawMessage("", [], "")  # final response to a REGISTER
         self.transport: asyncio.DatagramTransport
         self.address: Address = ("", 0)
 
@@ -262,7 +263,7 @@ class RawEnd(asyncio.DatagramProtocol):
             headers = [f"From: {party};tag=r{number}", f"To: {party}", f"Call-ID: {call_id}"]
             headers += [f"CSeq: {number} REGISTER", "Expires: 600", *extra]
             self.request(f"REGISTER sip:{domain}", headers, registrar)
-            answer = await self.response(call_id)
+            answer = self.last = await self.response(call_id)
             status = answer.status
             if status != 401:
                 break

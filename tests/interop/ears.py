@@ -49,9 +49,9 @@ def longest_gap_seconds(samples: Samples, rate: int, hz: int) -> float:
     return max(gaps, default=0) * WINDOW_SECONDS
 
 
-def heard(wav: Path) -> list[int]:
+def heard(wav: Path, tones: tuple[int, ...] = TONES) -> list[int]:
     """The story of a phone's recording."""
-    return story(*read_wav(wav))
+    return story(*read_wav(wav), tones)
 
 
 def sides(recording: Path) -> tuple[Samples, Samples, int]:

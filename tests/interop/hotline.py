@@ -96,6 +96,15 @@ def toml(document: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
 async def eventually(
     ask: Callable[[], Awaitable[T]], timeout_seconds: float = 10.0, every_seconds: float = 0.05
 ) -> T:
