@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import copy
 import json
+import os
 import random
 import signal
 import urllib.error
@@ -184,6 +185,12 @@ class Hotline:
     async def kill(self) -> None:
         """Signal 9 to the engine alone."""
         self.engine.process.kill()
+        await self.engine.process.wait()
+
+    async def kill_all(self) -> None:
+        """Signal 9 to the engine and its workers at once."""
+        for pid in (*self.children(), self.pid):
+            os.kill(pid, signal.SIGKILL)
         await self.engine.process.wait()
 
     def children(self) -> list[int]:
