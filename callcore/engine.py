@@ -2,18 +2,22 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from callcore.call.addresses import Addresses
-from callcore.call.events import Arrived, CallEvent, Ended, Event, Refused
+from callcore.call.codecs import keep
+from callcore.call.events import Arrived, CallEvent, Ended, Event, Offered, Refused
 from callcore.call.events import Kind as LegKind
-from callcore.call.gate import Gate, Kind, Refusal, Source, caller_of
+from callcore.call.gate import Gate, Kind, Refusal, Source
+from callcore.call.identity import read
 from callcore.call.legs import Call as Origin
 from callcore.call.legs import LegOwner, Legs, LegSettings, Output
 from callcore.call.lines import Ask, Keep, Lines, Probe
 from callcore.call.lines import Effect as LineEffect
 from callcore.call.outgoing import Outgoing
 from callcore.call.placement import Headers, Party, Placement, SeatTarget, TrunkTarget
+from callcore.call.profile import ORDINARY
 from callcore.call.reception import Effect as ReceptionEffect
 from callcore.call.reception import Reception
 from callcore.call.registrar import Registrar
@@ -25,7 +29,8 @@ from callcore.effects import Close, Connect, Raw, Resolve
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow, Transport
 from callcore.identifiers import Identifiers
-from callcore.message import response
+from callcore.message import Request, response
+from callcore.sdp import SessionDescription
 from callcore.transaction import Answered, Failed, Incoming, TransactionLayer, Transmit
 from callcore.transaction import Effect as LayerEffect
 
@@ -213,7 +218,7 @@ class Engine:
         if not plan.destinations:
             self._out.append(Ended(leg, plan.status, plan.why, "local"))
             return
-        call = Call(offer, headers)
+        call = self._resolution.carried(target, offer, headers)
         if plan.trunk is None:
             self._outgoing.place_all(leg, plan.destinations, call, now)
             return
@@ -282,7 +287,7 @@ class Engine:
             to=destination.to,
             offer=call.offer,
             route_set=destination.route_set,
-            headers=call.headers,
+            headers=(*destination.headers, *call.headers),
             credentials=destination.credentials,
             kind=destination.kind,
         )
@@ -298,17 +303,25 @@ class Engine:
             if event.kind == "trunk":
                 self._trunk_of[event.leg] = event.source
                 self.lines.limits[event.source].add(event.leg)
+                event = replace(event, offer=self._heard(event.offer, event.source))
+        elif isinstance(event, Offered) and event.leg in self._trunk_of:
+            event = replace(event, offer=self._heard(event.offer, self._trunk_of[event.leg]))
         elif isinstance(event, Ended):
             trunk = self._trunk_of.pop(event.leg, None)
             if trunk is not None:
                 self.lines.limits[trunk].remove(event.leg)
         self._out.append(event)
 
+    def _heard(self, offer: SessionDescription | None, trunk: str) -> SessionDescription | None:
+        """A trunk's offer with the codecs that may pass."""
+        codecs = self.trunks.settings[trunk].profile.codecs
+        return offer if offer is None or codecs == ORDINARY.codecs else keep(offer, codecs)
+
     def dead(self, target: Target, why: str, now: float) -> None:
         """A static peer did not answer a call: as good as a probe that it did not answer."""
         for trunk in self.trunks.settings:
             if target in self.trunks.targets(trunk):
-                self._perform(self.lines.observed(trunk, target, False, why), now)
+                self._perform(self.lines.observed(trunk, target, False, why, now), now)
 
     # -- within -----------------------------------------------------------------------------
 
@@ -372,10 +385,16 @@ class Engine:
                 headers = (("Retry-After", str(full[1])),)
                 self._respond(incoming, Refusal(503, full[0], headers), now)
                 return
-        called = incoming.request.request_uri.user or incoming.request.to.uri.user or ""
-        caller = source.name if kind == "seat" else caller_of(incoming.request)
-        origin = Origin(source.name, kind, caller, called)
+        origin = self._origin(incoming.request, source, kind)
         self._legged(self._legs.arrive(incoming, origin, now), now)
+
+    def _origin(self, request: Request, source: Source, kind: LegKind) -> Origin:
+        """Who calls whom: a seat is who it proved to be, whatever it says about itself."""
+        if kind == "trunk":
+            caller, called, presented = read(request, self.trunks.settings[source.name].profile)
+            return Origin(source.name, kind, caller, called, presented)
+        called = request.request_uri.user or request.to.uri.user or ""
+        return Origin(source.name, kind, source.name, called)
 
     def _respond(self, incoming: Incoming, why: Refusal, now: float) -> None:
         answer = response(incoming.request, why.status, headers=why.headers, to_tag=self._ids.tag())
