@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from callcore.call.addresses import Addresses
+from callcore.call.bans import Ban
 from callcore.call.events import Arrived, CallEvent, Ended, Event, Refused
 from callcore.call.events import Kind as LegKind
+from callcore.call.fraud import TollGuard
 from callcore.call.gate import Gate, Kind, Refusal, Source, caller_of
 from callcore.call.legs import Call as Origin
 from callcore.call.legs import LegOwner, Legs, LegSettings, Output
@@ -15,7 +17,7 @@ from callcore.call.lines import Effect as LineEffect
 from callcore.call.outgoing import Outgoing
 from callcore.call.placement import Headers, Party, Placement, SeatTarget, TrunkTarget
 from callcore.call.reception import Effect as ReceptionEffect
-from callcore.call.reception import Reception
+from callcore.call.reception import Reception, Tap
 from callcore.call.registrar import Registrar
 from callcore.call.resolve import Resolution
 from callcore.call.settings import EngineSettings
@@ -53,6 +55,7 @@ class Engine:
         self._addresses = Addresses(settings.advertised)
         self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
         self._reception = Reception(self._gate, self._out_now)
+        self._guard = TollGuard(settings.outbound, settings.seats, self.registrar.has)
         self._resolution = Resolution(settings, self.registrar, self.trunks, self.lines)
         self._layer = TransactionLayer(identifiers, self._addresses.sent_by)
         leg_settings = LegSettings(self._addresses.contact, user_agent=settings.user_agent)
@@ -88,6 +91,23 @@ class Engine:
     def registrations(self) -> int:
         """Bindings alive."""
         return len(self.registrar)
+
+    @property
+    def tap(self) -> Tap | None:
+        """Who is shown every message as it passes; None when nobody traces."""
+        return self._reception.tap
+
+    @tap.setter
+    def tap(self, tap: Tap | None) -> None:
+        self._reception.tap = tap
+
+    def bans(self, now: float) -> tuple[Ban, ...]:
+        """Hosts that are not listened to."""
+        return self._gate.bans.listed(now)
+
+    def lift_ban(self, source: str, now: float) -> Ban | None:
+        """Listen to a host again; the ban that was lifted, None when there was none."""
+        return self._gate.bans.lift(source, now)
 
     def is_incoming(self, leg: str) -> bool:
         """Whether a leg is their INVITE, still without a final response."""
@@ -209,6 +229,14 @@ class Engine:
         now: float,
     ) -> None:
         """Call a seat or a number; one Ended will come of it whatever happens."""
+        seat, why = None, None
+        if isinstance(target, TrunkTarget) and target.seat is not None:
+            seat = target.seat
+            why = self._guard.judge(seat, target.number, now)
+        if seat is not None and why is not None:
+            self._reception.count_refused(Refused(seat, "INVITE", 403, why), now)
+            self._out.append(Ended(leg, 403, why, "local"))
+            return
         plan = self._resolution.plan(target, caller)
         if not plan.destinations:
             self._out.append(Ended(leg, plan.status, plan.why, "local"))
@@ -217,6 +245,8 @@ class Engine:
         if plan.trunk is None:
             self._outgoing.place_all(leg, plan.destinations, call, now)
             return
+        if seat is not None:
+            self._guard.began(leg, seat, now)
         self._trunk_of[leg] = plan.trunk
         self.lines.limits[plan.trunk].add(leg)
         patience = self.trunks.settings[plan.trunk].answer_seconds
@@ -299,6 +329,7 @@ class Engine:
                 self._trunk_of[event.leg] = event.source
                 self.lines.limits[event.source].add(event.leg)
         elif isinstance(event, Ended):
+            self._guard.ended(event.leg)
             trunk = self._trunk_of.pop(event.leg, None)
             if trunk is not None:
                 self.lines.limits[trunk].remove(event.leg)

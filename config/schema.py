@@ -9,29 +9,12 @@ import ipaddress
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from config.secret import Secret
+from config.security import NumberClass, Outbound, Security
+from config.table import Allowed, Table
 from config.values import Address, Listen, Peer, Ports, Store
-
-
-class Allowed(str):
-    """What a field allows, said in words, where the type alone does not say it."""
-
-    __slots__ = ()
-
-
-class Table(BaseModel):
-    """Strict, because TOML has types: "15" is no number; frozen, because nobody may change it."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        frozen=True,
-        allow_inf_nan=False,
-        arbitrary_types_allowed=True,
-        hide_input_in_errors=True,
-    )
 
 
 def _parsed(parse: Callable[[str], Any], kind: type) -> BeforeValidator:
@@ -141,6 +124,9 @@ class Sip(Table):
         default="", description="PEM file of the certificate, for tls:// and wss://"
     )
     key: str = Field(default="", description="PEM file of the certificate's private key")
+    seats_over_tls: bool = Field(
+        default=False, description="seats register and call over tls:// and wss:// only"
+    )
 
 
 class Media(Table):
@@ -373,6 +359,9 @@ class Config(Table):
     seats: Annotated[tuple[Seat, ...], Field(strict=False)] = ()
     queues: Annotated[tuple[Queue, ...], Field(strict=False)] = ()
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = ()
+    security: Security = Security()
+    outbound: Outbound = Outbound()
+    number_classes: Annotated[tuple[NumberClass, ...], Field(strict=False)] = ()
     recordings: Recordings = Recordings()
     http: Http = Http()
     database: Database = Database()

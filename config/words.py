@@ -8,7 +8,8 @@ import annotated_types
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from config.schema import Allowed, Config
+from config.schema import Config
+from config.table import Allowed
 
 SECRET = 'a string, or { env = "NAME" } or { file = "PATH" }'
 _PLAIN: dict[Any, str] = {

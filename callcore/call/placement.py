@@ -33,10 +33,11 @@ class SeatTarget:
 
 @dataclass(frozen=True, slots=True)
 class TrunkTarget:
-    """A number behind a trunk."""
+    """A number behind a trunk; `seat`: on whose behalf, where it is a seat's wish."""
 
     trunk: str
     number: str
+    seat: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
