@@ -227,10 +227,7 @@ async def test_a_full_disk_is_an_alert_and_sealing_goes_through_memory(house, mo
         assert keeper.status().space == "full"
     await house.until(lambda: keeper.status().space == "ok")
     assert keeper.status().alerts == ()
-    assert [event.state for event in house.told if isinstance(event, SpaceChanged)] == [
-        "full",
-        "ok",
-    ]
+    assert [event.state for event in await house.wait(SpaceChanged, 2)] == ["full", "ok"]
 
 
 async def test_a_disk_that_fills_up_warns_early(house, monkeypatch):
