@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from callcore.call.addresses import Addresses
+from callcore.call.bans import Ban
 from callcore.call.codecs import keep
 from callcore.call.events import Arrived, CallEvent, Ended, Event, Offered, Refused
 from callcore.call.events import Kind as LegKind
+from callcore.call.fraud import TollGuard
 from callcore.call.gate import Gate, Kind, Refusal, Source
 from callcore.call.identity import read
 from callcore.call.legs import Call as Origin
@@ -19,7 +21,7 @@ from callcore.call.outgoing import Outgoing
 from callcore.call.placement import Headers, Party, Placement, SeatTarget, TrunkTarget
 from callcore.call.profile import ORDINARY
 from callcore.call.reception import Effect as ReceptionEffect
-from callcore.call.reception import Reception
+from callcore.call.reception import Reception, Tap
 from callcore.call.registrar import Registrar
 from callcore.call.resolve import Resolution
 from callcore.call.settings import EngineSettings
@@ -58,6 +60,7 @@ class Engine:
         self._addresses = Addresses(settings.advertised)
         self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
         self._reception = Reception(self._gate, self._out_now)
+        self._guard = TollGuard(settings.outbound, settings.seats, self.registrar.has)
         self._resolution = Resolution(settings, self.registrar, self.trunks, self.lines)
         self._layer = TransactionLayer(identifiers, self._addresses.sent_by)
         leg_settings = LegSettings(self._addresses.contact, user_agent=settings.user_agent)
@@ -93,6 +96,23 @@ class Engine:
     def registrations(self) -> int:
         """Bindings alive."""
         return len(self.registrar)
+
+    @property
+    def tap(self) -> Tap | None:
+        """Who is shown every message as it passes; None when nobody traces."""
+        return self._reception.tap
+
+    @tap.setter
+    def tap(self, tap: Tap | None) -> None:
+        self._reception.tap = tap
+
+    def bans(self, now: float) -> tuple[Ban, ...]:
+        """Hosts that are not listened to."""
+        return self._gate.bans.listed(now)
+
+    def lift_ban(self, source: str, now: float) -> Ban | None:
+        """Listen to a host again; the ban that was lifted, None when there was none."""
+        return self._gate.bans.lift(source, now)
 
     def is_incoming(self, leg: str) -> bool:
         """Whether a leg is their INVITE, still without a final response."""
@@ -214,6 +234,14 @@ class Engine:
         now: float,
     ) -> None:
         """Call a seat or a number; one Ended will come of it whatever happens."""
+        seat, why = None, None
+        if isinstance(target, TrunkTarget) and target.seat is not None:
+            seat = target.seat
+            why = self._guard.judge(seat, target.number, now)
+        if seat is not None and why is not None:
+            self._reception.count_refused(Refused(seat, "INVITE", 403, why), now)
+            self._out.append(Ended(leg, 403, why, "local"))
+            return
         plan = self._resolution.plan(target, caller)
         if not plan.destinations:
             self._out.append(Ended(leg, plan.status, plan.why, "local"))
@@ -222,6 +250,8 @@ class Engine:
         if plan.trunk is None:
             self._outgoing.place_all(leg, plan.destinations, call, now)
             return
+        if seat is not None:
+            self._guard.began(leg, seat, now)
         self._trunk_of[leg] = plan.trunk
         self.lines.limits[plan.trunk].add(leg)
         patience = self.trunks.settings[plan.trunk].answer_seconds
@@ -307,6 +337,7 @@ class Engine:
         elif isinstance(event, Offered) and event.leg in self._trunk_of:
             event = replace(event, offer=self._heard(event.offer, self._trunk_of[event.leg]))
         elif isinstance(event, Ended):
+            self._guard.ended(event.leg)
             trunk = self._trunk_of.pop(event.leg, None)
             if trunk is not None:
                 self.lines.limits[trunk].remove(event.leg)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from desk.ranges import partial
 from hotline.commands import (
     AgentStatus,
+    BanStatus,
     CallRecord,
     HotlineCommands,
     QueueStatus,
@@ -87,6 +88,18 @@ async def hang_up(call_id: str, hotline: Hotline) -> CallRecord:
 async def trunks(hotline: Hotline) -> list[dict[str, Any]]:
     """All trunks: up or down, and what runs over them."""
     return hotline.trunks()
+
+
+@router.get("/bans")
+async def bans(hotline: Hotline) -> list[BanStatus]:
+    """Hosts that are not listened to, because they kept failing."""
+    return hotline.bans()
+
+
+@router.delete("/bans/{source}")
+async def lift_ban(source: str, hotline: Hotline) -> BanStatus:
+    """Listen to a host again (404 when it is not banned)."""
+    return hotline.lift_ban(source)
 
 
 @router.get("/recordings")

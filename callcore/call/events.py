@@ -162,6 +162,15 @@ class Refused:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Banned:
+    """A source that kept failing is not listened to for `seconds`."""
+
+    source: str
+    why: str
+    seconds: float
+
+
 CallEvent = (
     Arrived
     | Progressed
@@ -173,4 +182,4 @@ CallEvent = (
     | OfferRefused
     | Ended
 )
-Event = CallEvent | Registered | Unregistered | TrunkChanged | Refused
+Event = CallEvent | Registered | Unregistered | TrunkChanged | Refused | Banned
