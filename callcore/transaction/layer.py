@@ -174,7 +174,8 @@ class TransactionLayer:
         timers = self._timers
         while timers and timers[0][0] <= now:
             _, _, entry, timer = heapq.heappop(timers)
-            self._step(entry, Event(timer), now, out)
+            if (entry.tx.state, timer) in entry.table:  # else its state has outlived it
+                self._step(entry, Event(timer), now, out)
         return out
 
     def deadline(self) -> float | None:
