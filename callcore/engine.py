@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from callcore.call.addresses import Addresses
+from callcore.call.connections import Connections
 from callcore.call.events import Arrived, CallEvent, Ended, Event, Refused
 from callcore.call.events import Kind as LegKind
 from callcore.call.gate import Gate, Kind, Refusal, Source, caller_of
@@ -12,6 +13,7 @@ from callcore.call.legs import Call as Origin
 from callcore.call.legs import LegOwner, Legs, LegSettings, Output
 from callcore.call.lines import Ask, Keep, Lines, Probe
 from callcore.call.lines import Effect as LineEffect
+from callcore.call.locate import Way, default_port
 from callcore.call.outgoing import Outgoing
 from callcore.call.placement import Headers, Party, Placement, SeatTarget, TrunkTarget
 from callcore.call.reception import Effect as ReceptionEffect
@@ -53,8 +55,8 @@ class Engine:
         self._addresses = Addresses(settings.advertised)
         self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
         self._reception = Reception(self._gate, self._out_now)
-        self._resolution = Resolution(settings, self.registrar, self.trunks, self.lines)
-        self._layer = TransactionLayer(identifiers, self._addresses.sent_by)
+        self._resolution = Resolution(settings, self.registrar, self.lines, identifiers.fraction)
+        self._layer = TransactionLayer(identifiers, self._addresses.via)
         leg_settings = LegSettings(self._addresses.contact, user_agent=settings.user_agent)
         self._legs = Legs(self._layer, identifiers, leg_settings)
         self._outgoing = Outgoing(self)
@@ -65,7 +67,7 @@ class Engine:
             self.registrar,
             self.lines,
         )
-        self._connections: dict[Target, Flow] = {}
+        self._connections = Connections()
         self._asks: dict[Target, list[Ask]] = {}
         self._trunk_of: dict[str, str] = {}
 
@@ -111,8 +113,7 @@ class Engine:
 
     def start(self, now: float) -> None:
         """Register and probe trunks; every listener is bound."""
-        for name in sorted(self.trunks.names()):
-            self._out.append(Resolve(name))
+        self._out += self.trunks.names()
         self._perform(self.lines.start(self._addresses.written(), now), now)
 
     def stop(self, now: float) -> None:
@@ -135,39 +136,43 @@ class Engine:
     def flow_closed(self, flow: Flow, now: float) -> None:
         """A connection is gone, with all that depended on it."""
         self._reception.flow_closed(flow)
-        target = Target("tcp", flow.remote)
-        if self._connections.get(target) == flow:
-            del self._connections[target]
+        targets = self._connections.closed(flow)
         self._out += self.registrar.flow_closed(flow)
         self._layered(self._layer.transport_failed(flow, now), now)
         self._legged(self._legs.flow_closed(flow, now), now)
-        self._perform(self.lines.connection_lost(target, now), now)
+        for target in sorted(targets):
+            self._perform(self.lines.connection_lost(target, now), now)
+
+    def proven(self, flow: Flow, names: frozenset[str]) -> None:
+        """A certificate of whoever connected to us was checked: these are its names."""
+        self._connections.proven(flow, names)
 
     def transport_failed(self, flow: Flow, now: float) -> None:
         """Something could not be sent."""
         self.counters["out", "failed", 0] += 1
         self._layered(self._layer.transport_failed(flow, now), now)
 
-    def connected(self, flow: Flow, now: float) -> None:
+    def connected(self, asked: Connect, flow: Flow, now: float) -> None:
         """A connection that we asked for is open."""
-        target = Target("tcp", flow.remote)
-        self._connections[target] = flow
+        target = Target(*asked)
+        self._connections.opened(target, flow)
         for ask in self._asks.pop(target, ()):
             self._ask(ask, flow, now)
         self._outgoing.reached(target, flow, now)
 
-    def connect_failed(
-        self, transport: Transport, remote: tuple[str, int], why: str, now: float
-    ) -> None:
+    def connect_failed(self, asked: Connect, why: str, now: float) -> None:
         """A connection that we asked for could not be opened."""
-        target = Target("tcp", remote)
+        target = Target(*asked)
+        self._connections.failed(target)
+        self._resolution.unreachable(target, now)
         for ask in self._asks.pop(target, ()):
             self._perform(self.lines.lost(ask.owner, why, now), now)
         self._outgoing.reached(target, None, now)
 
-    def resolved(self, host: str, addresses: tuple[str, ...], now: float) -> None:
-        """The addresses of a peer's name."""
-        self.trunks.resolved(host, addresses)
+    def resolved(self, asked: Resolve, ways: tuple[Way, ...], now: float) -> None:
+        """The ways to a peer's name; those that no listener of ours can go are none."""
+        usable = tuple(way for way in ways if self._addresses.can_reach(way.transport, way.host))
+        self.trunks.resolved(asked, usable)
         self._perform(self.lines.addresses_changed(now), now)
 
     def fire(self, now: float) -> None:
@@ -194,7 +199,11 @@ class Engine:
 
     def keeps(self, flow: Flow) -> bool:
         """Whether a silent connection is of use: a trunk's, or one that a seat is reached by."""
-        return self._gate.knows(flow) or flow in self._connections.values()
+        return self._gate.knows(flow) or flow in self._connections
+
+    def is_waiting(self, flow: Flow) -> bool:
+        """Whether a message has come in part only."""
+        return self._reception.is_waiting(flow)
 
     # -- commands ---------------------------------------------------------------------------
 
@@ -209,11 +218,11 @@ class Engine:
         now: float,
     ) -> None:
         """Call a seat or a number; one Ended will come of it whatever happens."""
-        plan = self._resolution.plan(target, caller)
+        call = Call(offer, headers)
+        plan = self._resolution.plan(target, caller, call, now)
         if not plan.destinations:
             self._out.append(Ended(leg, plan.status, plan.why, "local"))
             return
-        call = Call(offer, headers)
         if plan.trunk is None:
             self._outgoing.place_all(leg, plan.destinations, call, now)
             return
@@ -266,9 +275,9 @@ class Engine:
             return way
         if way.transport == "udp":
             return Flow("udp", self._addresses.source("udp", way.remote), way.remote)
-        flow = self._connections.get(way)
-        if flow is None:
-            self._out.append(Connect(way.transport, way.remote))
+        flow = self._connections.flow(way)
+        if flow is None and self._connections.must_open(way):
+            self._out.append(Connect(*way))
         return flow
 
     def begin(
@@ -367,6 +376,7 @@ class Engine:
         kind: LegKind = "seat"
         if source.kind is Kind.TRUNK:
             kind = "trunk"
+            self._reuse(incoming, source.name)
             full = self.lines.limits[source.name].admit(now)
             if full is not None:
                 headers = (("Retry-After", str(full[1])),)
@@ -376,6 +386,15 @@ class Engine:
         caller = source.name if kind == "seat" else caller_of(incoming.request)
         origin = Origin(source.name, kind, caller, called)
         self._legged(self._legs.arrive(incoming, origin, now), now)
+
+    def _reuse(self, incoming: Incoming, trunk: str) -> None:
+        """RFC 5923 §5: a peer that says `alias` may be called by the connection it opened."""
+        via, flow = incoming.request.via, incoming.flow
+        if flow.transport == "tls" and "alias" in via.params:
+            port = via.port or default_port("tls")
+            for target in self.trunks.targets(trunk):
+                if target.transport == "tls" and target.remote == (flow.remote[0], port):
+                    self._connections.reuse(target, flow)
 
     def _respond(self, incoming: Incoming, why: Refusal, now: float) -> None:
         answer = response(incoming.request, why.status, headers=why.headers, to_tag=self._ids.tag())

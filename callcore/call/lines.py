@@ -50,7 +50,7 @@ class Lines:
 
     def __init__(self, settings: EngineSettings, trunks: Trunks, identifiers: Identifiers) -> None:
         self._settings = settings
-        self._trunks = trunks
+        self.trunks = trunks
         self._identifiers = identifiers
         self._registrations: dict[str, TrunkRegistration] = {}
         self._targets: dict[str, Target] = {}
@@ -61,7 +61,7 @@ class Lines:
     def start(self, local: dict[str, tuple[str, int]], now: float) -> list[Effect]:
         """Begin to register and to probe; `local` is host and port to write, by transport."""
         effects: list[Effect] = []
-        for trunk in self._trunks.settings.values():
+        for trunk in self.trunks.settings.values():
             self.limits[trunk.name] = TrunkLimit(trunk.calls_per_second, trunk.max_calls, now)
             if trunk.registration is not None:
                 contact = _contact(trunk.registration, local)
@@ -100,7 +100,7 @@ class Lines:
         registration = self._registrations.get(trunk)
         if registration is not None:
             return registration.up
-        return self._trunks.is_up(trunk) is not False
+        return self.trunks.is_up(trunk) is not False
 
     def addresses_changed(self, now: float) -> list[Effect]:
         """A name was resolved: there may be new targets, and reasons to try at once."""
@@ -130,7 +130,7 @@ class Lines:
         """A sign of life or death of a static peer, from a probe or from a call."""
         if trunk in self._registrations:
             return []
-        changed = self._trunks.observe(trunk, target, good)
+        changed = self.trunks.observe(trunk, target, good)
         return [] if changed is None else [TrunkChanged(trunk, changed, why)]
 
     def connection_lost(self, target: Target, now: float) -> list[Effect]:
@@ -177,7 +177,7 @@ class Lines:
 
     def _ask(self, name: str, register: Request, now: float) -> list[Effect]:
         """RFC 3263 §4.3: the next address after each failure."""
-        targets = self._trunks.targets(name)
+        targets = self.trunks.targets(name)
         if not targets:
             self._targets.pop(name, None)
             return self._step(name, self._event("lost"), now)
@@ -189,19 +189,19 @@ class Lines:
         """Probes of targets that have none yet, spread over the first seconds."""
         if self._stopping:
             return
-        for trunk in self._trunks.settings.values():
+        for trunk in self.trunks.settings.values():
             if trunk.registration is not None or trunk.probe_seconds <= 0:
                 continue
-            for target in self._trunks.targets(trunk.name):
+            for target in self.trunks.targets(trunk.name):
                 owner = Probe(trunk.name, target)
                 if owner not in self._timers:
                     self._timers[owner] = now + self._identifiers.fraction()
 
     def _probe(self, owner: Probe, now: float) -> list[Effect]:
-        if owner.target not in self._trunks.targets(owner.trunk):
+        if owner.target not in self.trunks.targets(owner.trunk):
             return []  # the name has other addresses now
-        health = self._trunks.health(owner.trunk, owner.target)
-        every = self._trunks.settings[owner.trunk].probe_seconds
+        health = self.trunks.health(owner.trunk, owner.target)
+        every = self.trunks.settings[owner.trunk].probe_seconds
         if health.up is False or health.against:
             every /= 3  # in doubt, find out sooner
         self._timers[owner] = now + every * (0.9 + 0.2 * self._identifiers.fraction())

@@ -31,7 +31,7 @@ class Registration:
     registrar: str
     proxy: str = ""
     realm: str = ""
-    transport: Literal["udp", "tcp"] = "udp"
+    transport: Literal["udp", "tcp", "tls"] = "udp"
     expires_seconds: int = 3600
 
 
@@ -39,8 +39,9 @@ class Registration:
 class Trunk:
     """A way to the public network: static peers, or a registration with an operator.
 
-    `peers` are `[udp://|tcp://]address[:port]` or CIDRs, all of which may call us; those that
+    `peers` are `[udp://|tcp://|tls://]host[:port]` or CIDRs, all of which may call us; those that
     name one host are also where we call, in order. 0 in a limit means no limit.
+    `certificate_name` is what a peer's certificate must be made out to, if that is not its host.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Trunk:
     calls_per_second: float = 0.0
     probe_seconds: float = 30.0  # OPTIONS to each static peer; 0 = none
     answer_seconds: float = 6.0  # no response at all to an INVITE for so long: the next peer
+    certificate_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
