@@ -2,44 +2,43 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import replace
 
 from callcore.call.addresses import Addresses
+from callcore.call.bans import Ban
+from callcore.call.codecs import keep
 from callcore.call.connections import Connections
-from callcore.call.events import Arrived, CallEvent, Ended, Event, Refused
+from callcore.call.events import Arrived, CallEvent, Ended, Event, Offered, Refused
 from callcore.call.events import Kind as LegKind
-from callcore.call.gate import Gate, Kind, Refusal, Source, caller_of
+from callcore.call.fraud import TollGuard
+from callcore.call.gate import Gate, Kind, Refusal, Source
+from callcore.call.identity import read
 from callcore.call.legs import Call as Origin
 from callcore.call.legs import LegOwner, Legs, LegSettings, Output
 from callcore.call.lines import Ask, Keep, Lines, Probe
 from callcore.call.lines import Effect as LineEffect
-from callcore.call.locate import Way, default_port
+from callcore.call.locate import Way
 from callcore.call.outgoing import Outgoing
 from callcore.call.placement import Headers, Party, Placement, SeatTarget, TrunkTarget
+from callcore.call.profile import ORDINARY
 from callcore.call.reception import Effect as ReceptionEffect
-from callcore.call.reception import Reception
+from callcore.call.reception import Reception, Tap
 from callcore.call.registrar import Registrar
 from callcore.call.resolve import Resolution
 from callcore.call.settings import EngineSettings
 from callcore.call.target import Call, Destination
+from callcore.call.timed import Timed, earliest
 from callcore.call.trunk import Target, Trunks
 from callcore.effects import Close, Connect, Raw, Resolve
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow, Transport
 from callcore.identifiers import Identifiers
-from callcore.message import response
+from callcore.message import Request, response
+from callcore.sdp import SessionDescription
 from callcore.transaction import Answered, Failed, Incoming, TransactionLayer, Transmit
 from callcore.transaction import Effect as LayerEffect
 
 Effect = Transmit | Raw | Connect | Close | Resolve | Event
-
-
-class Timed(Protocol):
-    """A part with timers of its own."""
-
-    def deadline(self) -> float | None:
-        """When it must be fired next."""
-        ...
 
 
 class Engine:
@@ -55,6 +54,7 @@ class Engine:
         self._addresses = Addresses(settings.advertised)
         self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
         self._reception = Reception(self._gate, self._out_now)
+        self._guard = TollGuard(settings.outbound, settings.seats, self.registrar.has)
         self._resolution = Resolution(settings, self.registrar, self.lines, identifiers.fraction)
         self._layer = TransactionLayer(identifiers, self._addresses.via)
         leg_settings = LegSettings(self._addresses.contact, user_agent=settings.user_agent)
@@ -90,6 +90,23 @@ class Engine:
     def registrations(self) -> int:
         """Bindings alive."""
         return len(self.registrar)
+
+    @property
+    def tap(self) -> Tap | None:
+        """Who is shown every message as it passes; None when nobody traces."""
+        return self._reception.tap
+
+    @tap.setter
+    def tap(self, tap: Tap | None) -> None:
+        self._reception.tap = tap
+
+    def bans(self, now: float) -> tuple[Ban, ...]:
+        """Hosts that are not listened to."""
+        return self._gate.bans.listed(now)
+
+    def lift_ban(self, source: str, now: float) -> Ban | None:
+        """Listen to a host again; the ban that was lifted, None when there was none."""
+        return self._gate.bans.lift(source, now)
 
     def is_incoming(self, leg: str) -> bool:
         """Whether a leg is their INVITE, still without a final response."""
@@ -185,12 +202,7 @@ class Engine:
 
     def deadline(self) -> float | None:
         """When to fire."""
-        earliest: float | None = None
-        for part in self._parts:
-            at = part.deadline()
-            if at is not None and (earliest is None or at < earliest):
-                earliest = at
-        return earliest
+        return earliest(self._parts)
 
     def take(self) -> list[Effect]:
         """The effects since the last call, in order."""
@@ -218,14 +230,24 @@ class Engine:
         now: float,
     ) -> None:
         """Call a seat or a number; one Ended will come of it whatever happens."""
-        call = Call(offer, headers)
-        plan = self._resolution.plan(target, caller, call, now)
+        seat, why = None, None
+        if isinstance(target, TrunkTarget) and target.seat is not None:
+            seat = target.seat
+            why = self._guard.judge(seat, target.number, now)
+        if seat is not None and why is not None:
+            self._reception.count_refused(Refused(seat, "INVITE", 403, why), now)
+            self._out.append(Ended(leg, 403, why, "local"))
+            return
+        plan = self._resolution.plan(target, caller, Call(offer, headers), now)
         if not plan.destinations:
             self._out.append(Ended(leg, plan.status, plan.why, "local"))
             return
+        call = self._resolution.carried(target, offer, headers)
         if plan.trunk is None:
             self._outgoing.place_all(leg, plan.destinations, call, now)
             return
+        if seat is not None:
+            self._guard.began(leg, seat, now)
         self._trunk_of[leg] = plan.trunk
         self.lines.limits[plan.trunk].add(leg)
         patience = self.trunks.settings[plan.trunk].answer_seconds
@@ -291,7 +313,7 @@ class Engine:
             to=destination.to,
             offer=call.offer,
             route_set=destination.route_set,
-            headers=call.headers,
+            headers=(*destination.headers, *call.headers),
             credentials=destination.credentials,
             kind=destination.kind,
         )
@@ -307,17 +329,26 @@ class Engine:
             if event.kind == "trunk":
                 self._trunk_of[event.leg] = event.source
                 self.lines.limits[event.source].add(event.leg)
+                event = replace(event, offer=self._heard(event.offer, event.source))
+        elif isinstance(event, Offered) and event.leg in self._trunk_of:
+            event = replace(event, offer=self._heard(event.offer, self._trunk_of[event.leg]))
         elif isinstance(event, Ended):
+            self._guard.ended(event.leg)
             trunk = self._trunk_of.pop(event.leg, None)
             if trunk is not None:
                 self.lines.limits[trunk].remove(event.leg)
         self._out.append(event)
 
+    def _heard(self, offer: SessionDescription | None, trunk: str) -> SessionDescription | None:
+        """A trunk's offer with the codecs that may pass."""
+        codecs = self.trunks.settings[trunk].profile.codecs
+        return offer if offer is None or codecs == ORDINARY.codecs else keep(offer, codecs)
+
     def dead(self, target: Target, why: str, now: float) -> None:
         """A static peer did not answer a call: as good as a probe that it did not answer."""
         for trunk in self.trunks.settings:
             if target in self.trunks.targets(trunk):
-                self._perform(self.lines.observed(trunk, target, False, why), now)
+                self._perform(self.lines.observed(trunk, target, False, why, now), now)
 
     # -- within -----------------------------------------------------------------------------
 
@@ -376,25 +407,24 @@ class Engine:
         kind: LegKind = "seat"
         if source.kind is Kind.TRUNK:
             kind = "trunk"
-            self._reuse(incoming, source.name)
+            if incoming.flow.transport == "tls":
+                targets = self.trunks.targets(source.name)
+                self._connections.heard(incoming.request, incoming.flow, targets)
             full = self.lines.limits[source.name].admit(now)
             if full is not None:
                 headers = (("Retry-After", str(full[1])),)
                 self._respond(incoming, Refusal(503, full[0], headers), now)
                 return
-        called = incoming.request.request_uri.user or incoming.request.to.uri.user or ""
-        caller = source.name if kind == "seat" else caller_of(incoming.request)
-        origin = Origin(source.name, kind, caller, called)
+        origin = self._origin(incoming.request, source, kind)
         self._legged(self._legs.arrive(incoming, origin, now), now)
 
-    def _reuse(self, incoming: Incoming, trunk: str) -> None:
-        """RFC 5923 §5: a peer that says `alias` may be called by the connection it opened."""
-        via, flow = incoming.request.via, incoming.flow
-        if flow.transport == "tls" and "alias" in via.params:
-            port = via.port or default_port("tls")
-            for target in self.trunks.targets(trunk):
-                if target.transport == "tls" and target.remote == (flow.remote[0], port):
-                    self._connections.reuse(target, flow)
+    def _origin(self, request: Request, source: Source, kind: LegKind) -> Origin:
+        """Who calls whom: a seat is who it proved to be, whatever it says about itself."""
+        if kind == "trunk":
+            caller, called, presented = read(request, self.trunks.settings[source.name].profile)
+            return Origin(source.name, kind, caller, called, presented)
+        called = request.request_uri.user or request.to.uri.user or ""
+        return Origin(source.name, kind, source.name, called)
 
     def _respond(self, incoming: Incoming, why: Refusal, now: float) -> None:
         answer = response(incoming.request, why.status, headers=why.headers, to_tag=self._ids.tag())

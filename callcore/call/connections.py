@@ -1,7 +1,11 @@
 """Connections of ours: which leads where, which are being opened (RFC 3261 §18.1.1, RFC 5923)."""
 
+from collections.abc import Iterable
+
+from callcore.call.locate import default_port
 from callcore.call.trunk import Target
 from callcore.flow import Flow
+from callcore.message import Request
 
 
 class Connections:
@@ -41,11 +45,16 @@ class Connections:
         if names:
             self._names[flow] = names
 
-    def reuse(self, target: Target, flow: Flow) -> None:
-        """RFC 5923 §5: their connection to us is also ours to them, if they are who they say."""
-        is_them = target.server_name in self._names.get(flow, ())
-        if is_them and target not in self._flows:
-            self._use(target, flow)
+    def heard(self, request: Request, flow: Flow, targets: Iterable[Target]) -> None:
+        """RFC 5923 §5: whoever says `alias`, and is who they say, is called by their connection."""
+        names = self._names.get(flow)
+        if names is None or "alias" not in request.via.params:
+            return
+        remote = (flow.remote[0], request.via.port or default_port("tls"))
+        for target in targets:
+            is_them = (target.transport, target.remote) == ("tls", remote)
+            if is_them and target.server_name in names and target not in self._flows:
+                self._use(target, flow)
 
     def closed(self, flow: Flow) -> frozenset[Target]:
         """A connection is gone; the targets that it led to."""

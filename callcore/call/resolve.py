@@ -3,21 +3,32 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from callcore.call.codecs import rearrange
+from callcore.call.identity import (
+    ANONYMOUS,
+    IDENTITIES,
+    Ours,
+    escape,
+    history_of,
+    outward,
+    write,
+    write_number,
+)
 from callcore.call.lines import Lines
-from callcore.call.placement import Login, Party, SeatTarget, TrunkTarget
+from callcore.call.placement import Headers, Login, Party, SeatTarget, TrunkTarget
+from callcore.call.profile import ORDINARY
 from callcore.call.registrar import Registrar
-from callcore.call.settings import EngineSettings, Trunk
+from callcore.call.settings import EngineSettings, Registration, Trunk
 from callcore.call.target import Call, Destination
-from callcore.call.trunk import Target
+from callcore.call.trunk import Target, Trunks
 from callcore.errors import LocalProtocolError
-from callcore.message import Uri
+from callcore.message import parse_uri
 from callcore.message.grammar import quote
 
 # RFC 3261 §18.1.1: a request beyond this must not go by UDP where the path's MTU is not known.
 MOST_UDP_BYTES = 1300
 # What an INVITE of ours has beside its addresses, offer and own headers: Via, Call-ID, Contact ...
 FIXED_BYTES = 450
-CREDENTIALS_BYTES = 320
 NO_TCP_SECONDS = 600.0
 
 
@@ -43,7 +54,7 @@ class Resolution:
     ) -> None:
         self._settings = settings
         self._registrar = registrar
-        self._trunks = lines.trunks
+        self._trunks: Trunks = lines.trunks
         self._lines = lines
         self._fraction = fraction
         self._no_tcp: dict[Target, float] = {}  # until when nobody is thought to listen there
@@ -64,7 +75,9 @@ class Resolution:
             raise LocalProtocolError(f"no trunk {target.trunk!r}")
         if self._lines.limits[trunk.name].is_full:
             return Plan((), 503, "max_calls", trunk.name)
-        plan = self._trunk(trunk, target.number, caller)
+        plan = self._trunk(trunk, target, caller)
+        if trunk.registration is not None:
+            return plan  # the proxy that knows us is asked as we registered by it
         chosen = (one for d in plan.destinations for one in self._widened(trunk, d, call, now))
         return replace(plan, destinations=tuple(chosen))
 
@@ -85,81 +98,92 @@ class Resolution:
         wide = way._replace(transport="tcp")
         if self._no_tcp.get(wide, now) > now:
             return (destination,)
-        uri = f"{destination.request_uri};transport=tcp"
+        uri = destination.request_uri
+        if uri.startswith("sip:"):
+            uri += ";transport=tcp"
         return replace(destination, way=wide, request_uri=uri), destination
+
+    def carried(self, target: SeatTarget | TrunkTarget, offer: bytes, headers: Headers) -> Call:
+        """What goes along with a call: a trunk has a list of codecs, and one of fields."""
+        if isinstance(target, SeatTarget):
+            return Call(offer, tuple(f for f in headers if f[0].lower() not in IDENTITIES))
+        profile = self._trunks.settings[target.trunk].profile
+        if profile.codecs != ORDINARY.codecs:  # which are all that our offers ever have
+            offer = rearrange(offer, profile.codecs)
+        return Call(offer, outward(headers, profile))
 
     def _seat(self, user: str, caller: Party) -> Plan:
         """RFC 5626 §5.3: to each binding by the flow that it came by."""
         domain = self._settings.domain
-        from_ = _address(f"sip:{_escape(caller.number) or 'anonymous'}@{domain}", caller.display)
+        number = ANONYMOUS if caller.withheld else caller.number
+        display = "" if caller.withheld else caller.display
+        from_ = _address(f"sip:{escape(number) or ANONYMOUS}@{domain}", display)
         to = _address(f"sip:{user}@{domain}")
         return Plan(
             tuple(
-                Destination(binding.flow, binding.contact, from_, to, kind="seat")
+                Destination(
+                    binding.flow, binding.contact, from_, to, route_set=binding.path, kind="seat"
+                )
                 for binding in self._registrar.bindings(user)
             )
         )
 
-    def _trunk(self, trunk: Trunk, number: str, caller: Party) -> Plan:
+    def _trunk(self, trunk: Trunk, target: TrunkTarget, caller: Party) -> Plan:
         if trunk.registration is not None:
-            return self._registered_trunk(trunk, number, caller)
-        mine = _escape(caller.number or trunk.outbound_number) or "anonymous"
-        from_ = _address(f"sip:{mine}@{self._settings.domain}", caller.display)
+            return self._registered_trunk(trunk, trunk.registration, target, caller)
+        written = write(trunk, Ours(self._settings.domain), caller, target.diverted)
         found = []
         for way in self._trunks.targets(trunk.name, self._fraction):
-            uri = f"sip:{_escape(number)}@{self._domain(trunk.name, way)}"
-            found.append(Destination(way, uri, from_, f"<{uri}>"))
+            at, means = self._written(trunk.name, way)
+            uri = write_number(trunk.profile, target.number, trunk.profile.to_domain or at)
+            if means != "udp" and uri.startswith("sip:"):
+                uri += f";transport={means}"
+            headers = history_of(uri, written.headers, target.diverted)
+            found.append(Destination(way, uri, written.from_, f"<{uri}>", headers=headers))
         return Plan(tuple(found), 503, "no address of the trunk is known", trunk.name)
 
-    def _domain(self, trunk: str, way: Target) -> str:
-        """RFC 3263 §4: the Request-URI keeps the name, whichever of its addresses is used."""
+    def _written(self, trunk: str, way: Target) -> tuple[str, str]:
+        """RFC 3263 §4: a Request-URI keeps the name, and the transport that is written with it."""
         peer = self._trunks.peer_of(trunk, way)
         if peer is not None and peer.network is None:
-            shown = f"{peer.host}:{peer.port}" if peer.port else peer.host
-            means = peer.transport or "udp"
-        else:
-            host, port = way.remote
-            shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            means = way.transport
-        return shown if means == "udp" else f"{shown};transport={means}"
+            return self._trunks.written(trunk, way), peer.transport or "udp"
+        host, port = way.remote
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}", way.transport
 
-    def _registered_trunk(self, trunk: Trunk, number: str, caller: Party) -> Plan:
-        """RFC 3608 §5: by the Service-Route; as the IMPU, or what the operator made of it."""
-        settings, line = trunk.registration, self._lines.registration(trunk.name)
-        if settings is None or line is None or not line.up:
+    def _registered_trunk(
+        self, trunk: Trunk, settings: Registration, target: TrunkTarget, caller: Party
+    ) -> Plan:
+        """By the proxy that knows us, as an identity that the registrar has for us."""
+        line, proxy = self._lines.registration(trunk.name), self._lines.proxy(trunk.name)
+        if line is None or proxy is None or not line.up:
             return Plan((), 503, "the trunk is not registered", trunk.name)
         impu = settings.impu if ":" in settings.impu else f"sip:{settings.impu}"
-        uri = f"sip:{_escape(number)}@{settings.registrar}"
-        route_set = line.service_route
-        if not route_set and settings.proxy:
-            route_set = (f"<sip:{settings.proxy};transport={settings.transport};lr>",)
-        from_, to = _address(impu, caller.display), _address(uri)
-        credentials = Login(settings.user, settings.password)
-        return Plan(
-            tuple(
-                Destination(way, uri, from_, to, route_set, credentials)
-                for way in self._trunks.targets(trunk.name, self._fraction)
-            ),
-            503,
-            "no address of the trunk is known",
-            trunk.name,
+        home = parse_uri(impu).host or settings.registrar
+        ours = Ours(home, impu, line.associated)
+        written = write(trunk, ours, caller, target.diverted)
+        uri = write_number(
+            trunk.profile, target.number, trunk.profile.to_domain or settings.registrar
         )
+        headers = history_of(uri, written.headers, target.diverted)
+        destination = Destination(
+            proxy,
+            uri,
+            written.from_,
+            f"<{uri}>",
+            self._lines.route_set(trunk.name),
+            Login(settings.user, settings.password),
+            headers=headers,
+        )
+        return Plan((destination,), trunk=trunk.name)
 
 
 def _size(destination: Destination, call: Call) -> int:
     """What an INVITE will have, rather too much than too little."""
     written = (destination.request_uri, destination.from_, destination.to, *destination.route_set)
-    headers = sum(len(name) + len(value) + 4 for name, value in call.headers)
-    proof = CREDENTIALS_BYTES if destination.credentials else 0
+    headers = (*destination.headers, *call.headers)
+    fields = sum(len(name) + len(value) + 4 for name, value in headers)
     text = sum(len(one) + 9 for one in written)
-    return FIXED_BYTES + text + headers + proof + len(call.offer)
-
-
-def _escape(user: str) -> str:
-    """RFC 3261 §25.1: what stands unescaped in the user part of a URI."""
-    if not user or (user.isascii() and user.removeprefix("+").isalnum()):
-        return user
-    return str(Uri(scheme="sip", user=user, host="h"))[4:-2]
+    return FIXED_BYTES + text + fields + len(call.offer)
 
 
 def _address(uri: str, display: str = "") -> str:

@@ -139,7 +139,10 @@ class Trunks:
 
         A peer written with a port is that port alone, so that seats and trunks can share a
         host; over TCP, where ports are ephemeral, the port that its Via names stands for it.
+        No carrier comes by WebSocket: that is a browser, on whatever host.
         """
+        if transport in ("ws", "wss"):
+            return None
         key = (transport, remote[0], remote[1], 0 if transport == "udp" else via_port)
         if key in self._owners:
             return self._owners[key]
@@ -151,6 +154,11 @@ class Trunks:
         if len(self._owners) > REMEMBERED:
             self._owners.popitem(last=False)
         return owner
+
+    def has_host(self, host: str) -> bool:
+        """Whether a peer of any trunk is at this host, by whatever port."""
+        ports = {peer.port for peers in self._peers.values() for peer in peers}
+        return self._search(host, ports) is not None
 
     def targets(self, trunk: str, fraction: Callable[[], float] | None = None) -> list[Target]:
         """Where to call, in the order configured, those known to be down last.
@@ -173,6 +181,16 @@ class Trunks:
             ):
                 return peer
         return None
+
+    def written(self, trunk: str, target: Target) -> str:
+        """RFC 3263 §4: a target as the configuration writes it, for a Route or a Request-URI.
+
+        An address that its name no longer has, and that is still in use, is written itself.
+        """
+        peer = self.peer_of(trunk, target)
+        name, port = (peer.host, peer.port) if peer is not None else target.remote
+        host = f"[{name}]" if ":" in name else name
+        return f"{host}:{port}" if port else host
 
     def health(self, trunk: str, target: Target) -> Health:
         """What is known of one target."""
