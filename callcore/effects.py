@@ -13,10 +13,16 @@ class Raw(NamedTuple):
 
 
 class Connect(NamedTuple):
-    """Open a connection; answered by `connected` or `connect_failed`."""
+    """Open a connection; answered by `connected` or `connect_failed`.
+
+    For TLS `trust` names the settings that judge the far certificate (a trunk's name), and
+    `server_name` is what it must be made out to.
+    """
 
     transport: Transport
     remote: tuple[str, int]
+    server_name: str = ""
+    trust: str = ""
 
 
 class Close(NamedTuple):
@@ -26,6 +32,11 @@ class Close(NamedTuple):
 
 
 class Resolve(NamedTuple):
-    """Find the addresses of a host name, and keep finding them; answered by `resolved`."""
+    """Find the ways to a host name, and keep finding them; answered by `resolved`.
+
+    Without a transport (None) or a port (0) the name's owner decides about them (RFC 3263).
+    """
 
     host: str
+    transport: Transport | None = None
+    port: int = 0

@@ -1,13 +1,12 @@
 """The whole SIP side as one object without I/O: bytes and time in, effects and events out."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from callcore.call.addresses import Addresses
-from callcore.call.bans import Ban
 from callcore.call.codecs import keep
+from callcore.call.connections import Connections
 from callcore.call.events import Arrived, CallEvent, Ended, Event, Offered, Refused
 from callcore.call.events import Kind as LegKind
 from callcore.call.fraud import TollGuard
@@ -17,15 +16,18 @@ from callcore.call.legs import Call as Origin
 from callcore.call.legs import LegOwner, Legs, LegSettings, Output
 from callcore.call.lines import Ask, Keep, Lines, Probe
 from callcore.call.lines import Effect as LineEffect
+from callcore.call.locate import Way
 from callcore.call.outgoing import Outgoing
 from callcore.call.placement import Headers, Party, Placement, SeatTarget, TrunkTarget
 from callcore.call.profile import ORDINARY
+from callcore.call.readings import Readings
 from callcore.call.reception import Effect as ReceptionEffect
-from callcore.call.reception import Reception, Tap
+from callcore.call.reception import Reception
 from callcore.call.registrar import Registrar
 from callcore.call.resolve import Resolution
 from callcore.call.settings import EngineSettings
 from callcore.call.target import Call, Destination
+from callcore.call.timed import Timed, earliest
 from callcore.call.trunk import Target, Trunks
 from callcore.effects import Close, Connect, Raw, Resolve
 from callcore.errors import RemoteProtocolError
@@ -40,15 +42,7 @@ TRUNKS = (Keep, Probe)  # owners
 Effect = Transmit | Raw | Connect | Close | Resolve | Event
 
 
-class Timed(Protocol):
-    """A part with timers of its own."""
-
-    def deadline(self) -> float | None:
-        """When it must be fired next."""
-        ...
-
-
-class Engine:
+class Engine(Readings):
     """Composes transactions, legs, registrar and trunks; the shell performs what `take` gives."""
 
     def __init__(self, settings: EngineSettings, identifiers: Identifiers) -> None:
@@ -61,8 +55,8 @@ class Engine:
         self._addresses = Addresses(settings.advertised)
         self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
         self._guard = TollGuard(settings.outbound, settings.seats, self.registrar.has)
-        self._resolution = Resolution(settings, self.registrar, self.trunks, self.lines)
-        self._layer = TransactionLayer(identifiers, self._addresses.sent_by)
+        self._resolution = Resolution(settings, self.registrar, self.lines, identifiers.fraction)
+        self._layer = TransactionLayer(identifiers, self._addresses.via)
         self._reception = Reception(self._gate, self._out_now, self._layer.serves)
         self.delayed = self._reception.delayed  # the shell says how long messages wait
         leg_settings = LegSettings(self._addresses.contact, user_agent=settings.user_agent)
@@ -75,58 +69,9 @@ class Engine:
             self.registrar,
             self.lines,
         )
-        self._connections: dict[Target, Flow] = {}
+        self._connections = Connections()
         self._asks: dict[Target, list[Ask]] = {}
         self._trunk_of: dict[str, str] = {}
-
-    @property
-    def counters(self) -> Counter[tuple[str, str, int]]:
-        """(direction, method, status) -> messages; see Reception for what else."""
-        return self._reception.counters
-
-    @property
-    def transactions(self) -> int:
-        """Transactions alive."""
-        return len(self._layer)
-
-    @property
-    def legs(self) -> int:
-        """Legs alive."""
-        return len(self._legs)
-
-    @property
-    def registrations(self) -> int:
-        """Bindings alive."""
-        return len(self.registrar)
-
-    @property
-    def tap(self) -> Tap | None:
-        """Who is shown every message as it passes; None when nobody traces."""
-        return self._reception.tap
-
-    @tap.setter
-    def tap(self, tap: Tap | None) -> None:
-        self._reception.tap = tap
-
-    def bans(self, now: float) -> tuple[Ban, ...]:
-        """Hosts that are not listened to."""
-        return self._gate.bans.listed(now)
-
-    def lift_ban(self, source: str, now: float) -> Ban | None:
-        """Listen to a host again; the ban that was lifted, None when there was none."""
-        return self._gate.bans.lift(source, now)
-
-    def is_incoming(self, leg: str) -> bool:
-        """Whether a leg is their INVITE, still without a final response."""
-        return self._legs.is_incoming(leg)
-
-    def trunk_calls(self, trunk: str) -> int:
-        """Calls now on a trunk, in both directions."""
-        return self.lines.limits[trunk].calls if trunk in self.lines.limits else 0
-
-    def trunk_up(self, trunk: str) -> bool:
-        """Whether calls over a trunk may be expected to pass."""
-        return self.lines.is_up(trunk)
 
     # -- what the shell tells ---------------------------------------------------------------
 
@@ -138,8 +83,7 @@ class Engine:
 
     def start(self, now: float) -> None:
         """Register and probe trunks; every listener is bound."""
-        for name in sorted(self.trunks.names()):
-            self._out.append(Resolve(name))
+        self._out += self.trunks.names()
         self._perform(self.lines.start(self._addresses.written(), now), now)
 
     def stop(self, now: float) -> None:
@@ -162,39 +106,43 @@ class Engine:
     def flow_closed(self, flow: Flow, now: float) -> None:
         """A connection is gone, with all that depended on it."""
         self._reception.flow_closed(flow)
-        target = Target("tcp", flow.remote)
-        if self._connections.get(target) == flow:
-            del self._connections[target]
+        targets = self._connections.closed(flow)
         self._out += self.registrar.flow_closed(flow)
         self._layered(self._layer.transport_failed(flow, now), now)
         self._legged(self._legs.flow_closed(flow, now), now)
-        self._perform(self.lines.connection_lost(target, now), now)
+        for target in sorted(targets):
+            self._perform(self.lines.connection_lost(target, now), now)
+
+    def proven(self, flow: Flow, names: frozenset[str]) -> None:
+        """A certificate of whoever connected to us was checked: these are its names."""
+        self._connections.proven(flow, names)
 
     def transport_failed(self, flow: Flow, now: float) -> None:
         """Something could not be sent."""
         self.counters["out", "failed", 0] += 1
         self._layered(self._layer.transport_failed(flow, now), now)
 
-    def connected(self, flow: Flow, now: float) -> None:
+    def connected(self, asked: Connect, flow: Flow, now: float) -> None:
         """A connection that we asked for is open."""
-        target = Target("tcp", flow.remote)
-        self._connections[target] = flow
+        target = Target(*asked)
+        self._connections.opened(target, flow)
         for ask in self._asks.pop(target, ()):
             self._ask(ask, flow, now)
         self._outgoing.reached(target, flow, now)
 
-    def connect_failed(
-        self, transport: Transport, remote: tuple[str, int], why: str, now: float
-    ) -> None:
+    def connect_failed(self, asked: Connect, why: str, now: float) -> None:
         """A connection that we asked for could not be opened."""
-        target = Target("tcp", remote)
+        target = Target(*asked)
+        self._connections.failed(target)
+        self._resolution.unreachable(target, now)
         for ask in self._asks.pop(target, ()):
             self._perform(self.lines.lost(ask.owner, why, now), now)
         self._outgoing.reached(target, None, now)
 
-    def resolved(self, host: str, addresses: tuple[str, ...], now: float) -> None:
-        """The addresses of a peer's name."""
-        self.trunks.resolved(host, addresses)
+    def resolved(self, asked: Resolve, ways: tuple[Way, ...], now: float) -> None:
+        """The ways to a peer's name; those that no listener of ours can go are none."""
+        usable = tuple(way for way in ways if self._addresses.can_reach(way.transport, way.host))
+        self.trunks.resolved(asked, usable)
         self._perform(self.lines.addresses_changed(now), now)
 
     def fire(self, now: float) -> None:
@@ -207,12 +155,7 @@ class Engine:
 
     def deadline(self) -> float | None:
         """When to fire."""
-        earliest: float | None = None
-        for part in self._parts:
-            at = part.deadline()
-            if at is not None and (earliest is None or at < earliest):
-                earliest = at
-        return earliest
+        return earliest(self._parts)
 
     def take(self) -> list[Effect]:
         """The effects since the last call, in order."""
@@ -221,7 +164,11 @@ class Engine:
 
     def keeps(self, flow: Flow) -> bool:
         """Whether a silent connection is of use: a trunk's, or one that a seat is reached by."""
-        return self._gate.knows(flow) or flow in self._connections.values()
+        return self._gate.knows(flow) or flow in self._connections
+
+    def is_waiting(self, flow: Flow) -> bool:
+        """Whether a message has come in part only."""
+        return self._reception.is_waiting(flow)
 
     # -- commands ---------------------------------------------------------------------------
 
@@ -244,7 +191,7 @@ class Engine:
             self._reception.count_refused(Refused(seat, "INVITE", 403, why), now)
             self._out.append(Ended(leg, 403, why, "local"))
             return
-        plan = self._resolution.plan(target, caller)
+        plan = self._resolution.plan(target, caller, Call(offer, headers), now)
         if not plan.destinations:
             self._out.append(Ended(leg, plan.status, plan.why, "local"))
             return
@@ -303,9 +250,9 @@ class Engine:
             return way
         if way.transport == "udp":
             return Flow("udp", self._addresses.source("udp", way.remote), way.remote)
-        flow = self._connections.get(way)
-        if flow is None:
-            self._out.append(Connect(way.transport, way.remote))
+        flow = self._connections.flow(way)
+        if flow is None and self._connections.must_open(way):
+            self._out.append(Connect(*way))
         return flow
 
     def begin(
@@ -415,6 +362,9 @@ class Engine:
         kind: LegKind = "seat"
         if source.kind is Kind.TRUNK:
             kind = "trunk"
+            if incoming.flow.transport == "tls":
+                targets = self.trunks.targets(source.name)
+                self._connections.heard(incoming.request, incoming.flow, targets)
             full = self.lines.limits[source.name].admit(now)
             if full is not None:
                 headers = (("Retry-After", str(full[1])),)

@@ -43,7 +43,25 @@ class Addresses:
         host = host or flow.local[0]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
+    def via(self, flow: Flow) -> str:
+        """RFC 5923 §4: where we listen for TLS, the peer may reach us by our connection too."""
+        reuse = flow.transport == "tls" and "tls" in self._listeners
+        return f"{self.sent_by(flow)};alias" if reuse else self.sent_by(flow)
+
     def contact(self, flow: Flow) -> str:
         """RFC 3261 §8.1.1.8: where requests of this dialog shall come."""
-        transport = "" if flow.transport == "udp" else f";transport={flow.transport}"
+        # RFC 7118 §5.1 knows one name for both; RFC 3261 §26.2.2 wants tls said by sips, which
+        # phones of today that dial sip: over TLS do not follow.
+        means = "ws" if flow.transport == "wss" else flow.transport
+        transport = "" if means == "udp" else f";transport={means}"
         return f"<sip:{self.sent_by(flow)}{transport}>"
+
+    def can_reach(self, transport: str, host: str) -> bool:
+        """Whether packets can leave for there: over UDP by a listener, else by any of its family.
+
+        Without any listener nothing is known yet.
+        """
+        is_v6 = ":" in host
+        means = [transport] if transport == "udp" else list(self._listeners)
+        bound = [address for one in means for address in self._listeners.get(one, ())]
+        return not self._listeners or any((":" in address[0]) is is_v6 for address in bound)

@@ -53,7 +53,7 @@ class Lines:
 
     def __init__(self, settings: EngineSettings, trunks: Trunks, identifiers: Identifiers) -> None:
         self._settings = settings
-        self._trunks = trunks
+        self.trunks = trunks
         self._identifiers = identifiers
         self._registrations: dict[str, TrunkRegistration] = {}
         self._targets: dict[str, Target] = {}  # the proxy that each registration uses
@@ -68,7 +68,7 @@ class Lines:
     def start(self, local: dict[str, tuple[str, int]], now: float) -> list[Effect]:
         """Begin to register and to probe; `local` is host and port to write, by transport."""
         effects: list[Effect] = []
-        for trunk in self._trunks.settings.values():
+        for trunk in self.trunks.settings.values():
             self.limits[trunk.name] = TrunkLimit(trunk.calls_per_second, trunk.max_calls, now)
             if trunk.registration is not None:
                 contact = _contact(trunk.registration, local)
@@ -112,7 +112,7 @@ class Lines:
         registration = self._registrations.get(trunk)
         if registration is not None:
             return registration.up
-        return self._trunks.is_up(trunk) is not False
+        return self.trunks.is_up(trunk) is not False
 
     def addresses_changed(self, now: float) -> list[Effect]:
         """A name was resolved: there may be new targets, and reasons to try at once."""
@@ -148,7 +148,7 @@ class Lines:
         """A sign of life or death of a peer, from a probe or from a call."""
         if trunk in self._registrations:
             return self._observed_proxy(trunk, target, good, now)
-        changed = self._trunks.observe(trunk, target, good)
+        changed = self.trunks.observe(trunk, target, good)
         return [] if changed is None else [TrunkChanged(trunk, changed, why)]
 
     def _observed_proxy(self, trunk: str, target: Target, good: bool, now: float) -> list[Effect]:
@@ -171,7 +171,7 @@ class Lines:
         self._timers.pop(probe, None)
         effects = self.observed(probe.trunk, probe.target, good, why, now)
         if not good and timer in self._timers:  # in doubt, find out sooner
-            every = self._trunks.settings[probe.trunk].probe_seconds
+            every = self.trunks.settings[probe.trunk].probe_seconds
             self._timers[timer] = min(self._timers[timer], now + every / 3)
         return effects
 
@@ -207,7 +207,7 @@ class Lines:
         return Event(kind, None, fraction, token)  # type: ignore[arg-type]
 
     def _step(self, name: str, event: Event, now: float) -> list[Effect]:
-        before = replace(self._registrations[name], ways=len(self._trunks.targets(name)))
+        before = replace(self._registrations[name], ways=len(self.trunks.targets(name)))
         after, asked = step(before, event, now)
         self._registrations[name] = after
         if after.state is State.BACKING_OFF is not before.state:
@@ -243,12 +243,12 @@ class Lines:
         return [Ask(made, target, Keep(name, registration.cseq))]
 
     def _next_proxy(self, name: str) -> Target | None:
-        targets = self._trunks.targets(name)
+        targets = self.trunks.targets(name)
         return targets[self._turns.get(name, 0) % len(targets)] if targets else None
 
     def _route(self, name: str, target: Target) -> str:
         """The proxy as the first Route (RFC 3261 §8.1.2)."""
-        return f"<sip:{self._trunks.written(name, target)};transport={target.transport};lr>"
+        return f"<sip:{self.trunks.written(name, target)};transport={target.transport};lr>"
 
     def route_set(self, trunk: str) -> tuple[str, ...]:
         """RFC 3608 §5, TS 24.229 §5.1.2A: the proxy that we use, then its Service-Route."""
@@ -259,7 +259,7 @@ class Lines:
         proxy = self._route(trunk, target)
         if not service_route:
             return (proxy,)
-        if not self._trunks.settings[trunk].profile.proxy_route or _same_hop(
+        if not self.trunks.settings[trunk].profile.proxy_route or _same_hop(
             proxy, service_route[0]
         ):
             return service_route
@@ -269,11 +269,11 @@ class Lines:
         """Probes of targets that have none yet, spread over the first seconds."""
         if self._stopping:
             return
-        for trunk in self._trunks.settings.values():
+        for trunk in self.trunks.settings.values():
             if trunk.probe_seconds <= 0:
                 continue
             if trunk.registration is None:
-                for target in self._trunks.targets(trunk.name):
+                for target in self.trunks.targets(trunk.name):
                     owner = Probe(trunk.name, target)
                     self._timers.setdefault(owner, now + self._identifiers.fraction())
             elif self._probes_proxy(trunk.name):
@@ -285,14 +285,14 @@ class Lines:
         return self._registrations[trunk].state is State.REGISTERED and trunk in self._targets
 
     def _probe(self, owner: Probe, now: float) -> list[Effect]:
-        trunk = self._trunks.settings[owner.trunk]
-        if owner.target not in self._trunks.targets(owner.trunk):
+        trunk = self.trunks.settings[owner.trunk]
+        if owner.target not in self.trunks.targets(owner.trunk):
             return []  # the name has other addresses now
         if trunk.registration is not None and (
             not self._probes_proxy(trunk.name) or self._targets[trunk.name] != owner.target
         ):
             return []  # begun again once we are registered
-        health = self._trunks.health(owner.trunk, owner.target)
+        health = self.trunks.health(owner.trunk, owner.target)
         every = trunk.probe_seconds / (3 if health.up is False or health.against else 1)
         self._timers[owner] = now + every * (0.9 + 0.2 * self._identifiers.fraction())
         previous = self._open.get(owner)

@@ -27,6 +27,8 @@ from callcore.transaction import RETRY_AFTER_SECONDS, Transmit
 from callcore.transaction.matching import reply_flow, stamp
 
 RETRY_LATER = (("Retry-After", str(RETRY_AFTER_SECONDS)),)
+# Where a message's end must be found; a WebSocket frame is one message (RFC 7118 §5.2.2).
+FRAMED = frozenset({"tcp", "tls"})
 FACTS_PER_SECOND = 50.0  # of refusals; the counters count them all
 Effect = Transmit | Raw | Close | Refused | Banned
 Tap = Callable[[Literal["in", "out"], bytes, Flow], None]  # whole messages, as on the wire
@@ -56,12 +58,14 @@ class Reception:
         self._facts = Bucket.full(FACTS_PER_SECOND, FACTS_PER_SECOND, 0.0)
 
     def receive(self, data: bytes, flow: Flow, now: float) -> list[Message]:
-        """The messages in a datagram, or in bytes of a stream, that the layer shall have."""
-        if flow.transport != "udp":
+        """The messages in a datagram or frame, or in bytes of a stream, for the layer."""
+        if flow.transport in FRAMED:
             return self._stream(data, flow, now)
         if data[:1] < b" " and (data[:1] < b"\x04" or not data.strip(b"\r\n\x00")):
             # STUN (RFC 7983 §7) and the keep-alives of RFC 5626 §3.5 and of common phones.
             self.counters["in", "keep-alive", 0] += 1
+            if data == b"\r\n\r\n" and flow.transport != "udp":
+                self._emit(Raw(flow, b"\r\n"))  # RFC 7118 §6: as over any other connection
             return []
         message = self._message(data, flow, now)
         return [] if message is None else [message]
@@ -69,6 +73,11 @@ class Reception:
     def delayed(self, seconds: float) -> None:
         """How long messages wait for us."""
         self._overloaded = refuses(self._overloaded, seconds)
+
+    def is_waiting(self, flow: Flow) -> bool:
+        """Whether a message has begun and not ended."""
+        framer = self._framers.get(flow)
+        return framer is not None and framer.is_waiting
 
     def flow_closed(self, flow: Flow) -> None:
         """Forget what was half received."""

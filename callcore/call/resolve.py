@@ -1,5 +1,8 @@
 """From a target to destinations: bindings of a seat, peers of a trunk (RFC 3261 §8.1.2)."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from callcore.call.codecs import rearrange
 from callcore.call.identity import (
     ANONYMOUS,
@@ -17,11 +20,17 @@ from callcore.call.profile import ORDINARY
 from callcore.call.registrar import Registrar
 from callcore.call.settings import EngineSettings, Registration, Trunk
 from callcore.call.target import Call, Destination
-from callcore.call.trunk import Trunks
+from callcore.call.trunk import Target, Trunks
 from callcore.errors import LocalProtocolError
 from callcore.message import parse_uri
 from callcore.message.grammar import quote
 from callcore.value import dataclass
+
+# RFC 3261 §18.1.1: a request beyond this must not go by UDP where the path's MTU is not known.
+MOST_UDP_BYTES = 1300
+# What an INVITE of ours has beside its addresses, offer and own headers: Via, Call-ID, Contact ...
+FIXED_BYTES = 450
+NO_TCP_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +47,25 @@ class Resolution:
     """Knows registrar and trunks; decides nothing but addresses."""
 
     def __init__(
-        self, settings: EngineSettings, registrar: Registrar, trunks: Trunks, lines: Lines
+        self,
+        settings: EngineSettings,
+        registrar: Registrar,
+        lines: Lines,
+        fraction: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._registrar = registrar
-        self._trunks = trunks
+        self._trunks: Trunks = lines.trunks
         self._lines = lines
+        self._fraction = fraction
+        self._no_tcp: dict[Target, float] = {}  # until when nobody is thought to listen there
 
-    def plan(self, target: SeatTarget | TrunkTarget, caller: Party) -> Plan:
+    def unreachable(self, target: Target, now: float) -> None:
+        """A connection there could not be opened: large requests go by UDP for a while."""
+        self._no_tcp = {t: until for t, until in self._no_tcp.items() if until > now}
+        self._no_tcp[target] = now + NO_TCP_SECONDS
+
+    def plan(self, target: SeatTarget | TrunkTarget, caller: Party, call: Call, now: float) -> Plan:
         """Resolve a target; an unknown seat or trunk is our own mistake."""
         if isinstance(target, SeatTarget):
             if target.user not in self._settings.seats:
@@ -56,7 +76,33 @@ class Resolution:
             raise LocalProtocolError(f"no trunk {target.trunk!r}")
         if self._lines.limits[trunk.name].is_full:
             return Plan((), 503, "max_calls", trunk.name)
-        return self._trunk(trunk, target, caller)
+        plan = self._trunk(trunk, target, caller)
+        if trunk.registration is not None:
+            return plan  # the proxy that knows us is asked as we registered by it
+        chosen = (one for d in plan.destinations for one in self._widened(trunk, d, call, now))
+        return replace(plan, destinations=tuple(chosen))
+
+    def _widened(
+        self, trunk: Trunk, destination: Destination, call: Call, now: float
+    ) -> tuple[Destination, ...]:
+        """RFC 3261 §18.1.1: a large request by TCP first; by UDP if nobody listens there.
+
+        A peer whose transport is written down is asked by that and no other.
+        """
+        way = destination.way
+        if not isinstance(way, Target) or way.transport != "udp":
+            return (destination,)
+        peer = self._trunks.peer_of(trunk.name, way)
+        chosen = peer is None or peer.transport is not None
+        if chosen or _size(destination, call) <= MOST_UDP_BYTES:
+            return (destination,)
+        wide = way._replace(transport="tcp")
+        if self._no_tcp.get(wide, now) > now:
+            return (destination,)
+        uri = destination.request_uri
+        if uri.startswith("sip:"):
+            uri += ";transport=tcp"
+        return replace(destination, way=wide, request_uri=uri), destination
 
     def carried(self, target: SeatTarget | TrunkTarget, offer: bytes, headers: Headers) -> Call:
         """What goes along with a call: a trunk has a list of codecs, and one of fields."""
@@ -88,15 +134,22 @@ class Resolution:
             return self._registered_trunk(trunk, trunk.registration, target, caller)
         written = write(trunk, Ours(self._settings.domain), caller, target.diverted)
         found = []
-        for way in self._trunks.targets(trunk.name):
-            host, port = way.remote
-            at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        for way in self._trunks.targets(trunk.name, self._fraction):
+            at, means = self._written(trunk.name, way)
             uri = write_number(trunk.profile, target.number, trunk.profile.to_domain or at)
-            if way.transport != "udp" and uri.startswith("sip:"):
-                uri += f";transport={way.transport}"
+            if means != "udp" and uri.startswith("sip:"):
+                uri += f";transport={means}"
             headers = history_of(uri, written.headers, target.diverted)
             found.append(Destination(way, uri, written.from_, f"<{uri}>", headers=headers))
         return Plan(tuple(found), 503, "no address of the trunk is known", trunk.name)
+
+    def _written(self, trunk: str, way: Target) -> tuple[str, str]:
+        """RFC 3263 §4: a Request-URI keeps the name, and the transport that is written with it."""
+        peer = self._trunks.peer_of(trunk, way)
+        if peer is not None and peer.network is None:
+            return self._trunks.written(trunk, way), peer.transport or "udp"
+        host, port = way.remote
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}", way.transport
 
     def _registered_trunk(
         self, trunk: Trunk, settings: Registration, target: TrunkTarget, caller: Party
@@ -123,6 +176,15 @@ class Resolution:
             headers=headers,
         )
         return Plan((destination,), trunk=trunk.name)
+
+
+def _size(destination: Destination, call: Call) -> int:
+    """What an INVITE will have, rather too much than too little."""
+    written = (destination.request_uri, destination.from_, destination.to, *destination.route_set)
+    headers = (*destination.headers, *call.headers)
+    fields = sum(len(name) + len(value) + 4 for name, value in headers)
+    text = sum(len(one) + 9 for one in written)
+    return FIXED_BYTES + text + fields + len(call.offer)
 
 
 def _address(uri: str, display: str = "") -> str:

@@ -33,7 +33,7 @@ class Registration:
     registrar: str
     proxy: str = ""
     realm: str = ""
-    transport: Literal["udp", "tcp"] = "udp"
+    transport: Literal["udp", "tcp", "tls"] = "udp"
     expires_seconds: int = 3600
 
 
@@ -41,9 +41,10 @@ class Registration:
 class Trunk:
     """A way to the public network: static peers, or a registration with an operator.
 
-    `peers` are `[udp://|tcp://]address[:port]` or CIDRs, all of which may call us; those that
+    `peers` are `[udp://|tcp://|tls://]host[:port]` or CIDRs, all of which may call us; those that
     name one host are also where we call, in order; beside a registration they are further
-    proxies. 0 in a limit means no limit.
+    proxies. 0 in a limit means no limit. `certificate_name` is what a peer's certificate must
+    be made out to, if that is not its host.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Trunk:
     probe_seconds: float = 30.0  # OPTIONS to each static peer; 0 = none
     answer_seconds: float = 6.0  # no response at all for so long: the next peer or proxy
     profile: Profile = ORDINARY
+    certificate_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

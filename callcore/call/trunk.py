@@ -2,12 +2,15 @@
 
 import ipaddress
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import NamedTuple, cast
 
+from callcore.call.locate import Way, default_port, in_order
 from callcore.call.settings import Trunk
+from callcore.effects import Resolve
 from callcore.errors import LocalProtocolError
+from callcore.flow import Transport
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 GOOD_TO_RISE = 2
@@ -16,20 +19,22 @@ REMEMBERED = 4096
 
 
 class Target(NamedTuple):
-    """An address that requests can be sent to."""
+    """An address that requests can be sent to; the last two are for TLS, as in `Connect`."""
 
-    transport: Literal["udp", "tcp"]
+    transport: Transport
     remote: tuple[str, int]
+    server_name: str = ""
+    trust: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One entry of `peers`; port 0 says that the entry named none.
+    """One entry of `peers`; port 0 and transport None say that the entry named none.
 
     `network` is None for a host name, until it is resolved.
     """
 
-    transport: Literal["udp", "tcp"]
+    transport: Transport | None
     host: str
     port: int
     network: Network | None
@@ -39,13 +44,24 @@ class Peer:
         """Whether it names one host, so that we can call it."""
         return self.network is None or self.network.num_addresses == 1
 
+    @property
+    def resolve(self) -> Resolve | None:
+        """What must be found out before the peer counts."""
+        return None if self.network else Resolve(self.host, self.transport, self.port)
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """The one way to a peer that is an address."""
+        means = self.transport or "udp"
+        return (Way(means, self.host, self.port or default_port(means)),)
+
 
 def parse_peer(text: str) -> Peer:
-    """`[udp://|tcp://]host[:port]` or a CIDR; LocalProtocolError names what is wrong."""
+    """`[udp://|tcp://|tls://]host[:port]` or a CIDR; LocalProtocolError names what is wrong."""
     scheme, separator, rest = text.rpartition("://")
-    if separator and scheme not in ("udp", "tcp"):
-        raise LocalProtocolError(f"peer {text!r}: transport must be udp or tcp")
-    transport: Literal["udp", "tcp"] = "tcp" if scheme == "tcp" else "udp"
+    if separator and scheme not in ("udp", "tcp", "tls"):
+        raise LocalProtocolError(f"peer {text!r}: transport must be udp, tcp or tls")
+    transport = cast(Transport, scheme) if separator else None
     try:
         network = ipaddress.ip_network(rest.strip("[]"), strict=False)
         return Peer(transport, str(network.network_address), 0, network)
@@ -100,30 +116,39 @@ class Trunks:
             if trunk.registration is not None:
                 peers.insert(0, proxy_of(trunk))
             self._peers[trunk.name] = peers
-        self._addresses: dict[str, tuple[str, ...]] = {}
+        self._ways: dict[Resolve, tuple[Way, ...]] = {}
         self._health: dict[tuple[str, Target], Health] = {}
         self._owners: OrderedDict[tuple[str, str, int, int], str | None] = OrderedDict()
 
-    def names(self) -> set[str]:
+    def names(self) -> list[Resolve]:
         """Host names that must be resolved before their peers count."""
-        return {p.host for peers in self._peers.values() for p in peers if p.network is None}
+        asked = (peer.resolve for peers in self._peers.values() for peer in peers)
+        return list(dict.fromkeys(one for one in asked if one is not None))
 
-    def resolved(self, host: str, addresses: tuple[str, ...]) -> None:
-        """The addresses that a host name has now."""
-        if self._addresses.get(host) != addresses:
-            self._addresses[host] = addresses
+    def resolved(self, asked: Resolve, ways: tuple[Way, ...]) -> None:
+        """The ways to a host name that there are now."""
+        if self._ways.get(asked) != ways:
+            self._ways[asked] = ways
             self._owners.clear()
+            # What was known of addresses that the name no longer has is of no use to anybody.
+            for known in [k for k in self._health if k[1] not in self.targets(k[0])]:
+                del self._health[known]
 
     def owner(self, transport: str, remote: tuple[str, int], via_port: int) -> str | None:
         """Which trunk a request comes from.
 
         A peer written with a port is that port alone, so that seats and trunks can share a
         host; over TCP, where ports are ephemeral, the port that its Via names stands for it.
+        No carrier comes by WebSocket: that is a browser, on whatever host.
         """
+        if transport in ("ws", "wss"):
+            return None
         key = (transport, remote[0], remote[1], 0 if transport == "udp" else via_port)
         if key in self._owners:
             return self._owners[key]
-        ports = {remote[1]} if transport == "udp" else {remote[1], via_port or 5060}
+        ports = {remote[1]}
+        if transport != "udp":
+            ports.add(via_port or default_port(transport))
         owner = self._search(remote[0], ports)
         self._owners[key] = owner
         if len(self._owners) > REMEMBERED:
@@ -135,24 +160,37 @@ class Trunks:
         ports = {peer.port for peers in self._peers.values() for peer in peers}
         return self._search(host, ports) is not None
 
-    def targets(self, trunk: str) -> list[Target]:
-        """Where to call, in the order configured, those known to be down last."""
-        found: list[Target] = []
+    def targets(self, trunk: str, fraction: Callable[[], float] | None = None) -> list[Target]:
+        """Where to call, in the order configured, those known to be down last.
+
+        Within a name its own order holds (RFC 2782); `fraction` draws where it leaves a choice.
+        """
+        found: dict[Target, None] = {}
         for peer in self._peers[trunk]:
-            if not peer.is_target:
-                continue
-            hosts = self._addresses.get(peer.host, ()) if peer.network is None else (peer.host,)
-            found.extend(Target(peer.transport, (host, peer.port or 5060)) for host in hosts)
+            if peer.is_target:
+                ways = self._ways_of(peer)
+                for way in in_order(ways, fraction) if fraction is not None else ways:
+                    found[self._target(trunk, peer, way)] = None
         return sorted(found, key=lambda t: self.health(trunk, t).up is False)
 
-    def written(self, trunk: str, target: Target) -> str:
-        """The host and port of a target as the configuration writes them, for a Route."""
+    def peer_of(self, trunk: str, target: Target) -> Peer | None:
+        """The entry of the configuration that a target comes from."""
         for peer in self._peers[trunk]:
-            hosts = self._addresses.get(peer.host, ()) if peer.network is None else (peer.host,)
-            if target.remote[0] in hosts and target.remote[1] == (peer.port or 5060):
-                host = f"[{peer.host}]" if ":" in peer.host else peer.host
-                return f"{host}:{peer.port}" if peer.port else host
-        raise LocalProtocolError(f"{target} is no target of trunk {trunk!r}")
+            if peer.is_target and any(
+                self._target(trunk, peer, way) == target for way in self._ways_of(peer)
+            ):
+                return peer
+        return None
+
+    def written(self, trunk: str, target: Target) -> str:
+        """RFC 3263 §4: a target as the configuration writes it, for a Route or a Request-URI.
+
+        An address that its name no longer has, and that is still in use, is written itself.
+        """
+        peer = self.peer_of(trunk, target)
+        name, port = (peer.host, peer.port) if peer is not None else target.remote
+        host = f"[{name}]" if ":" in name else name
+        return f"{host}:{port}" if port else host
 
     def health(self, trunk: str, target: Target) -> Health:
         """What is known of one target."""
@@ -172,6 +210,18 @@ class Trunks:
             return True
         return None if None in states or not states else False
 
+    def _ways_of(self, peer: Peer) -> tuple[Way, ...]:
+        asked = peer.resolve
+        return peer.ways if asked is None else self._ways.get(asked, ())
+
+    def _target(self, trunk: str, peer: Peer, way: Way) -> Target:
+        remote = (way.host, way.port)
+        if way.transport != "tls":
+            return Target(way.transport, remote)
+        # RFC 5922 §4: the certificate names the domain asked for, wherever DNS may lead.
+        name = self.settings[trunk].certificate_name or peer.host
+        return Target("tls", remote, name.lower(), trunk)
+
     def _search(self, host: str, ports: set[int]) -> str | None:
         try:
             address = ipaddress.ip_address(host)
@@ -183,7 +233,7 @@ class Trunks:
                 if peer.network is not None:
                     same = address.version == peer.network.version and address in peer.network
                 else:
-                    same = host in self._addresses.get(peer.host, ())
+                    same = any(way.host == host for way in self._ways_of(peer))
                 if same and peer.port in ports:
                     return name  # the most exact match wins over whole hosts and networks
                 if same and not peer.port and fallback is None:

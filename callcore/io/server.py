@@ -4,43 +4,66 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
 
 from callcore.call.events import Event
 from callcore.call.legs import Party, SeatTarget, TrunkTarget
+from callcore.call.locate import Way
 from callcore.effects import Close, Connect, Raw, Resolve
 from callcore.engine import Engine
 from callcore.errors import LocalProtocolError
 from callcore.flow import Flow, Transport
-from callcore.io.resolve import Resolver, outward_host
-from callcore.io.tcp import StreamLimits, TcpStreams
+from callcore.io.certificates import Certificates, TlsSettings
+from callcore.io.resolve import Resolver, ResolverSettings, outward_host
+from callcore.io.streams import SECURE, StreamLimits, Streams
 from callcore.io.udp import UdpSocket
 from callcore.transaction import Transmit
 
 Address = tuple[str, int]
 
 
-def parse_listener(text: str) -> tuple[str, Address]:
-    """`udp://host:port` or `tcp://host:port`; LocalProtocolError names what is wrong."""
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """What the shell needs to know beside where to listen.
+
+    Certificates' files are looked at every `watch_seconds` (0: never), and loaded if they differ.
+    """
+
+    limits: StreamLimits = field(default_factory=StreamLimits)
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    resolver: ResolverSettings = field(default_factory=ResolverSettings)
+    watch_seconds: float = 10.0
+
+
+def parse_listener(text: str) -> tuple[Transport, Address]:
+    """`udp://host:port`, or tcp, tls, ws or wss; LocalProtocolError names what is wrong."""
     scheme, separator, rest = text.partition("://")
     host, _, port = rest.rpartition(":")
-    if not separator or scheme not in ("udp", "tcp") or not host or not port.isdecimal():
-        raise LocalProtocolError(f"listener {text!r} is not udp://HOST:PORT or tcp://HOST:PORT")
-    return scheme, (host.strip("[]"), int(port))
+    known = scheme in ("udp", "tcp", "tls", "ws", "wss")
+    if not separator or not known or not host or not port.isdecimal():
+        raise LocalProtocolError(f"listener {text!r} is not TRANSPORT://HOST:PORT")
+    return cast(Transport, scheme), (host.strip("[]"), int(port))
 
 
 class SipServer:
-    """Runs an Engine on its listeners; every event of the engine goes to `on_event`."""
+    """Runs an Engine on its listeners; every event of the engine goes to `on_event`.
+
+    `on_certificates` is told whenever certificates were loaded again: why that failed, or "".
+    """
 
     def __init__(
-        self, engine: Engine, listen: list[str], limits: StreamLimits | None = None
+        self, engine: Engine, listen: list[str], settings: ServerSettings | None = None
     ) -> None:
         self.engine = engine
         self.on_event: Callable[[Event], None] = lambda event: None
+        self.on_certificates: Callable[[str], None] = lambda why: None
         self.addresses: list[tuple[str, str, int]] = []
         self._listen = [parse_listener(text) for text in listen]
-        self._limits = limits or StreamLimits()
+        self._settings = settings or ServerSettings()
         self._udp: dict[Address, UdpSocket] = {}
-        self._streams: TcpStreams | None = None
+        self._streams: Streams | None = None
+        self._watch: asyncio.TimerHandle | None = None
         self._resolver: Resolver | None = None
         self._connecting: set[asyncio.Task[None]] = set()
         self._flushing = False
@@ -53,17 +76,22 @@ class SipServer:
         """Bind every listener; OSError, and nothing left open, when one cannot be bound."""
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time
-        self._streams = TcpStreams(self, self._limits)
-        self._resolver = Resolver(self._resolved)
+        settings = self._settings
+        certificates = Certificates(settings.tls)
+        if not settings.tls.certificate and any(one in SECURE for one, _ in self._listen):
+            raise LocalProtocolError("a tls:// or wss:// listener needs a certificate")
+        self._streams = Streams(self, settings.limits, certificates)
+        self._resolver = Resolver(self._resolved, settings.resolver)
         try:
             for scheme, address in self._listen:
                 bound = await self._bind(scheme, address)
                 self.addresses.append((scheme, *bound))
-                transport: Transport = "udp" if scheme == "udp" else "tcp"
-                self.engine.listening(transport, bound, outward_host(bound[0]))
+                self.engine.listening(scheme, bound, outward_host(bound[0]))
         except OSError:
             await self._close()
             raise
+        if settings.watch_seconds and settings.tls.files():
+            self._watch = self._loop.call_later(settings.watch_seconds, self._look)
         self.engine.start(self._now())
         self._flush()
 
@@ -124,8 +152,21 @@ class SipServer:
         self.engine.refuse_offer(leg, status, now=self._now())
         self._flush()
 
+    def reload_certificates(self) -> str:
+        """Load certificates again for the connections to come; why that failed, or ""."""
+        certificates = self.streams.certificates
+        certificates.have_changed()
+        try:
+            certificates.reload()
+        except OSError as error:  # ssl.SSLError is one
+            why = f"{type(error).__name__}: {error}"
+        else:
+            why = ""
+        self.on_certificates(why)
+        return why
+
     @property
-    def streams(self) -> TcpStreams:
+    def streams(self) -> Streams:
         """The connections, once started."""
         assert self._streams is not None
         return self._streams
@@ -144,18 +185,27 @@ class SipServer:
         """Whether a silent connection is still of use (StreamUser)."""
         return self.engine.keeps(flow)
 
-    async def _bind(self, scheme: str, address: Address) -> Address:
+    def stream_is_waiting(self, flow: Flow) -> bool:
+        """Whether a message has come in part only (StreamUser)."""
+        return self.engine.is_waiting(flow)
+
+    def stream_proven(self, flow: Flow, names: frozenset[str]) -> None:
+        """A connection may be used; `names` are those of its certificate (StreamUser)."""
+        self.engine.proven(flow, names)
+
+    async def _bind(self, scheme: Transport, address: Address) -> Address:
         assert self._streams is not None
-        if scheme == "tcp":
-            return await self._streams.listen(address)
+        if scheme != "udp":
+            return await self._streams.listen(scheme, address)
         udp = UdpSocket(address, self._datagram, self._rearm)
         udp.on_delay = self.engine.delayed
         self._udp[udp.address] = udp
         return udp.address
 
     async def _close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._watch):
+            if timer is not None:
+                timer.cancel()
         for task in list(self._connecting):
             task.cancel()
         await asyncio.gather(*self._connecting, return_exceptions=True)
@@ -172,9 +222,14 @@ class SipServer:
         self.engine.receive(data, flow, self._now())
         self._perform()
 
-    def _resolved(self, host: str, addresses: tuple[str, ...]) -> None:
-        self.engine.resolved(host, addresses, self._now())
+    def _resolved(self, asked: Resolve, ways: tuple[Way, ...]) -> None:
+        self.engine.resolved(asked, ways, self._now())
         self._flush()
+
+    def _look(self) -> None:
+        if self.streams.certificates.have_changed():
+            self.reload_certificates()
+        self._watch = self._loop.call_later(self._settings.watch_seconds, self._look)
 
     def _flush(self) -> None:
         if not self._flushing:  # else whoever is at it goes on with what was added
@@ -206,7 +261,7 @@ class SipServer:
         elif isinstance(effect, Close):
             self._streams.close(effect.flow)
         elif isinstance(effect, Resolve):
-            self._resolver.resolve(effect.host)
+            self._resolver.resolve(effect)
         elif not isinstance(effect, Transmit):
             self._tell(effect)
 
@@ -232,12 +287,12 @@ class SipServer:
     async def _connect(self, effect: Connect) -> None:
         assert self._streams is not None
         try:
-            flow = await self._streams.connect(effect.remote)
+            flow = await self._streams.connect(effect)
         except (OSError, TimeoutError) as error:
             why = str(error) or type(error).__name__
-            self.engine.connect_failed(effect.transport, effect.remote, why, self._now())
+            self.engine.connect_failed(effect, why, self._now())
         else:
-            self.engine.connected(flow, self._now())
+            self.engine.connected(effect, flow, self._now())
         self._flush()
 
     def _rearm(self) -> None:

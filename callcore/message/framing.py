@@ -46,6 +46,11 @@ class Framer:
         self._end = 0  # of the message whose head is complete; 0 = not yet known
         self.broken: RemoteProtocolError | None = None
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a message has begun and not ended; a lone CRLF is none."""
+        return len(self._buffer) > 2
+
     def feed(self, data: bytes) -> list[bytes | Ping]:
         """Messages and pings that are complete now; RemoteProtocolError when framing is lost."""
         if self.broken is not None:

@@ -1,6 +1,7 @@
 """The engine and its trunks: limits, fail-over, connections, probes, registrations."""
 
 from callcore.call.events import Answered, Arrived, Ended, Presented, Refused, TrunkChanged
+from callcore.call.locate import Way
 from callcore.call.placement import Party, SeatTarget, TrunkTarget
 from callcore.call.profile import Profile
 from callcore.call.settings import Registration, Trunk
@@ -90,7 +91,7 @@ def test_a_tcp_trunk_is_connected_to_and_the_connection_used_again():
     assert stage.asked[0] == Connect("tcp", ("10.0.0.1", 5070))
     assert stage.taken() == []
     flow = Flow("tcp", ("127.0.0.1", 50000), ("10.0.0.1", 5070), 3)
-    stage.engine.connected(flow, stage.now)
+    stage.engine.connected(stage.asked[0], flow, stage.now)
     stage.collect()
     invites = [m for _, m in stage.taken()]
     assert [m.method for m in invites] == ["INVITE", "INVITE"]
@@ -111,12 +112,12 @@ def test_a_tcp_trunk_is_connected_to_and_the_connection_used_again():
 def test_a_connection_that_cannot_be_opened_fails_over_or_ends():
     stage = Stage([Trunk("ims", peers=("tcp://10.0.0.1", "10.0.0.2"), probe_seconds=0)])
     stage.do("place", "L", TrunkTarget("ims", "138"), Party("1"), SDP)
-    stage.engine.connect_failed("tcp", ("10.0.0.1", 5060), "refused", stage.now)
+    stage.engine.connect_failed(Connect("tcp", ("10.0.0.1", 5060)), "refused", stage.now)
     stage.collect()
     assert stage.taken()[0][0] == ("10.0.0.2", 5060)
     stage = Stage([Trunk("ims", peers=("tcp://10.0.0.1",), probe_seconds=0)])
     stage.do("place", "L", TrunkTarget("ims", "138"), Party("1"), SDP)
-    stage.engine.connect_failed("tcp", ("10.0.0.1", 5060), "refused", stage.now)
+    stage.engine.connect_failed(Connect("tcp", ("10.0.0.1", 5060)), "refused", stage.now)
     stage.collect()
     assert [(e.leg, e.status) for e in stage.told(Ended)] == [("L", 503)]
 
@@ -180,7 +181,7 @@ def test_a_peer_by_name_is_resolved_first():
     assert stage.asked == [Resolve("sbc.example")]
     peer = Peer(stage, "192.0.2.5")
     assert only(peer.invite()).status == 403
-    stage.engine.resolved("sbc.example", ("192.0.2.5",), stage.now)
+    stage.engine.resolved(Resolve("sbc.example"), (Way("udp", "192.0.2.5", 5060),), stage.now)
     assert only(peer.invite()).status == 100
 
 

@@ -2,21 +2,24 @@
 
 import pytest
 
+from callcore.call.locate import Way
 from callcore.call.settings import Registration, Trunk
 from callcore.call.trunk import Health, Target, Trunks, parse_peer, split_host_port
+from callcore.effects import Resolve
 from callcore.errors import LocalProtocolError
 
 
 @pytest.mark.parametrize(
     ("text", "transport", "host", "port", "is_target"),
     [
-        ("10.0.0.1", "udp", "10.0.0.1", 0, True),
-        ("10.0.0.1:5070", "udp", "10.0.0.1", 5070, True),
+        ("10.0.0.1", None, "10.0.0.1", 0, True),
+        ("udp://10.0.0.1:5070", "udp", "10.0.0.1", 5070, True),
         ("tcp://10.0.0.1:5070", "tcp", "10.0.0.1", 5070, True),
-        ("10.1.0.0/16", "udp", "10.1.0.0", 0, False),
-        ("[2001:db8::1]:5070", "udp", "2001:db8::1", 5070, True),
-        ("2001:db8::1", "udp", "2001:db8::1", 0, True),
-        ("sbc.example.net:5080", "udp", "sbc.example.net", 5080, True),
+        ("10.1.0.0/16", None, "10.1.0.0", 0, False),
+        ("[2001:db8::1]:5070", None, "2001:db8::1", 5070, True),
+        ("2001:db8::1", None, "2001:db8::1", 0, True),
+        ("sbc.example.net:5080", None, "sbc.example.net", 5080, True),
+        ("tls://sbc.example.net", "tls", "sbc.example.net", 0, True),
     ],
 )
 def test_peers_are_addresses_networks_or_names(text, transport, host, port, is_target):
@@ -65,10 +68,12 @@ def test_a_port_keeps_seats_and_trunk_apart_on_one_host():
 
 def test_names_count_once_they_are_resolved():
     trunks = Trunks([Trunk("ims", peers=("sbc.example.net",))])
-    assert trunks.names() == {"sbc.example.net"}
+    asked = Resolve("sbc.example.net")
+    assert trunks.names() == [asked]
     assert trunks.owner("udp", ("192.0.2.7", 5060), 0) is None
     assert trunks.targets("ims") == []
-    trunks.resolved("sbc.example.net", ("192.0.2.7", "192.0.2.8"))
+    ways = tuple(Way("udp", host, 5060) for host in ("192.0.2.7", "192.0.2.8"))
+    trunks.resolved(asked, ways)
     assert trunks.owner("udp", ("192.0.2.7", 5060), 0) == "ims"
     assert trunks.targets("ims") == [
         Target("udp", ("192.0.2.7", 5060)),

@@ -13,8 +13,8 @@ from callcore.engine import Engine
 from callcore.errors import LocalProtocolError
 from callcore.flow import Flow
 from callcore.io.identifiers import RandomIdentifiers
-from callcore.io.server import SipServer, parse_listener
-from callcore.io.tcp import StreamLimits
+from callcore.io.server import ServerSettings, SipServer, parse_listener
+from callcore.io.streams import StreamLimits
 from callcore.message import parse, render, response
 from callcore.message.digest import answer, parse_challenge, parse_credentials, verify
 from tests.callcore.stage import SDP, Peer
@@ -126,7 +126,9 @@ async def serve():
         limits = more.pop("limits", LIMITS)
         settings = EngineSettings("hotline.local", SEATS, trunks, **more)
         engine = Engine(settings, RandomIdentifiers())
-        server = SipServer(engine, ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"], limits)
+        server = SipServer(
+            engine, ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"], ServerSettings(limits)
+        )
         server.events = []
         server.on_event = server.events.append
         await server.start()
