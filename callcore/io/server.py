@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import math
+import os
 from collections.abc import Callable
 
 from callcore.call.events import Event
@@ -61,9 +62,10 @@ class SipServer:
                 self.addresses.append((scheme, *bound))
                 transport: Transport = "udp" if scheme == "udp" else "tcp"
                 self.engine.listening(transport, bound, outward_host(bound[0]))
-        except OSError:
+        except OSError as error:
             await self._close()
-            raise
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise OSError(error.errno, f"{scheme}://{address[0]}:{address[1]}: {why}") from None
         self.engine.start(self._now())
         self._flush()
 
