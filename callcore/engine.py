@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from callcore.call.addresses import Addresses
 from callcore.call.bans import Ban
@@ -32,10 +32,11 @@ from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow, Transport
 from callcore.identifiers import Identifiers
 from callcore.message import Request, response
-from callcore.sdp import SessionDescription
 from callcore.transaction import Answered, Failed, Incoming, TransactionLayer, Transmit
 from callcore.transaction import Effect as LayerEffect
 
+WithOffer = TypeVar("WithOffer", Arrived, Offered)
+TRUNKS = (Keep, Probe)  # owners
 Effect = Transmit | Raw | Connect | Close | Resolve | Event
 
 
@@ -59,10 +60,11 @@ class Engine:
         self._out: list[Effect] = []
         self._addresses = Addresses(settings.advertised)
         self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
-        self._reception = Reception(self._gate, self._out_now)
         self._guard = TollGuard(settings.outbound, settings.seats, self.registrar.has)
         self._resolution = Resolution(settings, self.registrar, self.trunks, self.lines)
         self._layer = TransactionLayer(identifiers, self._addresses.sent_by)
+        self._reception = Reception(self._gate, self._out_now, self._layer.serves)
+        self.delayed = self._reception.delayed  # the shell says how long messages wait
         leg_settings = LegSettings(self._addresses.contact, user_agent=settings.user_agent)
         self._legs = Legs(self._layer, identifiers, leg_settings)
         self._outgoing = Outgoing(self)
@@ -333,9 +335,9 @@ class Engine:
             if event.kind == "trunk":
                 self._trunk_of[event.leg] = event.source
                 self.lines.limits[event.source].add(event.leg)
-                event = replace(event, offer=self._heard(event.offer, event.source))
+                event = self._heard(event, event.source)
         elif isinstance(event, Offered) and event.leg in self._trunk_of:
-            event = replace(event, offer=self._heard(event.offer, self._trunk_of[event.leg]))
+            event = self._heard(event, self._trunk_of[event.leg])
         elif isinstance(event, Ended):
             self._guard.ended(event.leg)
             trunk = self._trunk_of.pop(event.leg, None)
@@ -343,10 +345,12 @@ class Engine:
                 self.lines.limits[trunk].remove(event.leg)
         self._out.append(event)
 
-    def _heard(self, offer: SessionDescription | None, trunk: str) -> SessionDescription | None:
+    def _heard(self, event: WithOffer, trunk: str) -> WithOffer:
         """A trunk's offer with the codecs that may pass."""
         codecs = self.trunks.settings[trunk].profile.codecs
-        return offer if offer is None or codecs == ORDINARY.codecs else keep(offer, codecs)
+        if event.offer is None or codecs == ORDINARY.codecs:
+            return event
+        return replace(event, offer=keep(event.offer, codecs))
 
     def dead(self, target: Target, why: str, now: float) -> None:
         """A static peer did not answer a call: as good as a probe that it did not answer."""
@@ -361,7 +365,7 @@ class Engine:
         for effect in effects:
             if type(effect) is Transmit:
                 self._out_now(effect)
-            elif isinstance(effect, Answered | Failed) and isinstance(effect.owner, Keep | Probe):
+            elif isinstance(effect, (Answered, Failed)) and isinstance(effect.owner, TRUNKS):
                 self._lined(effect, effect.owner, now)
             elif isinstance(effect, Incoming) and not self._legs.wants(effect):
                 self._incoming(effect, now)

@@ -64,6 +64,7 @@ class SippResult:
     unexpected: int = 0  # calls failed by a message out of order
     retransmissions: int = 0
     out_of_call: int = 0  # messages that belonged to no call
+    counted: int = 0  # what the scenario counts itself, as its counter 1
     response_ms: tuple[float, ...] = ()  # INVITE to 200, each call
     errors: tuple[str, ...] = ()  # the last lines of its error log
 
@@ -229,6 +230,7 @@ class Sipp:
             unexpected=number("FailedUnexpectedMessage(C)"),
             retransmissions=number("Retransmissions(C)"),
             out_of_call=number("OutOfCallMsgs(C)"),
+            counted=number("GenericCounter1(C)"),
             response_ms=self._response_times(),
             errors=self._errors(),
         )

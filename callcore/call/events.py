@@ -3,12 +3,12 @@
 `body` beside a description is the same description in the bytes that came.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from callcore.flow import Flow
 from callcore.message import Request
 from callcore.sdp import SessionDescription
+from callcore.value import dataclass
 
 Kind = Literal["trunk", "seat"]
 By = Literal["remote", "local", "timeout", "transport"]

@@ -1,10 +1,10 @@
 """Who is to be called, and how: what goes into an INVITE of ours."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from callcore.call.events import Diverted, Kind
 from callcore.flow import Flow
+from callcore.value import dataclass
 
 Headers = tuple[tuple[str, str], ...]
 
