@@ -44,9 +44,9 @@ class HttpServer:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((self._address.host, self._address.port))
-        except OSError:
+        except OSError as error:
             listener.close()
-            raise
+            raise OSError(error.errno, f"http://{self._address}: {error.strerror}") from None
         host, port = listener.getsockname()[:2]
         self.url = (
             f"http://[{host}]:{port}" if family == socket.AF_INET6 else f"http://{host}:{port}"

@@ -31,6 +31,7 @@ from hotline.meters import Meters
 from hotline.parts import Parts
 from hotline.queueing import Queueing
 from media.errors import LocalProtocolError as MediaError
+from media.errors import NotStarted
 from media.io.plane import MediaPlane
 from recorder.io.keeper import Keeper, KeeperError
 from service.http import HttpServer
@@ -56,7 +57,7 @@ async def serve(config: Config) -> int:
             await stop.wait()
             log.info("draining", calls=len(conductor.visits))
             await conductor.drain(config.engine.drain_seconds)
-    except (OSError, JournalDamaged, KeeperError, MediaError) as error:
+    except (OSError, JournalDamaged, KeeperError, MediaError, NotStarted) as error:
         print(f"callcore: cannot start: {error}", file=sys.stderr)
         return 1
     log.info("stopped")

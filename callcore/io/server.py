@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
@@ -87,9 +88,10 @@ class SipServer:
                 bound = await self._bind(scheme, address)
                 self.addresses.append((scheme, *bound))
                 self.engine.listening(scheme, bound, outward_host(bound[0]))
-        except OSError:
+        except OSError as error:
             await self._close()
-            raise
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise OSError(error.errno, f"{scheme}://{address[0]}:{address[1]}: {why}") from None
         if settings.watch_seconds and settings.tls.files():
             self._watch = self._loop.call_later(settings.watch_seconds, self._look)
         self.engine.start(self._now())

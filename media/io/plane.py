@@ -5,17 +5,19 @@ import contextlib
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from media import events
 from media import messages as m
-from media.errors import LocalProtocolError
+from media.errors import LocalProtocolError, NotStarted
 from media.g711 import CODECS
 from media.io.process import WorkerProcess
 from media.io.sockets import udp
 from media.ports import Ports
+from media.prompts import decode_wav
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 START_SECONDS = 20.0
@@ -108,7 +110,8 @@ class MediaPlane:
         self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start the workers; RuntimeError when one ends instead of getting ready."""
+        """Start the workers; NotStarted when one does not, LocalProtocolError for a prompt."""
+        check_prompts(self.settings.prompts)
         setup = m.Setup(
             prompts={name: str(path) for name, path in self.settings.prompts.items()},
             sink=self.settings.sink,
@@ -125,8 +128,10 @@ class MediaPlane:
             async with asyncio.timeout(START_SECONDS):
                 for worker in self._workers:
                     await asyncio.shield(worker.ready)
-        except BaseException:
+        except BaseException as error:
             await self.stop()
+            if isinstance(error, TimeoutError):
+                raise NotStarted(f"no media worker within {START_SECONDS:.0f} s") from None
             raise
         self._watch = asyncio.create_task(self._look_after())
 
@@ -318,3 +323,14 @@ def ipaddress_of(host: str) -> None:
         ipaddress.ip_address(host)
     except ValueError:
         raise LocalProtocolError(f"{host} is not an IP address") from None
+
+
+def check_prompts(prompts: dict[str, str]) -> None:
+    """What every worker would stumble over: LocalProtocolError that names the file."""
+    for path in prompts.values():
+        try:
+            decode_wav(Path(path).read_bytes())
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            advice = "give a WAV file of PCM or G.711, or leave the name empty"
+            raise LocalProtocolError(f"the prompt {path}: {why}; {advice}") from None

@@ -11,6 +11,7 @@ from typing import cast
 import msgspec
 
 from media import messages as m
+from media.errors import NotStarted
 from media.io.channel import Unpacker, pack
 
 FIRST_DELAY_SECONDS = 0.5  # before a worker that died young is started again; then doubled
@@ -133,7 +134,7 @@ class WorkerProcess(asyncio.Protocol):
                 max(FIRST_DELAY_SECONDS, 2 * self._delay_seconds), LAST_DELAY_SECONDS
             )
         if not self.ready.done():
-            self.ready.set_exception(RuntimeError(f"media worker {self.number} does not start"))
+            self.ready.set_exception(NotStarted(f"media worker {self.number} does not start"))
         self.start()
         self.on_lost(self.number)
 

@@ -10,8 +10,9 @@ import pytest
 
 from phones.driver import Softphone
 from phones.tones import read_wav
+from phones.waiting import until
 from tests.interop.ears import heard, longest_gap_seconds, packets_heard, sides, story
-from tests.interop.hotline import AGENT_HZ, CALLER_HZ, MUSIC_HZ, Hotline, eventually
+from tests.interop.hotline import AGENT_HZ, CALLER_HZ, MUSIC_HZ, Hotline, eventually, on_duty
 from tests.interop.live import Live
 
 pytestmark = [pytest.mark.interop, pytest.mark.asyncio(loop_scope="module")]
@@ -97,3 +98,33 @@ async def test_a_waiting_citizen_hears_music_again_and_is_answered(
 async def nothing_left(hotline: Hotline) -> bool:
     names = ("callcore_media_legs", "callcore_sip_legs")
     return not any([await hotline.metric(name) for name in names])
+
+
+async def test_of_two_workers_one_may_die_and_the_others_call_does_not_notice(
+    tmp_path: Path,
+) -> None:
+    """Both legs of a call are one worker's; the two calls are not."""
+    async with (
+        Hotline(tmp_path, media={"workers": 2}) as hotline,
+        on_duty(hotline, hotline.seat("8001"), hotline.seat("8002")) as seats,
+        Softphone(hotline.citizen()) as citizen,
+        Softphone(hotline.citizen()) as other,
+    ):
+        for phone, seat in zip((citizen, other), seats, strict=True):
+            hotline.call(phone)
+            await seat.wait("media", status="active")
+            await phone.wait("media", status="active")
+        await asyncio.gather(*(packets_heard(phone, 25) for phone in (citizen, other)))
+        os.kill(hotline.children()[0], signal.SIGKILL)
+        await until(lambda: anchorings(citizen) + anchorings(other) == 3)
+        await asyncio.gather(*(packets_heard(phone, 50) for phone in (citizen, other, *seats)))
+        assert sorted(map(anchorings, (citizen, other))) == [1, 2]
+        assert sorted(map(anchorings, seats)) == [1, 2]
+        for phone, seat in zip((citizen, other), seats, strict=True):
+            phone.send("hangup")
+            assert (await seat.wait("ended"))["by"] == "remote"
+
+
+def anchorings(phone: Softphone) -> int:
+    """How often a phone was told where its voice goes."""
+    return len([event for event in phone.events if event.name == "media"])

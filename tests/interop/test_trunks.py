@@ -1,0 +1,57 @@
+"""A trunk that registers with an operator, and one whose peer is probed."""
+
+from pathlib import Path
+
+import pytest
+
+from phones.driver import Softphone
+from phones.sipp import Sipp, SippOptions, free_port, run_sipp
+from tests.interop.hotline import Hotline, eventually
+
+pytestmark = pytest.mark.interop
+
+OPERATOR = "127.0.4.1"
+
+
+def registering(port: int) -> dict[str, object]:
+    return {
+        "name": "operator",
+        "mode": "register",
+        "user": "impi@operator.test",
+        "password": "trunk-secret",
+        "impu": "sip:+8655112345@operator.test",
+        "registrar": "operator.test",
+        "proxy": f"{OPERATOR}:{port}",
+    }
+
+
+async def test_a_trunk_registers_is_up_and_brings_calls(tmp_path: Path) -> None:
+    """
+    engine             operator
+       |--- REGISTER ---->|
+       |<----- 401 -------|
+       |--- REGISTER ---->|  with the answer
+       |<----- 200 -------|
+       |<---- INVITE -----|  from where it registered
+    """
+    port = free_port()
+    async with Hotline(tmp_path, trunks=[registering(port)]) as hotline:
+
+        async def is_up() -> bool:
+            return await hotline.metric("callcore_trunk_up", trunk="operator") == 1
+
+        assert not await is_up()
+        status, document = await hotline.ready()
+        assert (status, document["warnings"]) == (200, ["trunk down: operator"])
+        operator = SippOptions("registrar", calls=1, address=OPERATOR, local_port=port)
+        async with Sipp(operator) as registrar:
+            await eventually(is_up, 20)
+            assert (await registrar.wait()).ok
+        assert (await hotline.ready())[1]["warnings"] == []
+        async with Softphone(hotline.seat("8001")) as seat:
+            await seat.wait("registered")
+            call = SippOptions("uac", hotline.listener(), address=OPERATOR, local_port=port)
+            assert (await run_sipp(call)).ok
+            await seat.wait("ended")
+        assert (await hotline.last_call("ended"))["result"] == "answered"
+        assert "trunk-secret" not in hotline.log()
