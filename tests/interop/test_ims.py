@@ -122,6 +122,10 @@ class Sipp:
         ]
         self._process: asyncio.subprocess.Process | None = None
 
+    def echo(self, port: int) -> None:
+        """Let it say what it hears, at an RTP port."""
+        self._command += ["-rtp_echo", "-mp", str(port)]
+
     async def start(self, *arguments: str) -> None:
         self._process = await asyncio.create_subprocess_exec(
             *self._command,
@@ -162,9 +166,11 @@ class Sipp:
 
 
 @contextlib.asynccontextmanager
-async def telephone(folder: Path, port: int, calls: int = 1):
+async def telephone(folder: Path, port: int, calls: int = 1, *, echo: bool = False):
     """A telephone in the world that answers; at the end all must be as it should."""
     sipp = Sipp(folder, "world_answers", port, calls)
+    if echo:
+        sipp.echo(*free_ports(1))
     await sipp.start()
     try:
         yield sipp
