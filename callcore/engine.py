@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from callcore.call.addresses import Addresses
+from callcore.call.bans import Ban
 from callcore.call.codecs import keep
 from callcore.call.events import Arrived, CallEvent, Ended, Event, Offered, Refused
 from callcore.call.events import Kind as LegKind
+from callcore.call.fraud import TollGuard
 from callcore.call.gate import Gate, Kind, Refusal, Source
 from callcore.call.identity import read
 from callcore.call.legs import Call as Origin
@@ -19,7 +21,7 @@ from callcore.call.outgoing import Outgoing
 from callcore.call.placement import Headers, Party, Placement, SeatTarget, TrunkTarget
 from callcore.call.profile import ORDINARY
 from callcore.call.reception import Effect as ReceptionEffect
-from callcore.call.reception import Reception
+from callcore.call.reception import Reception, Tap
 from callcore.call.registrar import Registrar
 from callcore.call.resolve import Resolution
 from callcore.call.settings import EngineSettings
@@ -30,10 +32,11 @@ from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow, Transport
 from callcore.identifiers import Identifiers
 from callcore.message import Request, response
-from callcore.sdp import SessionDescription
 from callcore.transaction import Answered, Failed, Incoming, TransactionLayer, Transmit
 from callcore.transaction import Effect as LayerEffect
 
+WithOffer = TypeVar("WithOffer", Arrived, Offered)
+TRUNKS = (Keep, Probe)  # owners
 Effect = Transmit | Raw | Connect | Close | Resolve | Event
 
 
@@ -57,9 +60,11 @@ class Engine:
         self._out: list[Effect] = []
         self._addresses = Addresses(settings.advertised)
         self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
-        self._reception = Reception(self._gate, self._out_now)
+        self._guard = TollGuard(settings.outbound, settings.seats, self.registrar.has)
         self._resolution = Resolution(settings, self.registrar, self.trunks, self.lines)
         self._layer = TransactionLayer(identifiers, self._addresses.sent_by)
+        self._reception = Reception(self._gate, self._out_now, self._layer.serves)
+        self.delayed = self._reception.delayed  # the shell says how long messages wait
         leg_settings = LegSettings(self._addresses.contact, user_agent=settings.user_agent)
         self._legs = Legs(self._layer, identifiers, leg_settings)
         self._outgoing = Outgoing(self)
@@ -93,6 +98,23 @@ class Engine:
     def registrations(self) -> int:
         """Bindings alive."""
         return len(self.registrar)
+
+    @property
+    def tap(self) -> Tap | None:
+        """Who is shown every message as it passes; None when nobody traces."""
+        return self._reception.tap
+
+    @tap.setter
+    def tap(self, tap: Tap | None) -> None:
+        self._reception.tap = tap
+
+    def bans(self, now: float) -> tuple[Ban, ...]:
+        """Hosts that are not listened to."""
+        return self._gate.bans.listed(now)
+
+    def lift_ban(self, source: str, now: float) -> Ban | None:
+        """Listen to a host again; the ban that was lifted, None when there was none."""
+        return self._gate.bans.lift(source, now)
 
     def is_incoming(self, leg: str) -> bool:
         """Whether a leg is their INVITE, still without a final response."""
@@ -214,6 +236,14 @@ class Engine:
         now: float,
     ) -> None:
         """Call a seat or a number; one Ended will come of it whatever happens."""
+        seat, why = None, None
+        if isinstance(target, TrunkTarget) and target.seat is not None:
+            seat = target.seat
+            why = self._guard.judge(seat, target.number, now)
+        if seat is not None and why is not None:
+            self._reception.count_refused(Refused(seat, "INVITE", 403, why), now)
+            self._out.append(Ended(leg, 403, why, "local"))
+            return
         plan = self._resolution.plan(target, caller)
         if not plan.destinations:
             self._out.append(Ended(leg, plan.status, plan.why, "local"))
@@ -222,6 +252,8 @@ class Engine:
         if plan.trunk is None:
             self._outgoing.place_all(leg, plan.destinations, call, now)
             return
+        if seat is not None:
+            self._guard.began(leg, seat, now)
         self._trunk_of[leg] = plan.trunk
         self.lines.limits[plan.trunk].add(leg)
         patience = self.trunks.settings[plan.trunk].answer_seconds
@@ -303,19 +335,22 @@ class Engine:
             if event.kind == "trunk":
                 self._trunk_of[event.leg] = event.source
                 self.lines.limits[event.source].add(event.leg)
-                event = replace(event, offer=self._heard(event.offer, event.source))
+                event = self._heard(event, event.source)
         elif isinstance(event, Offered) and event.leg in self._trunk_of:
-            event = replace(event, offer=self._heard(event.offer, self._trunk_of[event.leg]))
+            event = self._heard(event, self._trunk_of[event.leg])
         elif isinstance(event, Ended):
+            self._guard.ended(event.leg)
             trunk = self._trunk_of.pop(event.leg, None)
             if trunk is not None:
                 self.lines.limits[trunk].remove(event.leg)
         self._out.append(event)
 
-    def _heard(self, offer: SessionDescription | None, trunk: str) -> SessionDescription | None:
+    def _heard(self, event: WithOffer, trunk: str) -> WithOffer:
         """A trunk's offer with the codecs that may pass."""
         codecs = self.trunks.settings[trunk].profile.codecs
-        return offer if offer is None or codecs == ORDINARY.codecs else keep(offer, codecs)
+        if event.offer is None or codecs == ORDINARY.codecs:
+            return event
+        return replace(event, offer=keep(event.offer, codecs))
 
     def dead(self, target: Target, why: str, now: float) -> None:
         """A static peer did not answer a call: as good as a probe that it did not answer."""
@@ -330,7 +365,7 @@ class Engine:
         for effect in effects:
             if type(effect) is Transmit:
                 self._out_now(effect)
-            elif isinstance(effect, Answered | Failed) and isinstance(effect.owner, Keep | Probe):
+            elif isinstance(effect, (Answered, Failed)) and isinstance(effect.owner, TRUNKS):
                 self._lined(effect, effect.owner, now)
             elif isinstance(effect, Incoming) and not self._legs.wants(effect):
                 self._incoming(effect, now)

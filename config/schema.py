@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from config.profile import Profile
 from config.secret import Secret
+from config.security import NumberClass, Outbound, Security
 from config.table import Allowed, Table
 from config.values import Address, Listen, Peer, Ports, Store
 
@@ -124,6 +125,9 @@ class Sip(Table):
         default="", description="PEM file of the certificate, for tls:// and wss://"
     )
     key: str = Field(default="", description="PEM file of the certificate's private key")
+    seats_over_tls: bool = Field(
+        default=False, description="seats register and call over tls:// and wss:// only"
+    )
 
 
 class Media(Table):
@@ -359,6 +363,9 @@ class Config(Table):
     seats: Annotated[tuple[Seat, ...], Field(strict=False)] = ()
     queues: Annotated[tuple[Queue, ...], Field(strict=False)] = ()
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = ()
+    security: Security = Security()
+    outbound: Outbound = Outbound()
+    number_classes: Annotated[tuple[NumberClass, ...], Field(strict=False)] = ()
     recordings: Recordings = Recordings()
     http: Http = Http()
     database: Database = Database()

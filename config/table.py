@@ -1,4 +1,4 @@
-"""What every table of the schema is made of."""
+"""What every table of the configuration is made of."""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -138,7 +138,8 @@ class Conductor:
         for effect in effects:
             self.performer.perform(visit, effect)
             if isinstance(effect, v.Gone):
-                self._forget(visit)
+                # Behind what the queue has just said of the call's result.
+                self._run(partial(self._forget, visit))
         if (visit.state, visit.agent) != before:
             self.herald.call(visit)
 
@@ -288,6 +289,10 @@ class Conductor:
     def _refused(self, fact: sip.Refused) -> None:
         log.info("request refused", source=fact.source, method=fact.method, why=fact.why)
 
+    def _banned(self, fact: sip.Banned) -> None:
+        log.warning("source banned", source=fact.source, why=fact.why, seconds=fact.seconds)
+        self.herald.tell(Alert("ban", f"{fact.source} is not listened to: {fact.why}"))
+
     # The queue --------------------------------------------------------------------------------
 
     def _offer(self, effect: acd.Offer) -> None:
@@ -367,6 +372,7 @@ SIP: dict[type, Callable[..., None]] = {
     sip.Unregistered: Conductor._unregistered,
     sip.TrunkChanged: Conductor._trunk_changed,
     sip.Refused: Conductor._refused,
+    sip.Banned: Conductor._banned,
 }
 QUEUE: dict[type, Callable[..., None]] = {
     acd.Offer: Conductor._offer,

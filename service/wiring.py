@@ -8,9 +8,18 @@ from pathlib import Path
 from acd.settings import AcdSettings, AgentSettings, QueueSettings, Rule
 from callcore.call.numbers import make_rules
 from callcore.call.profile import Profile
-from callcore.call.settings import EngineSettings, Registration, Seat, Trunk
+from callcore.call.settings import (
+    BanSettings,
+    EngineSettings,
+    NumberClass,
+    OutboundSettings,
+    Registration,
+    Seat,
+    Trunk,
+)
 from config import schema
 from config.schema import Config
+from config.security import Security, number_classes
 from media.io.plane import MediaSettings
 from recorder.io.keeper import KeeperSettings
 
@@ -28,6 +37,29 @@ def engine_settings(config: Config) -> EngineSettings:
         domain=config.sip.domain,
         seats=seats,
         trunks=tuple(trunk_settings(trunk) for trunk in config.trunks),
+        bans=ban_settings(config.security),
+        secure_seats=config.sip.seats_over_tls,
+        outbound=outbound_settings(config),
+    )
+
+
+def ban_settings(security: Security) -> BanSettings:
+    """Who is not listened to."""
+    return BanSettings(security.ban_failures, security.ban_window_seconds, security.ban_seconds)
+
+
+def outbound_settings(config: Config) -> OutboundSettings:
+    """What seats may dial."""
+    outbound = config.outbound
+    return OutboundSettings(
+        classes=tuple(
+            NumberClass(one.name, one.patterns) for one in number_classes(config.number_classes)
+        ),
+        allowed=frozenset(outbound.allowed),
+        country_code=outbound.country_code,
+        seat_calls=outbound.seat_calls,
+        seat_calls_a_day=outbound.seat_calls_a_day,
+        calls_a_day=outbound.calls_a_day,
     )
 
 

@@ -3,12 +3,12 @@
 `body` beside a description is the same description in the bytes that came.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from callcore.flow import Flow
 from callcore.message import Request
 from callcore.sdp import SessionDescription
+from callcore.value import dataclass
 
 Kind = Literal["trunk", "seat"]
 By = Literal["remote", "local", "timeout", "transport"]
@@ -162,6 +162,15 @@ class Refused:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Banned:
+    """A source that kept failing is not listened to for `seconds`."""
+
+    source: str
+    why: str
+    seconds: float
+
+
 CallEvent = (
     Arrived
     | Progressed
@@ -173,4 +182,4 @@ CallEvent = (
     | OfferRefused
     | Ended
 )
-Event = CallEvent | Registered | Unregistered | TrunkChanged | Refused
+Event = CallEvent | Registered | Unregistered | TrunkChanged | Refused | Banned

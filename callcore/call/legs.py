@@ -77,11 +77,11 @@ class Legs(Records):
 
     def wants(self, effect: object) -> bool:
         """Whether an effect of the layer is about legs: requests without To tag are not."""
-        if isinstance(effect, Answered | Failed):
+        if isinstance(effect, (Answered, Failed)):
             return isinstance(effect.owner, LegOwner)
         if isinstance(effect, Incoming):
             return effect.request.to.tag is not None
-        return isinstance(effect, Ack | Cancelled)
+        return isinstance(effect, (Ack, Cancelled))
 
     def receive(self, effect: object, now: float) -> list[Output]:
         """An effect of the layer that is about a leg."""

@@ -55,6 +55,10 @@ class Registrar:
     def __contains__(self, flow: Flow) -> bool:
         return flow in self._flows
 
+    def has(self, user: str) -> bool:
+        """Whether a user can be reached."""
+        return user in self._users
+
     def bindings(self, user: str) -> tuple[Binding, ...]:
         """A user's bindings, the newest first."""
         return tuple(reversed(self._users.get(user, {}).values()))

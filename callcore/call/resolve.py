@@ -1,7 +1,5 @@
 """From a target to destinations: bindings of a seat, peers of a trunk (RFC 3261 §8.1.2)."""
 
-from dataclasses import dataclass
-
 from callcore.call.codecs import rearrange
 from callcore.call.identity import (
     ANONYMOUS,
@@ -23,6 +21,7 @@ from callcore.call.trunk import Trunks
 from callcore.errors import LocalProtocolError
 from callcore.message import parse_uri
 from callcore.message.grammar import quote
+from callcore.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

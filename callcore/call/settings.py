@@ -81,14 +81,52 @@ class AuthSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BanSettings:
+    """So many proven failures in the window, and a host is not listened to; 0 = never."""
+
+    offences: int = 20
+    window_seconds: float = 600.0
+    seconds: float = 3600.0
+    remembered: int = 4096  # hosts banned, and hosts that offended, each
+
+
+@dataclass(frozen=True, slots=True)
 class LimitSettings:
-    """Requests a second that one host may start without being a trunk or a bound seat."""
+    """Requests a second that one host may start without being a trunk or a bound seat.
+
+    A bound seat has a bucket of its own, which its neighbours cannot empty.
+    """
 
     per_source: float = 200.0
     source_burst: float = 400.0
     strangers: float = 1000.0  # all hosts together
     strangers_burst: float = 2000.0
     remembered: int = 8192
+    per_seat: float = 200.0
+    seat_burst: float = 400.0
+
+
+@dataclass(frozen=True, slots=True)
+class NumberClass:
+    """Numbers of one kind; in a pattern x is a digit, [3-9] one of some, a trailing * the rest."""
+
+    name: str
+    patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundSettings:
+    """What seats may dial on trunks; 0 in a limit means no limit.
+
+    The first class with a pattern that fits is a number's; a number of no class is refused.
+    """
+
+    classes: tuple[NumberClass, ...] = ()
+    allowed: frozenset[str] = frozenset()
+    country_code: str = "86"
+    seat_calls: int = 2
+    seat_calls_a_day: int = 300
+    calls_a_day: int = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,4 +143,7 @@ class EngineSettings:
     registrar: RegistrarSettings = RegistrarSettings()
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
+    bans: BanSettings = BanSettings()
+    secure_seats: bool = False  # seats register and call over TLS or WSS only
+    outbound: OutboundSettings = OutboundSettings()
     user_agent: str = "callcore"

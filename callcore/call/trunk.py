@@ -130,6 +130,11 @@ class Trunks:
             self._owners.popitem(last=False)
         return owner
 
+    def has_host(self, host: str) -> bool:
+        """Whether a peer of any trunk is at this host, by whatever port."""
+        ports = {peer.port for peers in self._peers.values() for peer in peers}
+        return self._search(host, ports) is not None
+
     def targets(self, trunk: str) -> list[Target]:
         """Where to call, in the order configured, those known to be down last."""
         found: list[Target] = []
