@@ -84,6 +84,7 @@ make_environment() {
 # Program and the Debian package that it is in.
 PROGRAMS=(
     sipp:sip-tester
+    kamailio:kamailio
     ceph-mon:ceph-mon
     ceph-mgr:ceph-mgr
     ceph-osd:ceph-osd

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version as installed_version
@@ -33,6 +33,8 @@ app = typer.Typer(
 )
 recordings_app = typer.Typer(help="The recordings in the store.", no_args_is_help=True)
 journal_app = typer.Typer(help="The queue's journal.", no_args_is_help=True)
+trunk_app = typer.Typer(help="The trunks to operators.", no_args_is_help=True)
+app.add_typer(trunk_app, name="trunk")
 app.add_typer(recordings_app, name="recordings")
 app.add_typer(journal_app, name="journal")
 
@@ -200,6 +202,53 @@ def replay(
     except JournalUnreadable as error:
         fail(str(error))
     print(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+@trunk_app.command("test")
+def try_trunk(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The trunk's name.")],
+    config: ConfigOption,
+    call: Annotated[str, typer.Option(metavar="NUMBER", help="Call this number as well.")] = "",
+    seconds: Annotated[
+        float, typer.Option(min=0.1, max=60, help="How long the call lasts once answered.")
+    ] = 3.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Register with the operator, or send OPTIONS, and say what failed and what may cause it.
+
+    It listens at ports of its own, so that the engine may go on beside it.
+    """
+    settings = _loaded(config)
+    names = [trunk.name for trunk in settings.trunks]
+    if name not in names:
+        fail(f"no trunk {name!r}; there are: {', '.join(names) or 'none'}", USAGE)
+    import asyncio
+
+    from service.trunk_trial import Step, Trial, TrunkTrial
+
+    steps: list[Step] = []
+
+    def tell(step: Step) -> None:
+        steps.append(step)
+        if not as_json:
+            _print_step(step.step, step.ok, step.ms, step.says, step.causes)
+
+    with _failures():
+        ok = asyncio.run(TrunkTrial(Trial(settings, name, call, seconds), tell).run())
+    if as_json:
+        print(json.dumps({"trunk": name, "ok": ok, "steps": [asdict(one) for one in steps]}))
+    elif ok:
+        print(f"trunk {name} works")
+    if not ok:
+        fail(f"trunk {name} does not work; see the steps above")
+
+
+def _print_step(step: str, ok: bool, ms: float | None, says: str, why: Iterable[str]) -> None:
+    """A line for what was tried, and one for each thing that may be behind it."""
+    took = "" if ms is None else f" ({ms:g} ms)"
+    print(f"{'ok    ' if ok else 'FAILED'} {step}: {says}{took}")
+    for cause in why:
+        print(f"         perhaps: {cause}")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -285,24 +285,26 @@ class Lines:
         return self._registrations[trunk].state is State.REGISTERED and trunk in self._targets
 
     def _probe(self, owner: Probe, now: float) -> list[Effect]:
+        """Send the next; the one before has waited long enough."""
+        effects: list[Effect] = []
+        if owner in self._open:
+            previous = owner._replace(serial=self._open[owner])
+            effects = self._probed(previous, False, "no answer", now)
         trunk = self.trunks.settings[owner.trunk]
         if owner.target not in self.trunks.targets(owner.trunk):
-            return []  # the name has other addresses now
+            return effects  # the name has other addresses now
         if trunk.registration is not None and (
             not self._probes_proxy(trunk.name) or self._targets[trunk.name] != owner.target
         ):
-            return []  # begun again once we are registered
+            return effects  # begun again once we are registered
         health = self.trunks.health(owner.trunk, owner.target)
         every = trunk.probe_seconds / (3 if health.up is False or health.against else 1)
         self._timers[owner] = now + every * (0.9 + 0.2 * self._identifiers.fraction())
-        previous = self._open.get(owner)
-        if previous is not None:
-            self._timers.pop(owner._replace(serial=previous), None)
         self._serial += 1
         self._open[owner] = self._serial
         probe = owner._replace(serial=self._serial)
         self._timers[probe] = now + trunk.answer_seconds
-        return [Ask(self._options(owner.target), owner.target, probe)]
+        return [*effects, Ask(self._options(owner.target), owner.target, probe)]
 
     def _options(self, target: Target) -> Request:
         host = f"[{target.remote[0]}]" if ":" in target.remote[0] else target.remote[0]
