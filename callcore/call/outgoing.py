@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from callcore.call.cause import ELSEWHERE
 from callcore.call.events import Answered, CallEvent, Ended, Progressed
 from callcore.call.fork import Failure, Fork
 from callcore.call.target import Call, Destination
@@ -174,7 +175,7 @@ class Outgoing:
         self._forks[fork.leg], losers = fork.won(branch)
         self._patience.pop(branch, None)
         for loser in losers:
-            self._carrier.drop(loser, None, now)
+            self._carrier.drop(loser, ELSEWHERE, now)
 
     def _ended(self, fork: Fork, event: Ended, now: float) -> None:
         branch, leg = event.leg, fork.leg

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from callcore.call.events import Kind
+from callcore.call.terms import Terms
 from callcore.flow import Flow
 
 Headers = tuple[tuple[str, str], ...]
@@ -53,3 +54,4 @@ class Placement:
     credentials: Login | None = None
     kind: Kind = "trunk"
     max_forwards: int = 70
+    terms: Terms | None = None  # None: the ones of LegSettings

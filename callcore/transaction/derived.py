@@ -31,6 +31,11 @@ def ack_of(invite: Request, response: Response) -> Request:
     return _of_same_branch(invite, "ACK", response.get("To") or "")
 
 
-def cancel_of(invite: Request) -> Request:
-    """The CANCEL of an INVITE (RFC 3261 §9.1)."""
-    return _of_same_branch(invite, "CANCEL", invite.get("To") or "")
+def cancel_of(invite: Request, more: tuple[tuple[str, str], ...] = ()) -> Request:
+    """The CANCEL of an INVITE (RFC 3261 §9.1), with a Reason if there is one (RFC 3326)."""
+    made = _of_same_branch(invite, "CANCEL", invite.get("To") or "")
+    if not more:
+        return made
+    cancel = with_headers(made, [*made.headers, *more])
+    assert isinstance(cancel, Request)
+    return cancel
