@@ -30,6 +30,7 @@ ADDRESS = "127.77.0.1"  # a loopback address of our own: all its ports are free
 WORKER_CORE, GENERATOR_CORE = 0, 1
 TICK_US = 20000
 RAW_FACTOR_BAR, LEGS_BAR, LATE_BAR = 7.0, 2000, 0.001
+GENERATOR_LATE_MS = 100  # a generator that is later offers less load than it says: no figure
 PROMPTS = Path(__file__).parent.parent / "media" / "prompts"
 
 
@@ -214,8 +215,11 @@ def report(runs: list[Load], pair: float, spread: float) -> int:
         "legs_a_core_at_80_percent": LEGS_BAR,
         "late_over_2_ms_share_at_half_load": LATE_BAR,
     }
+    kept_up = all(run.generator["generator_late_ms"] <= GENERATOR_LATE_MS for run in runs)
+    figures["generator_kept_up"] = kept_up
     ok = (
-        factor <= RAW_FACTOR_BAR
+        kept_up
+        and factor <= RAW_FACTOR_BAR
         and best.legs_at_80 >= LEGS_BAR
         and half.late_share <= LATE_BAR
         and half.generator["missing"] == 0

@@ -2,30 +2,39 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from callcore.call.addresses import Addresses
-from callcore.call.events import Arrived, CallEvent, Ended, Event, Refused
+from callcore.call.bans import Ban
+from callcore.call.codecs import keep
+from callcore.call.commands import LegCommands
+from callcore.call.events import Arrived, CallEvent, Ended, Event, Offered, Referred, Refused
 from callcore.call.events import Kind as LegKind
-from callcore.call.gate import Gate, Kind, Refusal, Source, caller_of
+from callcore.call.fraud import TollGuard
+from callcore.call.gate import Gate, Kind, Refusal, Source
+from callcore.call.identity import read
 from callcore.call.legs import Call as Origin
 from callcore.call.legs import LegOwner, Legs, LegSettings, Output
 from callcore.call.lines import Ask, Keep, Lines, Probe
 from callcore.call.lines import Effect as LineEffect
 from callcore.call.outgoing import Outgoing
 from callcore.call.placement import Headers, Party, Placement, SeatTarget, TrunkTarget
+from callcore.call.profile import ORDINARY
 from callcore.call.reception import Effect as ReceptionEffect
-from callcore.call.reception import Reception
+from callcore.call.reception import Reception, Tap
 from callcore.call.registrar import Registrar
 from callcore.call.resolve import Resolution
 from callcore.call.settings import EngineSettings
 from callcore.call.target import Call, Destination
+from callcore.call.terms import Terms, terms_of
 from callcore.call.trunk import Target, Trunks
 from callcore.effects import Close, Connect, Raw, Resolve
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow, Transport
 from callcore.identifiers import Identifiers
-from callcore.message import response
+from callcore.message import Request, response
+from callcore.sdp import SessionDescription
 from callcore.transaction import Answered, Failed, Incoming, TransactionLayer, Transmit
 from callcore.transaction import Effect as LayerEffect
 
@@ -40,7 +49,7 @@ class Timed(Protocol):
         ...
 
 
-class Engine:
+class Engine(LegCommands):
     """Composes transactions, legs, registrar and trunks; the shell performs what `take` gives."""
 
     def __init__(self, settings: EngineSettings, identifiers: Identifiers) -> None:
@@ -53,6 +62,7 @@ class Engine:
         self._addresses = Addresses(settings.advertised)
         self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
         self._reception = Reception(self._gate, self._out_now)
+        self._guard = TollGuard(settings.outbound, settings.seats, self.registrar.has)
         self._resolution = Resolution(settings, self.registrar, self.trunks, self.lines)
         self._layer = TransactionLayer(identifiers, self._addresses.sent_by)
         leg_settings = LegSettings(self._addresses.contact, user_agent=settings.user_agent)
@@ -68,6 +78,7 @@ class Engine:
         self._connections: dict[Target, Flow] = {}
         self._asks: dict[Target, list[Ask]] = {}
         self._trunk_of: dict[str, str] = {}
+        self._trunk_terms = {trunk.name: terms_of(trunk.profile) for trunk in settings.trunks}
 
     @property
     def counters(self) -> Counter[tuple[str, str, int]]:
@@ -88,6 +99,23 @@ class Engine:
     def registrations(self) -> int:
         """Bindings alive."""
         return len(self.registrar)
+
+    @property
+    def tap(self) -> Tap | None:
+        """Who is shown every message as it passes; None when nobody traces."""
+        return self._reception.tap
+
+    @tap.setter
+    def tap(self, tap: Tap | None) -> None:
+        self._reception.tap = tap
+
+    def bans(self, now: float) -> tuple[Ban, ...]:
+        """Hosts that are not listened to."""
+        return self._gate.bans.listed(now)
+
+    def lift_ban(self, source: str, now: float) -> Ban | None:
+        """Listen to a host again; the ban that was lifted, None when there was none."""
+        return self._gate.bans.lift(source, now)
 
     def is_incoming(self, leg: str) -> bool:
         """Whether a leg is their INVITE, still without a final response."""
@@ -209,54 +237,28 @@ class Engine:
         now: float,
     ) -> None:
         """Call a seat or a number; one Ended will come of it whatever happens."""
+        seat, why = None, None
+        if isinstance(target, TrunkTarget) and target.seat is not None:
+            seat = target.seat
+            why = self._guard.judge(seat, target.number, now)
+        if seat is not None and why is not None:
+            self._reception.count_refused(Refused(seat, "INVITE", 403, why), now)
+            self._out.append(Ended(leg, 403, why, "local"))
+            return
         plan = self._resolution.plan(target, caller)
         if not plan.destinations:
             self._out.append(Ended(leg, plan.status, plan.why, "local"))
             return
-        call = Call(offer, headers)
+        call = self._resolution.carried(target, offer, headers)
         if plan.trunk is None:
             self._outgoing.place_all(leg, plan.destinations, call, now)
             return
+        if seat is not None:
+            self._guard.began(leg, seat, now)
         self._trunk_of[leg] = plan.trunk
         self.lines.limits[plan.trunk].add(leg)
         patience = self.trunks.settings[plan.trunk].answer_seconds
         self._outgoing.place_in_turn(leg, plan.destinations, call, now, patience)
-
-    def progress(
-        self, leg: str, status: int = 180, description: bytes | None = None, *, now: float
-    ) -> None:
-        """Send a provisional response."""
-        self._legged(self._legs.progress(leg, now, status, description), now)
-
-    def answer(self, leg: str, description: bytes, *, now: float) -> None:
-        """Send 200 with our description."""
-        self._legged(self._legs.answer(leg, description, now), now)
-
-    def refuse(self, leg: str, status: int, headers: Headers = (), *, now: float) -> None:
-        """Send a final refusal."""
-        self._legged(self._legs.refuse(leg, status, now, headers), now)
-
-    def hang_up(self, leg: str, reason: str | None = None, *, now: float) -> None:
-        """End a leg whatever its state."""
-        if leg in self._outgoing:
-            self._outgoing.hang_up(leg, reason, now)
-        else:
-            self.drop(leg, reason, now)
-
-    def offer(self, leg: str, description: bytes, *, now: float) -> None:
-        """Send a re-INVITE."""
-        branch = self._outgoing.branch(leg)
-        self._legged(self._legs.offer(branch, description, now), now)
-
-    def accept_offer(self, leg: str, description: bytes, *, now: float) -> None:
-        """Answer a re-INVITE of theirs."""
-        branch = self._outgoing.branch(leg)
-        self._legged(self._legs.accept_offer(branch, description, now), now)
-
-    def refuse_offer(self, leg: str, status: int, *, now: float) -> None:
-        """Refuse a re-INVITE of theirs."""
-        branch = self._outgoing.branch(leg)
-        self._legged(self._legs.refuse_offer(branch, status, now), now)
 
     # -- what Outgoing needs (its Carrier) --------------------------------------------------
 
@@ -282,33 +284,43 @@ class Engine:
             to=destination.to,
             offer=call.offer,
             route_set=destination.route_set,
-            headers=call.headers,
+            headers=(*destination.headers, *call.headers),
             credentials=destination.credentials,
             kind=destination.kind,
+            terms=self._terms(self._trunk_of.get(self._outgoing.leg(branch))),
         )
         self._legged(self._legs.place(branch, placement, now), now)
-
-    def drop(self, branch: str, reason: str | None, now: float) -> None:
-        """Hang one branch up."""
-        self._legged(self._legs.hang_up(branch, now, reason), now)
 
     def tell(self, event: CallEvent) -> None:
         """Tell a fact of a leg."""
         if isinstance(event, Arrived):
+            if event.replaces:
+                event = replace(event, replaces=self._outgoing.leg(event.replaces))
             if event.kind == "trunk":
                 self._trunk_of[event.leg] = event.source
                 self.lines.limits[event.source].add(event.leg)
+                event = replace(event, offer=self._heard(event.offer, event.source))
+        elif isinstance(event, Offered) and event.leg in self._trunk_of:
+            event = replace(event, offer=self._heard(event.offer, self._trunk_of[event.leg]))
+        elif isinstance(event, Referred) and event.replaced:
+            event = replace(event, replaced=self._outgoing.leg(event.replaced))
         elif isinstance(event, Ended):
+            self._guard.ended(event.leg)
             trunk = self._trunk_of.pop(event.leg, None)
             if trunk is not None:
                 self.lines.limits[trunk].remove(event.leg)
         self._out.append(event)
 
+    def _heard(self, offer: SessionDescription | None, trunk: str) -> SessionDescription | None:
+        """A trunk's offer with the codecs that may pass."""
+        codecs = self.trunks.settings[trunk].profile.codecs
+        return offer if offer is None or codecs == ORDINARY.codecs else keep(offer, codecs)
+
     def dead(self, target: Target, why: str, now: float) -> None:
         """A static peer did not answer a call: as good as a probe that it did not answer."""
         for trunk in self.trunks.settings:
             if target in self.trunks.targets(trunk):
-                self._perform(self.lines.observed(trunk, target, False, why), now)
+                self._perform(self.lines.observed(trunk, target, False, why, now), now)
 
     # -- within -----------------------------------------------------------------------------
 
@@ -372,10 +384,20 @@ class Engine:
                 headers = (("Retry-After", str(full[1])),)
                 self._respond(incoming, Refusal(503, full[0], headers), now)
                 return
-        called = incoming.request.request_uri.user or incoming.request.to.uri.user or ""
-        caller = source.name if kind == "seat" else caller_of(incoming.request)
-        origin = Origin(source.name, kind, caller, called)
+        origin = self._origin(incoming.request, source, kind)
         self._legged(self._legs.arrive(incoming, origin, now), now)
+
+    def _origin(self, request: Request, source: Source, kind: LegKind) -> Origin:
+        """Who calls whom: a seat is who it proved to be, whatever it says about itself."""
+        if kind == "trunk":
+            caller, called, presented = read(request, self.trunks.settings[source.name].profile)
+            return Origin(source.name, kind, caller, called, presented, self._terms(source.name))
+        called = request.request_uri.user or request.to.uri.user or ""
+        return Origin(source.name, kind, source.name, called, terms=self.settings.seat_terms)
+
+    def _terms(self, trunk: str | None) -> Terms:
+        """What a trunk is granted and asked for, or (None) a seat."""
+        return self.settings.seat_terms if trunk is None else self._trunk_terms[trunk]
 
     def _respond(self, incoming: Incoming, why: Refusal, now: float) -> None:
         answer = response(incoming.request, why.status, headers=why.headers, to_tag=self._ids.tag())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from config.schema import Config, Trunk
+from config.security import number_classes
 from config.values import SECURE_TRANSPORTS, is_loopback, is_wildcard
 
 Key = tuple[str | int, ...]
@@ -70,6 +71,24 @@ def _certificates(config: Config) -> Iterator[Clash]:
             yield Clash(("sip", field), "", f"a PEM file, because {secure[0]} needs one")
         elif path and not os.access(path, os.R_OK):
             yield Clash(("sip", field), path, "a file that exists and can be read")
+
+
+def _secure_seats(config: Config) -> Iterator[Clash]:
+    if config.sip.seats_over_tls and not any(
+        listen.transport in SECURE_TRANSPORTS for listen in config.sip.listen
+    ):
+        told = "false, or a tls:// or wss:// address in listen: no seat could register"
+        yield Clash(("sip", "seats_over_tls"), "true", told)
+
+
+def _classes(config: Config) -> Iterator[Clash]:
+    classes = number_classes(config.number_classes)
+    yield from _repeated("number_classes", "name", (one.name for one in config.number_classes))
+    known = {one.name for one in classes}
+    for index, name in enumerate(config.outbound.allowed):
+        if name not in known:
+            told = "the name of a number class: " + ", ".join(sorted(known))
+            yield Clash(("outbound", "allowed", index), name, told)
 
 
 def _trunk_modes(config: Config) -> Iterator[Clash]:
@@ -165,6 +184,8 @@ CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
     _names,
     _listeners,
     _certificates,
+    _secure_seats,
+    _classes,
     _trunk_modes,
     _trunk_peers,
     _queues,

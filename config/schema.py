@@ -9,29 +9,13 @@ import ipaddress
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from config.profile import Profile
 from config.secret import Secret
+from config.security import NumberClass, Outbound, Security
+from config.table import Allowed, Table
 from config.values import Address, Listen, Peer, Ports, Store
-
-
-class Allowed(str):
-    """What a field allows, said in words, where the type alone does not say it."""
-
-    __slots__ = ()
-
-
-class Table(BaseModel):
-    """Strict, because TOML has types: "15" is no number; frozen, because nobody may change it."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        frozen=True,
-        allow_inf_nan=False,
-        arbitrary_types_allowed=True,
-        hide_input_in_errors=True,
-    )
 
 
 def _parsed(parse: Callable[[str], Any], kind: type) -> BeforeValidator:
@@ -141,6 +125,9 @@ class Sip(Table):
         default="", description="PEM file of the certificate, for tls:// and wss://"
     )
     key: str = Field(default="", description="PEM file of the certificate's private key")
+    seats_over_tls: bool = Field(
+        default=False, description="seats register and call over tls:// and wss:// only"
+    )
 
 
 class Media(Table):
@@ -163,17 +150,19 @@ class Media(Table):
     )
 
 
-class Trunk(Table):
-    """A way to the public network; write [[trunks]] once for each."""
+class Line(Table):
+    """What is a trunk's own, and no profile's."""
 
     name: Name = Field(description="its name in metrics, logs and calls")
-    mode: Literal["static", "register"] = Field(
-        default="static", description="fixed peers, or a registration with an operator"
+    profile: str = Field(
+        default="",
+        description="ims, ibcf, plain, or the path of a file: where the keys from mode on "
+        "have their values from, those excepted that stand here",
     )
     peers: Annotated[tuple[TrunkPeer, ...], Field(strict=False)] = Field(
         default=(),
         description="who may call us; the single addresses are where we call, "
-        "in order of preference",
+        "in order of preference; register mode: further proxies",
     )
     user: str = Field(
         default="", description="register mode: the user that answers the challenge (IMPI)"
@@ -195,9 +184,6 @@ class Trunk(Table):
     realm: str = Field(
         default="", description="register mode: the only realm that gets an answer; empty = any"
     )
-    transport: Literal["udp", "tcp"] = Field(
-        default="udp", description="register mode: how it is reached"
-    )
     outbound_number: PhoneOrNone = Field(
         default="", description="the number that our outgoing calls show"
     )
@@ -208,6 +194,10 @@ class Trunk(Table):
     minutes_per_month: int = Field(
         default=20_000, ge=0, description="outgoing minutes in the package; 0 = not metered"
     )
+
+
+class Trunk(Profile, Line):
+    """A way to the public network; write [[trunks]] once for each. See [trunks](trunks.md)."""
 
 
 class Seat(Table):
@@ -373,6 +363,9 @@ class Config(Table):
     seats: Annotated[tuple[Seat, ...], Field(strict=False)] = ()
     queues: Annotated[tuple[Queue, ...], Field(strict=False)] = ()
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = ()
+    security: Security = Security()
+    outbound: Outbound = Outbound()
+    number_classes: Annotated[tuple[NumberClass, ...], Field(strict=False)] = ()
     recordings: Recordings = Recordings()
     http: Http = Http()
     database: Database = Database()

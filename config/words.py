@@ -8,7 +8,8 @@ import annotated_types
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from config.schema import Allowed, Config
+from config.schema import Config
+from config.table import Allowed
 
 SECRET = 'a string, or { env = "NAME" } or { file = "PATH" }'
 _PLAIN: dict[Any, str] = {
@@ -86,9 +87,11 @@ def model_of(field: FieldInfo) -> type[BaseModel] | None:
     return annotation if issubclass(annotation, BaseModel) else None
 
 
-def field_at(key: tuple[str | int, ...]) -> tuple[type[BaseModel], FieldInfo | None]:
+def field_at(
+    key: tuple[str | int, ...], root: type[BaseModel] = Config
+) -> tuple[type[BaseModel], FieldInfo | None]:
     """The model that the key's last name belongs to, and its field if there is one."""
-    model: type[BaseModel] = Config
+    model = root
     field: FieldInfo | None = None
     names = [part for part in key if isinstance(part, str)]
     for position, name in enumerate(names):

@@ -61,9 +61,10 @@ async def follow(socket: WebSocket, hotline: HotlineCommands, last: int) -> None
         pass  # the client went, or reads too slowly: it comes back with its number
     finally:
         stop_listening()
-        for task in (reader, waiter):
-            task.cancel()
-        await asyncio.gather(reader, waiter, return_exceptions=True)
+        # No await here: when the server cancels us, a wait in between would be cancelled once
+        # more, and that second cancellation nobody would take for the server's own.
+        reader.cancel()
+        waiter.cancel()
 
 
 async def drain(socket: WebSocket) -> None:

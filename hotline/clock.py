@@ -20,6 +20,10 @@ class Clock:
         """Seconds on the loop's clock."""
         return asyncio.get_running_loop().time()
 
+    def anywhere(self) -> float:
+        """The same, in a thread that has no loop: asyncio's and uvloop's clock is this one."""
+        return time.monotonic()
+
     def wall_ms(self) -> int:
         """Milliseconds since the epoch."""
         return self._wall_ms + round((time.monotonic() - self._start) * 1000)

@@ -42,12 +42,22 @@ class PartsCollector(Collector):
             "SIP messages; requests have status 0.",
             labels=["direction", "method", "status"],
         )
+        refused = CounterMetricFamily(
+            "callcore_sip_refused",
+            "Requests turned down before they became calls: strangers, wrong passwords, limits.",
+            labels=["why", "status"],
+        )
         for (direction, method, status), count in sorted(engine.counters.items()):
-            messages.add_metric([direction, method, str(status)], count)
-        yield messages
+            if direction == "refused":
+                refused.add_metric([method, str(status)], count)
+            else:
+                messages.add_metric([direction, method, str(status)], count)
+        yield from (messages, refused)
         yield gauge("sip_transactions", "SIP transactions alive.", engine.transactions)
         yield gauge("sip_legs", "SIP legs alive.", engine.legs)
         yield gauge("registrations", "Bindings of seats.", engine.registrations)
+        banned = len(engine.bans(self.parts.clock.anywhere()))
+        yield gauge("sip_bans", "Hosts that are not listened to.", banned)
 
     def _trunks(self) -> Iterator[Metric]:
         engine = self.parts.sip.engine

@@ -19,7 +19,8 @@ from callcore.errors import RemoteProtocolError
 from hotline import visit_facts as v
 from hotline.clock import iso
 from hotline.commands import CallRecord, CallResult
-from hotline.events import AgentChanged, Alert, CallChanged, RecordingChanged, TrunkChanged
+from hotline.events import AgentChanged, Alert, TrunkChanged
+from hotline.herald import Herald
 from hotline.parts import Parts
 from hotline.performer import Performer
 from hotline.routes import Routes
@@ -42,6 +43,7 @@ class Conductor:
         self.visits: dict[str, Visit] = {}
         self.registered: set[str] = set()
         self.trunks_up: dict[str, bool] = {}
+        self.herald = Herald(parts)
         self.performer = Performer(parts, self._tell_later)
         self._routes = Routes((r.number, r.queue) for r in parts.config.routes)
         self._seats = {s.user: s for s in parts.config.seats}
@@ -63,11 +65,16 @@ class Conductor:
 
     def on_queue(self, effect: acd.Effect) -> None:
         """An effect that the queue's core asks for."""
+        if isinstance(effect, acd.Finished):
+            # Not through the inbox: the visit that told the queue may be gone the next moment.
+            if effect.call in self.visits:
+                self._results[effect.call] = effect.result
+            return
         self._post(QUEUE, effect)
 
     def on_recorder(self, fact: recorder.Event) -> None:
         """What became of a recording, or of the store."""
-        self._post(RECORDER, fact)
+        self._run(partial(self.herald.on_recorder, fact))
 
     def hang_up(self, call_id: str, reason: str) -> bool:
         """End a call by command; False when it is not there (any more)."""
@@ -131,9 +138,10 @@ class Conductor:
         for effect in effects:
             self.performer.perform(visit, effect)
             if isinstance(effect, v.Gone):
-                self._forget(visit)
+                # Behind what the queue has just said of the call's result.
+                self._run(partial(self._forget, visit))
         if (visit.state, visit.agent) != before:
-            self._publish(visit)
+            self.herald.call(visit)
 
     def _tell_leg(self, leg: str, event: v.Event) -> None:
         call_id = self.performer.call_of_leg.get(leg)
@@ -181,7 +189,7 @@ class Conductor:
         self.performer.call_of_leg[fact.leg] = call_id
         self._nobody.clear()
         log.info("call arrived", call_id=call_id, caller=fact.caller, queue=queue)
-        self._publish(visit)
+        self.herald.call(visit)
         self._tell(call_id, v.Entered())
 
     def _refuse(self, fact: sip.Arrived, status: int, *headers: tuple[str, str]) -> None:
@@ -276,10 +284,14 @@ class Conductor:
     def _trunk_changed(self, fact: sip.TrunkChanged) -> None:
         self.trunks_up[fact.trunk] = fact.up
         log.info("trunk", trunk=fact.trunk, up=fact.up, why=fact.why)
-        self._publish_event(TrunkChanged(fact.trunk, fact.up, fact.why))
+        self.herald.tell(TrunkChanged(fact.trunk, fact.up, fact.why))
 
     def _refused(self, fact: sip.Refused) -> None:
-        self.parts.meters.refused.labels(fact.method, str(fact.status), fact.why).inc()
+        log.info("request refused", source=fact.source, method=fact.method, why=fact.why)
+
+    def _banned(self, fact: sip.Banned) -> None:
+        log.warning("source banned", source=fact.source, why=fact.why, seconds=fact.seconds)
+        self.herald.tell(Alert("ban", f"{fact.source} is not listened to: {fact.why}"))
 
     # The queue --------------------------------------------------------------------------------
 
@@ -292,11 +304,8 @@ class Conductor:
     def _overflow(self, effect: acd.Overflow) -> None:
         self._tell(effect.call, v.Overflowed(effect.why))
 
-    def _finished(self, effect: acd.Finished) -> None:
-        self._results[effect.call] = effect.result
-
     def _agent_changed(self, effect: acd.AgentStateChanged) -> None:
-        self._publish_event(AgentChanged(effect.agent, effect.state, iso(effect.at_ms)))
+        self.herald.tell(AgentChanged(effect.agent, effect.state, iso(effect.at_ms)))
 
     # Media ------------------------------------------------------------------------------------
 
@@ -316,13 +325,13 @@ class Conductor:
         log.error("recording not written", recording=fact.recording, why=fact.why)
         self.parts.meters.sink_failures.inc()
         self.parts.keeper.sink_failed(fact.recording, fact.why)
-        self._publish_event(Alert("recording", f"{fact.recording}: {fact.why}"))
+        self.herald.tell(Alert("recording", f"{fact.recording}: {fact.why}"))
 
     def _worker_lost(self, fact: media.WorkerLost) -> None:
         """Its calls go on over the new worker; taps whose call is over are sealed as they are."""
         log.error("media worker lost", worker=fact.worker, legs=len(fact.legs))
         self.parts.meters.workers_lost.inc()
-        self._publish_event(Alert("media worker", f"worker {fact.worker} was replaced"))
+        self.herald.tell(Alert("media worker", f"worker {fact.worker} was replaced"))
         calls = dict.fromkeys(self.performer.call_of_leg.get(leg) for leg in fact.legs)
         for call_id in calls:
             if call_id is not None:
@@ -331,31 +340,6 @@ class Conductor:
         for recording in fact.recordings:
             if recording not in live:
                 self._seal(recording)
-
-    # The recorder -----------------------------------------------------------------------------
-
-    def _stored(self, fact: recorder.Stored) -> None:
-        log.info("recording stored", recording=fact.recording, sha256=fact.sha256)
-        self._publish_recording(fact.recording, "stored")
-
-    def _not_stored(self, fact: recorder.Failed) -> None:
-        log.error("recording lost", recording=fact.recording, why=fact.why)
-        self._publish_recording(fact.recording, "failed")
-
-    def _delayed(self, fact: recorder.Delayed) -> None:
-        log.warning("recording not stored yet", recording=fact.recording, why=fact.why)
-
-    def _store_lost(self, fact: recorder.StoreLost) -> None:
-        log.error("store away", why=fact.why)
-        self._publish_event(Alert("store", fact.why))
-
-    def _store_back(self, fact: recorder.StoreBack) -> None:
-        log.info("store back", away_seconds=round(fact.away_seconds, 1))
-        self._publish_event(Alert("store", "back"))
-
-    def _space_changed(self, fact: recorder.SpaceChanged) -> None:
-        log.warning("spool space", state=fact.state, free_bytes=fact.free_bytes, why=fact.why)
-        self._publish_event(Alert("spool", f"{fact.state}: {fact.why}"))
 
     # Pieces -----------------------------------------------------------------------------------
 
@@ -370,37 +354,9 @@ class Conductor:
         record = self.parts.book.ended(visit.call_id, result, self.parts.clock.wall_ms())
         self.parts.meters.calls.labels(record.direction, record.result).inc()
         log.info("call over", call_id=visit.call_id, result=record.result, wait_ms=record.wait_ms)
-        self._publish(visit)
+        self.herald.call(visit)
         if not self.visits:
             self._nobody.set()
-
-    def _publish_recording(self, recording: str, state: str) -> None:
-        call_id = recording.rpartition("-")[0]
-        self._publish_event(RecordingChanged(recording, call_id, state))
-
-    def _publish(self, visit: Visit) -> None:
-        record = self.parts.book.get(visit.call_id)
-        if record is None:
-            return
-        if record.ended is None:
-            record.state = visit.state.value
-            record.agent = visit.agent or record.agent
-        self._publish_event(
-            CallChanged(
-                call_id=record.call_id,
-                state=record.state,
-                caller=record.caller,
-                called=record.called,
-                queue=record.queue or "",
-                agent=record.agent,
-                result=record.result,
-                wait_ms=record.wait_ms,
-                recording=record.recording,
-            )
-        )
-
-    def _publish_event(self, event: Any) -> None:
-        self.parts.hub.publish(iso(self.parts.clock.wall_ms()), event)
 
 
 TALKING = (State.TALKING, State.HELD)
@@ -416,12 +372,12 @@ SIP: dict[type, Callable[..., None]] = {
     sip.Unregistered: Conductor._unregistered,
     sip.TrunkChanged: Conductor._trunk_changed,
     sip.Refused: Conductor._refused,
+    sip.Banned: Conductor._banned,
 }
 QUEUE: dict[type, Callable[..., None]] = {
     acd.Offer: Conductor._offer,
     acd.CancelOffer: Conductor._cancel_offer,
     acd.Overflow: Conductor._overflow,
-    acd.Finished: Conductor._finished,
     acd.AgentStateChanged: Conductor._agent_changed,
 }
 MEDIA: dict[type, Callable[..., None]] = {
@@ -430,12 +386,4 @@ MEDIA: dict[type, Callable[..., None]] = {
     media.RecordingClosed: Conductor._recording_closed,
     media.SinkFailed: Conductor._sink_failed,
     media.WorkerLost: Conductor._worker_lost,
-}
-RECORDER: dict[type, Callable[..., None]] = {
-    recorder.Stored: Conductor._stored,
-    recorder.Failed: Conductor._not_stored,
-    recorder.Delayed: Conductor._delayed,
-    recorder.StoreLost: Conductor._store_lost,
-    recorder.StoreBack: Conductor._store_back,
-    recorder.SpaceChanged: Conductor._space_changed,
 }

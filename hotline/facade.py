@@ -3,15 +3,18 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
+import structlog
 from prometheus_client import generate_latest
 
 from acd.events import AgentNotReady, AgentReady
 from acd.views import AgentView
+from callcore.call.bans import Ban
 from hotline.clock import iso
 from hotline.collected import PartsCollector
 from hotline.commands import (
     AgentStatus,
     Audio,
+    BanStatus,
     CallRecord,
     QueueStatus,
     Readiness,
@@ -23,6 +26,8 @@ from hotline.commands import (
 )
 from hotline.conductor import Conductor
 from recorder.io.index import Entry, Query
+
+log = structlog.get_logger("hotline")
 
 
 class Facade:
@@ -138,6 +143,24 @@ class Facade:
             }
             for trunk in self._parts.config.trunks
         ]
+
+    def bans(self) -> list[BanStatus]:
+        """Hosts that are not listened to."""
+        now = self._parts.clock.anywhere()
+        return [self._ban(ban) for ban in self._parts.sip.engine.bans(now)]
+
+    def lift_ban(self, source: str) -> BanStatus:
+        """Listen to a host again; UnknownThing when it is not banned."""
+        ban = self._parts.sip.engine.lift_ban(source, self._parts.clock.anywhere())
+        if ban is None:
+            raise UnknownThing(f"{source} is not banned")
+        log.info("ban lifted", source=source)
+        return self._ban(ban)
+
+    def _ban(self, ban: Ban) -> BanStatus:
+        offset_ms = self._parts.clock.wall_ms() - self._parts.clock.anywhere() * 1000
+        since, until = (iso(round(offset_ms + at * 1000)) for at in (ban.since, ban.until))
+        return BanStatus(ban.source, ban.why, since, until)
 
     # Health, metrics, events ------------------------------------------------------------------
 

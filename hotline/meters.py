@@ -24,12 +24,6 @@ class Meters:
             buckets=ANSWER_BUCKETS,
             registry=self.registry,
         )
-        self.refused = Counter(
-            "callcore_sip_refused",
-            "Requests refused before they became calls: unknown peers, wrong passwords, limits.",
-            ["method", "status", "why"],
-            registry=self.registry,
-        )
         self.sink_failures = Counter(
             "callcore_recording_write_failures",
             "Writes to the recordings' spool that failed.",

@@ -32,7 +32,7 @@ class Mixer:
         self.heard: Bytes = self.pool[:capacity]
         self.source: Integers = np.full(capacity, self.silence_at, np.int64)
         self.partner: Integers = np.full(capacity, -1, np.int64)
-        self.dirty = False  # the plan is made anew before the next tick, however much changed
+        self.dirty = True  # the plan is made anew before the next tick, however much changed
         self.bridges: dict[str, list[int]] = {}
         self.bridge_of: dict[int, str] = {}
         self._transcoded: list[tuple[Integers, Integers, int]] = []  # (to, from, from's codec)

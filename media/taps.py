@@ -38,6 +38,7 @@ class Taps:
         self.fill: Integers = np.zeros(capacity, np.int64)
         self.first: Integers = np.zeros(capacity, np.int64)
         self.blocks: Bytes = np.zeros((capacity * BLOCK, 2, FRAME), np.uint8)
+        self._places: Bytes = self.blocks.reshape(capacity * BLOCK * 2, FRAME)
         self._rows: list[str] = [""] * capacity
         self._tick = 0
         self.dirty = True  # recordings or codecs changed since the last plan
@@ -73,12 +74,11 @@ class Taps:
         """Index arrays for `step`, made anew when recordings or codecs change."""
         self.dirty = False
         self._active = np.array(sorted(self.names.values()), np.int64)
-        sides = self.sides[self._active]
-        self._at = [np.flatnonzero(sides[:, side] >= 0) for side in (0, 1)]
-        self._from = [sides[at, side] for side, at in enumerate(self._at)]
-        self._whole = all(len(at) == len(self._active) for at in self._at)
-        codec = self.legs.codec
-        self._mulaw = [np.flatnonzero(codec[which] == PCMU) for which in self._from]
+        sides = self.sides[self._active].ravel()  # left and right of each recording in turn
+        self._at = np.flatnonzero(sides >= 0)
+        self._from = sides[self._at]
+        self._whole = len(self._at) == len(sides)
+        self._mulaw = np.flatnonzero(self.legs.codec[self._from] == PCMU)
 
     def step(self) -> list[Block]:
         """Store one frame of both sides of every recording; the blocks that are due."""
@@ -88,15 +88,16 @@ class Taps:
         active = self._active
         if not len(active):
             return []
-        place = active * BLOCK + self.fill[active]
+        # Two places a frame: left and right.
+        place = np.repeat((active * BLOCK + self.fill[active]) * 2, 2)
+        place[1::2] += 1
         if not self._whole:
-            self.blocks[place] = SILENCE[0]
-        for side in (0, 1):
-            frames = self.heard[self._from[side]]
-            mulaw = self._mulaw[side]
-            if len(mulaw):
-                frames[mulaw] = TRANSCODE[PCMU].take(frames[mulaw])
-            self.blocks[place[self._at[side]], side] = frames
+            self._places[place] = SILENCE[0]
+            place = place[self._at]
+        frames = self.heard.take(self._from, axis=0, mode="clip")
+        if len(self._mulaw):
+            frames[self._mulaw] = TRANSCODE[PCMU].take(frames[self._mulaw])
+        self._places[place] = frames
         self.fill[active] += 1
         # A recording's first block is short, by its row, and then they all stay staggered.
         due = active[(self._tick + active) % BLOCK == 0]

@@ -1,13 +1,25 @@
 """The configuration's words turned into each part's own settings."""
 
 import os
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 
 from acd.settings import AcdSettings, AgentSettings, QueueSettings, Rule
-from callcore.call.settings import EngineSettings, Registration, Seat, Trunk
+from callcore.call.numbers import make_rules
+from callcore.call.profile import Profile
+from callcore.call.settings import (
+    BanSettings,
+    EngineSettings,
+    NumberClass,
+    OutboundSettings,
+    Registration,
+    Seat,
+    Trunk,
+)
 from config import schema
 from config.schema import Config
+from config.security import Security, number_classes
 from media.io.plane import MediaSettings
 from recorder.io.keeper import KeeperSettings
 
@@ -25,6 +37,29 @@ def engine_settings(config: Config) -> EngineSettings:
         domain=config.sip.domain,
         seats=seats,
         trunks=tuple(trunk_settings(trunk) for trunk in config.trunks),
+        bans=ban_settings(config.security),
+        secure_seats=config.sip.seats_over_tls,
+        outbound=outbound_settings(config),
+    )
+
+
+def ban_settings(security: Security) -> BanSettings:
+    """Who is not listened to."""
+    return BanSettings(security.ban_failures, security.ban_window_seconds, security.ban_seconds)
+
+
+def outbound_settings(config: Config) -> OutboundSettings:
+    """What seats may dial."""
+    outbound = config.outbound
+    return OutboundSettings(
+        classes=tuple(
+            NumberClass(one.name, one.patterns) for one in number_classes(config.number_classes)
+        ),
+        allowed=frozenset(outbound.allowed),
+        country_code=outbound.country_code,
+        seat_calls=outbound.seat_calls,
+        seat_calls_a_day=outbound.seat_calls_a_day,
+        calls_a_day=outbound.calls_a_day,
     )
 
 
@@ -40,6 +75,7 @@ def trunk_settings(trunk: schema.Trunk) -> Trunk:
             proxy=trunk.proxy,
             realm=trunk.realm,
             transport=trunk.transport,
+            expires_seconds=trunk.expires_seconds,
         )
     return Trunk(
         name=trunk.name,
@@ -48,7 +84,19 @@ def trunk_settings(trunk: schema.Trunk) -> Trunk:
         outbound_number=trunk.outbound_number,
         max_calls=trunk.max_calls,
         calls_per_second=trunk.calls_per_second,
+        probe_seconds=trunk.probe_seconds,
+        answer_seconds=trunk.answer_seconds,
+        profile=profile_settings(trunk),
     )
+
+
+def profile_settings(trunk: schema.Trunk) -> Profile:
+    """What the operator wants, the rules for numbers made ready for use."""
+    same = {field.name: getattr(trunk, field.name) for field in fields(Profile)}
+    for name in ("numbers_in", "numbers_out"):
+        rows = [(rule.prefix, rule.pattern, rule.to) for rule in getattr(trunk, name)]
+        same[name] = make_rules(rows, country=trunk.country, area=trunk.area)
+    return Profile(**same)
 
 
 def acd_settings(config: Config) -> AcdSettings:

@@ -10,7 +10,7 @@ from callcore.call.settings import AuthSettings, Seat
 from callcore.call.throttle import Throttle
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow
-from callcore.message import Request
+from callcore.message import Request, parse_uri
 from callcore.message.digest import (
     Challenge,
     Credentials,
@@ -21,6 +21,7 @@ from callcore.message.digest import (
 )
 
 NC_WINDOW = 64
+STAMP = 12  # the digits of a nonce that say when it was made
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,11 @@ Judgement = Granted | Challenged | Forbidden
 
 
 class Authenticator:
-    """Challenges and checks; `salt` is the injected source of randomness."""
+    """Challenges and checks; `salt` is the injected source of randomness.
+
+    A nonce is good for the host only that it was sent to. Who answers it has received it, so a
+    failure that counts is never one of somebody who forged the source of a datagram.
+    """
 
     def __init__(
         self, settings: AuthSettings, realm: str, seats: Mapping[str, Seat], salt: Callable[[], str]
@@ -64,6 +69,7 @@ class Authenticator:
         self._nobody = Seat("", salt())
         self._throttle = Throttle(settings)
         self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._horizon = ""  # the newest stamp of a nonce whose counts are forgotten
 
     def is_blocked(self, user: str, flow: Flow, now: float) -> Forbidden | None:
         """403 for those who guessed too often, before any work is done for them."""
@@ -72,9 +78,11 @@ class Authenticator:
             return None
         return Forbidden("blocked", (("Retry-After", str(math.ceil(seconds))),))
 
-    def challenge(self, now: float, stale: bool = False, failed: bool = False) -> Challenged:
+    def challenge(
+        self, flow: Flow, now: float, stale: bool = False, failed: bool = False
+    ) -> Challenged:
         """RFC 8760 §2.3: one challenge for each algorithm, the preferred one first."""
-        nonce = make_nonce(self._secret, now, self._salt().encode())
+        nonce = make_nonce(self._secret_for(flow), now, self._salt().encode())
         challenges = (
             Challenge(self._realm, nonce, algorithm, ("auth",), stale)
             for algorithm in self._settings.algorithms
@@ -89,26 +97,41 @@ class Authenticator:
             return blocked
         credentials = self._credentials(request)
         if credentials is None:
-            return self.challenge(now)
+            return self.challenge(flow, now)
         user = credentials.user
         blocked = self.is_blocked(user, flow, now)
         if blocked is not None:
             return blocked
+        if not self._is_ours(credentials, flow, now):
+            # RFC 7616 §3.3: stale says that the nonce is invalid, and tells nothing of a password
+            # that nobody has looked at.
+            return self.challenge(flow, now, stale=True)
         seat = self._seats.get(user, self._nobody)
         right = verify(
             credentials, method=request.method, password=seat.password, body=request.body
         )
-        if not right or seat is self._nobody:
+        if not right or seat is self._nobody or not _is_for(credentials, request):
             self._throttle.failed(user, flow.remote, now)
-            return self.challenge(now, failed=True)
-        fresh = check_nonce(self._secret, credentials.nonce, now, self._settings.nonce_seconds)
-        if fresh != "ok" or not self._is_next(credentials):
-            # RFC 7616 §3.5: the password was right and only the nonce is not (any more).
-            return self.challenge(now, stale=True)
+            return self.challenge(flow, now, failed=True)
+        if not self._is_next(credentials):
+            return self.challenge(flow, now, stale=True)
         self._throttle.succeeded(user, flow.remote)
         if user != claimed:
             return Forbidden("another user")
         return Granted(user)
+
+    def is_proven(self, request: Request, flow: Flow, now: float) -> bool:
+        """Whether a request answers a nonce that was sent to where it comes from."""
+        credentials = self._credentials(request)
+        return credentials is not None and self._is_ours(credentials, flow, now)
+
+    def _is_ours(self, credentials: Credentials, flow: Flow, now: float) -> bool:
+        lifetime = self._settings.nonce_seconds
+        return check_nonce(self._secret_for(flow), credentials.nonce, now, lifetime) == "ok"
+
+    def _secret_for(self, flow: Flow) -> bytes:
+        """By host alone: a connection that a phone opens anew has another port."""
+        return self._secret + flow.remote[0].encode()
 
     def _credentials(self, request: Request) -> Credentials | None:
         """The Authorization for our realm by an algorithm that we offered."""
@@ -126,7 +149,10 @@ class Authenticator:
     def _is_next(self, credentials: Credentials) -> bool:
         """RFC 7616 §3.4: a nonce count is used once; a window allows UDP's reordering."""
         count = credentials.nc if credentials.qop else 1
-        highest, seen = self._counts.get(credentials.nonce, (0, 0))
+        known = self._counts.get(credentials.nonce)
+        if known is None and credentials.nonce[:STAMP] <= self._horizon:
+            return False  # used before, perhaps: its counts would be forgotten by now
+        highest, seen = known or (0, 0)
         if count > highest:
             seen = (seen << (count - highest) if count - highest < NC_WINDOW else 0) | 1
             highest = count
@@ -138,7 +164,17 @@ class Authenticator:
         self._counts[credentials.nonce] = highest, seen & ((1 << NC_WINDOW) - 1)
         self._counts.move_to_end(credentials.nonce)
         if len(self._counts) > self._settings.remembered:
-            # Evicting a nonce that lives would allow its replay; the order of use is the order
-            # of age closely enough that the limit is reached only after its lifetime.
-            self._counts.popitem(last=False)
+            nonce, _ = self._counts.popitem(last=False)
+            self._horizon = max(self._horizon, nonce[:STAMP])
         return True
+
+
+def _is_for(credentials: Credentials, request: Request) -> bool:
+    """RFC 7616 §3.4.6: what was signed is what is asked for, as far as it says who is called.
+
+    Hosts, ports and parameters are rewritten by proxies on the way and by phones themselves.
+    """
+    try:
+        return parse_uri(credentials.uri).user == request.request_uri.user
+    except RemoteProtocolError:
+        return False

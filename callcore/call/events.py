@@ -17,12 +17,34 @@ if TYPE_CHECKING:
 
 Kind = Literal["trunk", "seat"]
 By = Literal["remote", "local", "timeout", "transport"]
+DiversionReason = Literal[
+    "unknown", "unconditional", "user-busy", "no-answer", "deflection", "unavailable"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Diverted:
+    """A number that forwarded a call, and why (RFC 5806 §4, RFC 4458)."""
+
+    number: str
+    reason: DiversionReason = "unconditional"
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a trunk says about a call beside its numbers; `headers` are those it lets pass."""
+
+    display: str = ""
+    withheld: bool = False
+    diverted: tuple[Diverted, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """Somebody calls us; `offer` is None for a delayed offer (RFC 3261 §13.2.1).
 
+    The numbers are in our way to write them; `caller` is "anonymous" when it is withheld.
     `replaces` is the leg of ours that this call wants the place of (RFC 3891): to answer it hangs
     that leg up.
     """
@@ -34,6 +56,7 @@ class Arrived:
     called: str
     offer: SessionDescription | None
     request: Request
+    presented: Presented = Presented()
     replaces: str = ""
 
 
@@ -173,6 +196,15 @@ class Refused:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Banned:
+    """A source that kept failing is not listened to for `seconds`."""
+
+    source: str
+    why: str
+    seconds: float
+
+
 CallEvent = (
     Arrived
     | Progressed
@@ -185,4 +217,4 @@ CallEvent = (
     | Ended
     | Referred
 )
-Event = CallEvent | Registered | Unregistered | TrunkChanged | Refused
+Event = CallEvent | Registered | Unregistered | TrunkChanged | Refused | Banned

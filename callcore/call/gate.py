@@ -1,9 +1,10 @@
 """Who may ask for what: judged before a transaction is spent on a request, as far as can be."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from callcore.call.auth import Authenticator, Challenged, Forbidden, Granted
+from callcore.call.bans import Ban, Bans
 from callcore.call.limits import Admission, Verdict
 from callcore.call.messages import ALLOW
 from callcore.call.messages import KNOWN as UNSERVED
@@ -13,7 +14,7 @@ from callcore.call.trunk import Trunks
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow
 from callcore.identifiers import Identifiers
-from callcore.message import Request, check_scheme, parse_name_addr
+from callcore.message import Request, check_scheme
 
 ALLOWED = (*ALLOW.split(", "), "REGISTER")
 KNOWN = frozenset({*ALLOWED, *UNSERVED})
@@ -28,6 +29,7 @@ CAPABILITIES = (
 )
 # What starts nothing: it belongs to a transaction or dialog that was let in, or to none.
 WITHIN = frozenset({b"SIP/", b"ACK ", b"BYE ", b"CANC"})
+SECURE = frozenset({"tls", "wss"})
 
 
 class Kind(Enum):
@@ -48,12 +50,19 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer to give; `counts` when somebody did what they may not."""
+    """An answer to give; `counts` when somebody did what they may not.
+
+    `is_proven`: they did it from where they say they are, so that it may be held against them.
+    """
 
     status: int
     why: str
     headers: tuple[tuple[str, str], ...] = ()
     counts: bool = True
+    is_proven: bool = False
+
+
+NOT_SECURE = Refusal(403, "not over TLS")
 
 
 class Gate:
@@ -67,14 +76,31 @@ class Gate:
         self._registrar = registrar
         self._auth = Authenticator(settings.auth, settings.domain, settings.seats, ids.nonce_salt)
         self._admission: Admission | None = None
+        self.bans = Bans(settings.bans)
 
     def admit(self, data: bytes, flow: Flow, now: float) -> Verdict:
-        """Judge bytes not yet parsed: trunks and bound seats pass, strangers have a bucket."""
-        if data[:4] in WITHIN or self.knows(flow):
+        """Judge bytes not yet parsed: trunks pass, all others have a bucket, the banned nothing."""
+        within = data[:4] in WITHIN
+        if within and not self.bans:
+            return Verdict.SERVE
+        if self._trunks.owner(flow.transport, flow.remote, 0) is not None:
+            return Verdict.SERVE
+        seat = flow in self._registrar
+        if not seat and self.bans.is_banned(flow.remote[0], now):
+            return Verdict.IGNORE
+        if within:
             return Verdict.SERVE
         if self._admission is None:
             self._admission = Admission(self._settings.limits, now)
+        if seat:
+            return self._admission.admit_seat(flow, now)
         return self._admission.admit(flow.remote[0], now)
+
+    def offended(self, flow: Flow, why: str, now: float) -> Ban | None:
+        """A proven failure of a host; hosts of trunks are never banned."""
+        if self._trunks.has_host(flow.remote[0]):
+            return None
+        return self.bans.offended(flow.remote[0], why, now)
 
     def knows(self, flow: Flow) -> bool:
         """Whether a flow is a trunk's or carries a seat's binding."""
@@ -119,6 +145,8 @@ class Gate:
             return claimed
         if claimed.kind is Kind.STRANGER:
             return Refusal(403, "unknown peer")
+        if not self._is_secure_enough(flow):
+            return NOT_SECURE
         verdict = self._auth.judge(request, claimed.name, flow, now)
         if isinstance(verdict, Granted):
             return Source(Kind.SEAT, verdict.user)
@@ -136,28 +164,22 @@ class Gate:
             if source.kind is Kind.STRANGER:
                 return Refusal(403, "unknown peer")
             claimed = source.name
+        if not self._is_secure_enough(flow):
+            return NOT_SECURE  # and no challenge: a password's answer shall not travel in the clear
         blocked = self._auth.is_blocked(claimed, flow, now)
         if blocked is not None:
-            return _refusal(blocked)
+            proven = self._auth.is_proven(request, flow, now)
+            return replace(_refusal(blocked), is_proven=proven)
         if not request.all("Authorization"):
-            return _refusal(self._auth.challenge(now))
+            return _refusal(self._auth.challenge(flow, now))
         return None
+
+    def _is_secure_enough(self, flow: Flow) -> bool:
+        return not self._settings.secure_seats or flow.transport in SECURE
 
 
 def _refusal(verdict: Challenged | Forbidden) -> Refusal:
     if isinstance(verdict, Forbidden):
         return Refusal(403, verdict.why, verdict.headers)
     why = "wrong password" if verdict.failed else "no credentials"
-    return Refusal(401, why, verdict.headers, counts=verdict.failed)
-
-
-def caller_of(request: Request) -> str:
-    """RFC 3325 §9.1: a trunk is trusted to say who calls; From is what the caller says."""
-    for value in request.values("P-Asserted-Identity"):
-        try:
-            user = parse_name_addr(value, "P-Asserted-Identity").uri.user
-        except RemoteProtocolError:
-            continue
-        if user:
-            return user
-    return request.from_.uri.user or ""
+    return Refusal(401, why, verdict.headers, verdict.failed, verdict.failed)

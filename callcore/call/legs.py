@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from callcore.call import callee, caller
-from callcore.call.events import Arrived, Kind, Refused
+from callcore.call.events import Arrived, Kind, Presented, Refused
 from callcore.call.messages import (
     build_invite,
     read_abilities,
@@ -105,6 +105,7 @@ class Call(NamedTuple):
     kind: Kind
     caller: str
     called: str
+    presented: Presented = Presented()
     terms: Terms | None = None  # None: the ones of LegSettings
 
 
@@ -175,7 +176,17 @@ class Legs(Records):
         record.keys.add(incoming.key)
         self._merged[merge_key] = self._keys[incoming.key] = record
         self._add(record)
-        arrived = Arrived(who.name, *call[:4], offer=offer, request=request, replaces=replaced)
+        arrived = Arrived(
+            who.name,
+            call.source,
+            call.kind,
+            call.caller,
+            call.called,
+            offer,
+            request,
+            call.presented,
+            replaced,
+        )
         out: list[Output] = []
         self._settle(record, callee.arrive(leg, arrived)[1], now, out)
         return out

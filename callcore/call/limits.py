@@ -37,11 +37,15 @@ class Bucket:
 
 
 class Verdict(Enum):
-    """What to do with a request: SERVE it, REFUSE it with 503, or DROP it unread."""
+    """What to do with a request: SERVE it, REFUSE it with 503, or DROP it unread.
+
+    IGNORE is to drop what a banned source sends.
+    """
 
     SERVE = auto()
     REFUSE = auto()
     DROP = auto()
+    IGNORE = auto()
 
 
 class Admission:
@@ -64,17 +68,31 @@ class Admission:
 
     def admit(self, source: Hashable, now: float) -> Verdict:
         """Judge one request of a source that we do not know."""
-        bucket = self._sources.get(source)
+        settings = self._settings
+        if self._take(source, settings.per_source, settings.source_burst, now):
+            self._all, served = self._all.take(now)
+            if served:
+                return Verdict.SERVE
+        return self._refuse(now)
+
+    def admit_seat(self, flow: Hashable, now: float) -> Verdict:
+        """Judge one request that comes by a seat's binding."""
+        settings = self._settings
+        if self._take(flow, settings.per_seat, settings.seat_burst, now):
+            return Verdict.SERVE
+        return self._refuse(now)
+
+    def _take(self, key: Hashable, rate: float, burst: float, now: float) -> bool:
+        bucket = self._sources.get(key)
         if bucket is None:
-            bucket = Bucket.full(self._settings.per_source, self._settings.source_burst, now)
+            bucket = Bucket.full(rate, burst, now)
             if len(self._sources) >= self._settings.remembered:
                 self._sources.popitem(last=False)
-        self._sources[source], served = bucket.take(now)
-        self._sources.move_to_end(source)
-        if served:
-            self._all, served = self._all.take(now)
-        if served:
-            return Verdict.SERVE
+        self._sources[key], served = bucket.take(now)
+        self._sources.move_to_end(key)
+        return served
+
+    def _refuse(self, now: float) -> Verdict:
         self._refusals, answered = self._refusals.take(now)
         return Verdict.REFUSE if answered else Verdict.DROP
 

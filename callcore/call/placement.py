@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from callcore.call.events import Kind
+from callcore.call.events import Diverted, Kind
 from callcore.call.terms import Terms
 from callcore.flow import Flow
 
@@ -19,10 +19,11 @@ class Login(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Somebody as a number and a name."""
+    """Somebody as a number and a name; `withheld` asks the network to show neither."""
 
     number: str
     display: str = ""
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,16 @@ class SeatTarget:
 
 @dataclass(frozen=True, slots=True)
 class TrunkTarget:
-    """A number behind a trunk."""
+    """A number behind a trunk.
+
+    `diverted` when a call is forwarded to it: by whom, the first first; a caller's number then is
+    that of the call forwarded. `seat`: on whose behalf, where it is a seat's wish.
+    """
 
     trunk: str
     number: str
+    diverted: tuple[Diverted, ...] = ()
+    seat: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Literal
 
-from callcore.call.events import Refused
+from callcore.call.events import Banned, Refused
 from callcore.call.gate import CAPABILITIES, KNOWN, WITHIN_DIALOG, Gate, Refusal
 from callcore.call.limits import Bucket, Verdict
 from callcore.effects import Close, Raw
@@ -25,7 +26,8 @@ from callcore.transaction import Transmit
 from callcore.transaction.matching import reply_flow, stamp
 
 FACTS_PER_SECOND = 50.0  # of refusals; the counters count them all
-Effect = Transmit | Raw | Close | Refused
+Effect = Transmit | Raw | Close | Refused | Banned
+Tap = Callable[[Literal["in", "out"], bytes, Flow], None]  # whole messages, as on the wire
 
 
 class Reception:
@@ -33,11 +35,13 @@ class Reception:
 
     `counters` counts (direction, method, status), status 0 for requests. Beside the messages:
     ("in", "keep-alive", 0), ("in", "malformed", status), ("in", "dropped", 503),
+    ("in", "banned", 0),
     ("out", "malformed", status) and ("refused", why, status).
     """
 
     def __init__(self, gate: Gate, emit: Callable[[Effect], None]) -> None:
         self.counters: Counter[tuple[str, str, int]] = Counter()
+        self.tap: Tap | None = None
         self._gate = gate
         self._emit = emit
         self._framers: dict[Flow, Framer] = {}
@@ -74,6 +78,10 @@ class Reception:
         if why.counts:
             fact = Refused(flow.remote[0], request.method, why.status, why.why)
             self.count_refused(fact, now)
+        if why.is_proven:
+            ban = self._gate.offended(flow, why.why, now)
+            if ban is not None:
+                self._emit(Banned(ban.source, ban.why, ban.until - ban.since))
 
     def count_refused(self, fact: Refused, now: float) -> None:
         """A refusal that is a fact already."""
@@ -84,6 +92,8 @@ class Reception:
 
     def count_sent(self, sent: Transmit) -> None:
         """A message of ours; its method is read from the bytes, which nobody has parsed."""
+        if self.tap is not None:
+            self.tap("out", sent.data, sent.flow)
         message = sent.message
         if isinstance(message, Response):
             start = sent.data.find(b"\nCSeq: ") + 7
@@ -128,6 +138,13 @@ class Reception:
         if verdict is Verdict.DROP:
             self.counters["in", "dropped", 503] += 1
             return None
+        if verdict is Verdict.IGNORE:
+            self.counters["in", "banned", 0] += 1
+            if flow.transport != "udp":
+                self._emit(Close(flow))
+            return None
+        if self.tap is not None:
+            self.tap("in", data, flow)
         try:
             message = parse(data)
             if not isinstance(message, Request):
@@ -163,7 +180,10 @@ class Reception:
         answer = refusal(data, error)
         if answer is not None:
             self.counters["out", "malformed", error.status] += 1
-            self._emit(Raw(flow, render(answer)))
+            data = render(answer)
+            if self.tap is not None:
+                self.tap("out", data, flow)
+            self._emit(Raw(flow, data))
 
 
 def _label(method: str) -> str:

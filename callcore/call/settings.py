@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from callcore.call.profile import ORDINARY, Profile
+from callcore.call.terms import SEAT, Terms
+
 Algorithm = Literal["MD5", "SHA-256"]
 
 
@@ -40,7 +43,8 @@ class Trunk:
     """A way to the public network: static peers, or a registration with an operator.
 
     `peers` are `[udp://|tcp://]address[:port]` or CIDRs, all of which may call us; those that
-    name one host are also where we call, in order. 0 in a limit means no limit.
+    name one host are also where we call, in order; beside a registration they are further
+    proxies. 0 in a limit means no limit.
     """
 
     name: str
@@ -50,7 +54,8 @@ class Trunk:
     max_calls: int = 0
     calls_per_second: float = 0.0
     probe_seconds: float = 30.0  # OPTIONS to each static peer; 0 = none
-    answer_seconds: float = 6.0  # no response at all to an INVITE for so long: the next peer
+    answer_seconds: float = 6.0  # no response at all for so long: the next peer or proxy
+    profile: Profile = ORDINARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +82,52 @@ class AuthSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BanSettings:
+    """So many proven failures in the window, and a host is not listened to; 0 = never."""
+
+    offences: int = 20
+    window_seconds: float = 600.0
+    seconds: float = 3600.0
+    remembered: int = 4096  # hosts banned, and hosts that offended, each
+
+
+@dataclass(frozen=True, slots=True)
 class LimitSettings:
-    """Requests a second that one host may start without being a trunk or a bound seat."""
+    """Requests a second that one host may start without being a trunk or a bound seat.
+
+    A bound seat has a bucket of its own, which its neighbours cannot empty.
+    """
 
     per_source: float = 200.0
     source_burst: float = 400.0
     strangers: float = 1000.0  # all hosts together
     strangers_burst: float = 2000.0
     remembered: int = 8192
+    per_seat: float = 200.0
+    seat_burst: float = 400.0
+
+
+@dataclass(frozen=True, slots=True)
+class NumberClass:
+    """Numbers of one kind; in a pattern x is a digit, [3-9] one of some, a trailing * the rest."""
+
+    name: str
+    patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundSettings:
+    """What seats may dial on trunks; 0 in a limit means no limit.
+
+    The first class with a pattern that fits is a number's; a number of no class is refused.
+    """
+
+    classes: tuple[NumberClass, ...] = ()
+    allowed: frozenset[str] = frozenset()
+    country_code: str = "86"
+    seat_calls: int = 2
+    seat_calls_a_day: int = 300
+    calls_a_day: int = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +144,8 @@ class EngineSettings:
     registrar: RegistrarSettings = RegistrarSettings()
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
+    bans: BanSettings = BanSettings()
+    secure_seats: bool = False  # seats register and call over TLS or WSS only
+    outbound: OutboundSettings = OutboundSettings()
+    seat_terms: Terms = SEAT
     user_agent: str = "callcore"

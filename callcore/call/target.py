@@ -19,6 +19,7 @@ class Destination:
     route_set: tuple[str, ...] = ()
     credentials: Login | None = None
     kind: Kind = "trunk"
+    headers: Headers = ()  # who calls, as this way's profile says it
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from callcore.call.profile import Profile
 from callcore.dialog import SessionTerms
 
 # Which of our provisional responses are reliable (RFC 3262) when the peer can do it:
@@ -21,3 +22,20 @@ class Terms:
     reliable: Reliability = "media"
     session: SessionTerms = WHATEVER
     transfers: bool = False
+
+
+SEAT = Terms(session=SessionTerms(1800))
+RELIABILITY: dict[str, Reliability] = {
+    "off": "never",
+    "supported": "media",
+    "required": "required",
+}
+REFRESHER: dict[str, Literal["", "us", "peer"]] = {"ours": "us", "theirs": "peer", "either": ""}
+
+
+def terms_of(profile: Profile) -> Terms:
+    """What a trunk's profile says of it; a carrier does not transfer calls of ours."""
+    seconds = 0 if profile.session_timer == "off" else profile.session_seconds
+    refresher = REFRESHER.get(profile.session_timer, "")
+    session = SessionTerms(seconds, profile.min_session_seconds, refresher)
+    return Terms(RELIABILITY[profile.prack], session)

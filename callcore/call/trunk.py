@@ -130,6 +130,11 @@ class Trunks:
             self._owners.popitem(last=False)
         return owner
 
+    def has_host(self, host: str) -> bool:
+        """Whether a peer of any trunk is at this host, by whatever port."""
+        ports = {peer.port for peers in self._peers.values() for peer in peers}
+        return self._search(host, ports) is not None
+
     def targets(self, trunk: str) -> list[Target]:
         """Where to call, in the order configured, those known to be down last."""
         found: list[Target] = []
@@ -139,6 +144,15 @@ class Trunks:
             hosts = self._addresses.get(peer.host, ()) if peer.network is None else (peer.host,)
             found.extend(Target(peer.transport, (host, peer.port or 5060)) for host in hosts)
         return sorted(found, key=lambda t: self.health(trunk, t).up is False)
+
+    def written(self, trunk: str, target: Target) -> str:
+        """The host and port of a target as the configuration writes them, for a Route."""
+        for peer in self._peers[trunk]:
+            hosts = self._addresses.get(peer.host, ()) if peer.network is None else (peer.host,)
+            if target.remote[0] in hosts and target.remote[1] == (peer.port or 5060):
+                host = f"[{peer.host}]" if ":" in peer.host else peer.host
+                return f"{host}:{peer.port}" if peer.port else host
+        raise LocalProtocolError(f"{target} is no target of trunk {trunk!r}")
 
     def health(self, trunk: str, target: Target) -> Health:
         """What is known of one target."""

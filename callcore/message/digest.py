@@ -66,7 +66,7 @@ class Credentials:
             f"realm={quote(self.realm)}",
             f"nonce={quote(self.nonce)}",
             f"uri={quote(self.uri)}",
-            f'response="{self.response}"',
+            f"response={quote(self.response)}",
             f"algorithm={self.algorithm}",
         ]
         if self.qop is not None:

@@ -8,6 +8,8 @@ So a latched leg has a socket that is bound to the same port and connected: the 
 for packets of that source, sends need no address and no route look-up, receives make no address,
 and strangers end in the open socket's queue, where they cannot displace the party's packets.
 Epoll tells who has packets: dearer than plain reading by 0.25, cheaper than one miss in four.
+In the worker, 1,000 recorded legs: 8.2 to 9.3 in all a leg and tick; by profile about half of it
+sending, 30 % receiving (epoll is some 9 % of all), 10 % arrays, the rest the writer's thread.
 """
 
 import contextlib

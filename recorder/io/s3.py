@@ -86,12 +86,15 @@ class S3Store:
         if stop is not None and stop <= start:
             return io.BytesIO()
         ranged = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
-        with self._named(f"get {key}", key):
-            answer = self._client.get_object(
-                Bucket=self.settings.bucket,
-                Key=self._name(key),
-                **(ranged if start or stop is not None else {}),
-            )
+        try:
+            with self._named(f"get {key}", key):
+                answer = self._client.get_object(
+                    Bucket=self.settings.bucket,
+                    Key=self._name(key),
+                    **(ranged if start or stop is not None else {}),
+                )
+        except _PastTheEnd:
+            return io.BytesIO()
         return cast(BinaryIO, _Body(answer["Body"], self, key))
 
     def stat(self, key: str) -> Stat | None:
@@ -176,11 +179,17 @@ class S3Store:
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         if key and code in MISSING:
             return ObjectMissing(f"{self.where}: there is no {key}")
+        if code == "InvalidRange":
+            return _PastTheEnd(f"{self.where}: {key} is shorter than that", store_away=False)
         why = ADVICE.get(code)
         if why is None:
             why = "the store is in trouble; it is tried again" if status >= 500 else "refused"
         away = code not in ("BadDigest", "EntityTooLarge", "InvalidDigest", "NoSuchUpload")
         return StoreError(f"{self.where}: cannot {doing}: {why} ({code}, HTTP {status})", away)
+
+
+class _PastTheEnd(StoreError):
+    """A range that begins behind the last byte; a file gives no bytes then, and so do we."""
 
 
 class _Body(io.RawIOBase):

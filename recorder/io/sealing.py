@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import struct
 import zlib
@@ -23,6 +24,7 @@ from recorder.spool import FRAME_BYTES, FRAME_MS, SAMPLES_PER_FRAME, Decoder, It
 WAV_HEAD = struct.Struct("<4sI4s4sIHHIIHH4sI")
 WAV_FRAME_BYTES = 4
 WAV_PIECE = 10 * RATE
+PROVED_PIECES = 24  # two of so many pieces (of ten seconds) are read back
 
 
 # Milliseconds since the epoch that a date can be made of; anything else is a damaged header.
@@ -55,50 +57,90 @@ class Sealed:
         return not self.samples and not self.header
 
 
+class _Output(io.FileIO):
+    """A file that remembers its first failure: libsndfile does not tell of a full disk."""
+
+    failure: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        done = 0
+        view = memoryview(data)
+        try:
+            while done < len(view):
+                done += super().write(view[done:]) or 0
+        except OSError as error:
+            self.failure = self.failure or error
+        return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """A piece of the audio that the sealed file must give back."""
+
+    start: int
+    length: int
+    checksum: int
+
+
 def seal(segments: list[Segment], path: str) -> Sealed:
-    """Streams the segments into a FLAC file at `path`, and proves it by reading it back.
+    """Streams the segments into a FLAC file at `path`, and reads samples of it back.
 
     Memory does not grow with the length.  Raises SealError or OSError.
     """
     sources, header = _sources(segments)
     try:
-        samples, checksum = _write(sources, path)
-        proved = _read_back(path)
+        samples, proofs = _write(sources, path)
+        _prove(path, samples, proofs)
     except soundfile.SoundFileError as error:
         raise SealError(f"{path}: {error}") from error
-    # libsndfile does not report a disk that fills up while it flushes.
-    if proved != (max(samples, SAMPLES_PER_FRAME), checksum):
-        raise SealError(f"{path}: the sealed file does not hold the audio that was written to it")
     notes = tuple(source.note for source in sources)
     started_ms = min(note.started_ms for note in notes)
     size = os.stat(path).st_size
     return Sealed(path, size, sha256_of_file(path), samples, started_ms, header, notes)
 
 
-def _write(sources: list[Source], path: str) -> tuple[int, int]:
-    samples = checksum = 0
+def _write(sources: list[Source], path: str) -> tuple[int, list[_Sample]]:
+    with _Output(path, "w+b") as output:
+        try:
+            told = _encode(sources, output)
+        except soundfile.SoundFileError as error:
+            raise output.failure or error from None
+        if output.failure is not None:
+            raise output.failure
+    return told
+
+
+def _encode(sources: list[Source], output: _Output) -> tuple[int, list[_Sample]]:
+    samples = 0
+    proofs: list[_Sample] = []
     with soundfile.SoundFile(
-        path, "w", samplerate=RATE, channels=2, subtype="PCM_16", format="FLAC"
+        output, "w", samplerate=RATE, channels=2, subtype="PCM_16", format="FLAC"
     ) as file:
-        for piece in audio(sources):
+        for number, piece in enumerate(audio(sources)):
             file.write(piece)
-            checksum = zlib.crc32(piece.data, checksum)
+            if number % PROVED_PIECES > 1:
+                proofs.pop()  # of those between, only the last stays
+            proofs.append(_Sample(samples, len(piece), zlib.crc32(piece.data)))
             samples += len(piece)
         if not samples:
             # A FLAC file without any sample cannot be opened again: 20 ms stand for nothing.
-            nothing = np.zeros((SAMPLES_PER_FRAME, 2), np.int16)
-            file.write(nothing)
-            checksum = zlib.crc32(nothing.data)
-    return samples, checksum
+            file.write(np.zeros((SAMPLES_PER_FRAME, 2), np.int16))
+    return samples, proofs
 
 
-def _read_back(path: str) -> tuple[int, int]:
-    samples = checksum = 0
+def _prove(path: str, samples: int, proofs: list[_Sample]) -> None:
+    """The length, and the audio at samples with the end among them.
+
+    Decoding all of it took 0.6 s of CPU an hour of audio, a third of the whole sealing.
+    """
     with soundfile.SoundFile(path) as file:
-        while len(piece := file.read(WAV_PIECE, dtype="int16")):
-            checksum = zlib.crc32(piece.data, checksum)
-            samples += len(piece)
-    return samples, checksum
+        whole = file.frames == max(samples, SAMPLES_PER_FRAME)
+        for proof in proofs:
+            file.seek(proof.start)
+            piece = file.read(proof.length, dtype="int16")
+            whole = whole and zlib.crc32(piece.data) == proof.checksum
+    if not whole:
+        raise SealError(f"{path}: the sealed file does not hold the audio that was written to it")
 
 
 def _sources(segments: list[Segment]) -> tuple[list[Source], dict[str, Any]]:

@@ -5,6 +5,7 @@ Loaded inside every media worker, so it imports nothing but the standard library
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -18,11 +19,14 @@ from typing import Any
 from recorder.spool import MAX_HEADER_BYTES, block_head, decode_header, encode_header, split
 
 SUFFIX = ".spool"
+OPENING = ".opening"
+OPENING_SECONDS = 60.0
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~@+-]{0,179}")
 SEGMENT = re.compile(r"(?P<recording>.+)\.(?P<number>\d+)\.spool")
 READ_BYTES = 1 << 18
 # fdatasync may take at most this share of the writer thread, however slow the disk is.
 SYNC_SHARE = 0.2
+LATEST_START_MS = 60_000  # a start told longer ago is from another clock
 
 
 class SpoolError(OSError):
@@ -52,22 +56,33 @@ class SpoolSink:
     def __init__(self, folder: str, sync_seconds: float = 1.0) -> None:
         self.folder = folder
         self.sync_seconds = sync_seconds
-        self._next_sync = 0.0
+        self._paid = time.monotonic()
+        self._credit_seconds = SYNC_SHARE  # of syncing that is allowed now, a second's at most
         self._open: dict[Handle, None] = {}  # the one synced longest ago first
         os.makedirs(folder, exist_ok=True)
 
     def open(self, recording: str, header: Mapping[str, Any]) -> Handle:
-        """Starts the recording's next segment; raises SpoolError or OSError."""
-        line = encode_header({**header, "recording": recording})
-        descriptor, path = self._create(recording)
-        handle = Handle(descriptor, path, time.monotonic())
+        """Starts the recording's next segment; raises SpoolError or OSError.
+
+        The file gets its name only with its lock and its header in it: a kill in the middle
+        leaves no segment that would look damaged.
+        """
+        if not NAME.fullmatch(recording):
+            raise SpoolError(errno.EINVAL, f"{recording!r} cannot name a file of the spool")
+        later = self._later_start(recording, header)
+        line = encode_header({**header, **later, "recording": recording})
+        opening = os.path.join(self.folder, f".{os.getpid()}-{time.monotonic_ns()}{OPENING}")
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND
+        handle = Handle(os.open(opening, flags, 0o640), opening, time.monotonic())
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._append(handle, [line])
+            handle.path = self._name(opening, recording)
         except OSError:
-            os.close(descriptor)
-            os.unlink(path)
+            os.close(handle.descriptor)
             raise
+        finally:
+            os.unlink(opening)
         self._open[handle] = None
         return handle
 
@@ -84,18 +99,27 @@ class SpoolSink:
         finally:
             os.close(handle.descriptor)
 
-    def _create(self, recording: str) -> tuple[int, str]:
-        if not NAME.fullmatch(recording):
-            raise SpoolError(errno.EINVAL, f"{recording!r} cannot name a file of the spool")
+    def _later_start(self, recording: str, header: Mapping[str, Any]) -> dict[str, int]:
+        """A segment that continues a recording begins now, not when it was asked for.
+
+        The worker that replaces a dead one needs about a second to start; what was said meanwhile
+        is silence in the recording, and must be as long as it was.
+        """
+        asked_ms, now_ms = header.get("started_ms"), time.time_ns() // 1_000_000
+        if not isinstance(asked_ms, int) or not 0 <= now_ms - asked_ms <= LATEST_START_MS:
+            return {}
+        return {"started_ms": now_ms} if segments_of(self.folder, recording) else {}
+
+    def _name(self, opening: str, recording: str) -> str:
         number = max((found.number for found in segments_of(self.folder, recording)), default=-1)
         while True:
             number += 1
             path = os.path.join(self.folder, f"{recording}.{number}{SUFFIX}")
             try:
-                flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND
-                return os.open(path, flags, 0o640), path
+                os.link(opening, path)
             except FileExistsError:
                 continue  # another worker took this number
+            return path
 
     def _append(self, handle: Handle, parts: list[bytes]) -> None:
         """All or nothing: half a block on a full disk is cut off again."""
@@ -117,7 +141,10 @@ class SpoolSink:
 
         The file that waits longest comes first, so that a slow disk starves none of them.
         """
-        if now < self._next_sync:
+        earned = (now - self._paid) * SYNC_SHARE
+        self._credit_seconds = min(SYNC_SHARE, self._credit_seconds + earned)
+        self._paid = now
+        if self._credit_seconds <= 0:
             return
         handle = next(iter(self._open))
         if now - handle.synced < self.sync_seconds:
@@ -128,7 +155,7 @@ class SpoolSink:
         handle.dirty = False
         del self._open[handle]
         self._open[handle] = None
-        self._next_sync = done + (done - now) * (1 / SYNC_SHARE - 1)
+        self._credit_seconds -= done - now
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -210,6 +237,14 @@ def free(segments: list[Segment], folder: str | Path) -> None:
     for segment in sorted(segments, reverse=True):
         os.unlink(segment.path)
     sync_folder(folder)
+
+
+def tidy(folder: str | Path) -> None:
+    """Deletes what workers left that were killed before their segment had its name."""
+    for left in Path(folder).glob(f".*{OPENING}"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > OPENING_SECONDS:
+                left.unlink()
 
 
 def sync_folder(folder: str | Path) -> None:

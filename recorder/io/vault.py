@@ -71,6 +71,7 @@ class Vault:
             self.sealing.mkdir(parents=True, exist_ok=True)
             for left in self.sealing.iterdir():
                 left.unlink()
+            spools.tidy(self.spool)
             descriptor = os.open(self.spool / ".keeper", os.O_CREAT | os.O_RDWR, 0o640)
         except OSError as error:
             raise KeeperError(

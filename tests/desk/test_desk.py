@@ -11,6 +11,7 @@ from desk.app import create_app
 from hotline.commands import (
     AgentStatus,
     Audio,
+    BanStatus,
     CallRecord,
     QueueStatus,
     Readiness,
@@ -66,6 +67,15 @@ class PaperHotline:
 
     def trunks(self) -> list[dict[str, Any]]:
         return []
+
+    def bans(self) -> list[BanStatus]:
+        return [BanStatus("192.0.2.66", "wrong password", "2026-01-01", "2026-01-02")]
+
+    def lift_ban(self, source: str) -> BanStatus:
+        self.asked.append((source,))
+        if source != "192.0.2.66":
+            raise UnknownThing(f"{source} is not banned")
+        return self.bans()[0]
 
     def readiness(self) -> Readiness:
         return self.ready
@@ -228,3 +238,10 @@ def test_the_page_and_the_api_description_are_served(desk: TestClient) -> None:
     assert "12345" in desk.get("/").text
     assert "zh:" in desk.get("/static/strings.js").text
     assert "/api/v1/queues/{name}" in desk.get("/api/openapi.json").json()["paths"]
+
+
+def test_bans_are_listed_and_lifted(desk: TestClient, hotline: PaperHotline) -> None:
+    assert [ban["source"] for ban in desk.get("/api/v1/bans").json()] == ["192.0.2.66"]
+    assert desk.delete("/api/v1/bans/192.0.2.66").json()["why"] == "wrong password"
+    assert desk.delete("/api/v1/bans/192.0.2.67").status_code == 404
+    assert hotline.asked == [("192.0.2.66",), ("192.0.2.67",)]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import random
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 PIECES = [
     b"",
@@ -62,7 +64,11 @@ def mutations(corpus: list[bytes], count: int, seed: int = 1) -> Iterator[bytes]
 
 
 def fuzz(target: Callable[[bytes], None], corpus: list[bytes]) -> None:
-    """Fuzz with atheris if it is installed, else with a hundred thousand mutations."""
+    """Fuzz with atheris if it is installed, else with a hundred thousand mutations.
+
+    Arguments are libFuzzer's: options, then folders. What is found goes to the first folder; the
+    samples of the target are read besides, from a folder of their own.
+    """
     try:
         import atheris
     except ImportError:
@@ -75,5 +81,10 @@ def fuzz(target: Callable[[bytes], None], corpus: list[bytes]) -> None:
                 raise
         return
     atheris.instrument_all()
-    atheris.Setup(sys.argv, target)
-    atheris.Fuzz()
+    with tempfile.TemporaryDirectory() as samples:
+        for number, data in enumerate(corpus):
+            Path(samples, str(number)).write_bytes(data)
+        # Nothing is changed by a merge but the first folder, which wants no more folders then.
+        folders = [] if any(one.startswith("-merge") for one in sys.argv) else [samples]
+        atheris.Setup([*sys.argv, *folders], target)
+        atheris.Fuzz()

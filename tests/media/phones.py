@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,22 +15,28 @@ from media.events import Event
 from media.g711 import CODECS, decode, encode
 from media.io.plane import MediaPlane, MediaSettings, Remote
 
-PROMPTS = {name: f"media/prompts/{name}.wav" for name in ("welcome", "hold", "busy")}
+FOLDER = Path(__file__).parents[2] / "media" / "prompts"
+PROMPTS = {name: str(FOLDER / f"{name}.wav") for name in ("welcome", "hold", "busy")}
 PORTS_WANTED = 64
 
 
-def free_range() -> int:
-    """The first of a run of ports that nobody uses right now."""
-    for first in range(34000, 36000 - PORTS_WANTED, PORTS_WANTED):
+# All of 127/8 is loopback: an address of this process's own, so that test runs side by side
+# never race for ports.
+ADDRESS = f"127.{64 + os.getpid() % 128}.{os.getpid() // 128 % 256}.1"
+
+
+def free_range(first: int = 20000) -> int:
+    """The start of a run of ports that nobody uses right now."""
+    while True:
         with contextlib.ExitStack() as stack:
             try:
-                for port in range(first, first + PORTS_WANTED, 2):
+                for port in range(first, first + PORTS_WANTED):
                     probe = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
-                    probe.bind(("127.0.0.1", port))
+                    probe.bind((ADDRESS, port))
             except OSError:
+                first += PORTS_WANTED
                 continue
             return first
-    raise RuntimeError("no free range of ports")
 
 
 def power(samples: NDArray[np.int16], hertz: float) -> float:
@@ -91,7 +99,7 @@ class Phone:
         self.socket.sendto(data, self.target)
 
     def talk(self, port: int) -> None:
-        self.target = ("127.0.0.1", port)
+        self.target = (ADDRESS, port)
         self.talking = asyncio.create_task(self._talk())
 
     async def _talk(self) -> None:
@@ -146,7 +154,7 @@ class Exchange:
     def __init__(self, **changes: Any) -> None:
         first = free_range()
         values: dict[str, Any] = {
-            "address": "127.0.0.1",
+            "address": ADDRESS,
             "first_port": first,
             "last_port": first + PORTS_WANTED - 1,
             "workers": 1,

@@ -11,7 +11,8 @@ import pytest
 from media import events
 from media.errors import LocalProtocolError
 from media.g711 import decode
-from tests.media.phones import Phone, exchange, power
+from media.io.plane import Remote
+from tests.media.phones import Exchange, Phone, exchange, power
 
 
 async def test_two_parties_hear_each_other_and_not_themselves():
@@ -92,8 +93,11 @@ async def test_a_recording_holds_each_tone_on_its_side_aligned(tmp_path: Path):
     codes = np.frombuffer(b"".join(f.read_bytes() for f in files), np.uint8).reshape(-1, 2, 160)
     assert len(codes) >= 50
     left, right = (decode(codes[:, side].copy(), 0).ravel() for side in (0, 1))
-    assert power(left, 440) > 0.95
-    assert power(right, 1000) > 0.95
+    # A sender that this machine held up for a moment breaks its tone's phase, no more.
+    assert power(left, 440) > 0.7
+    assert power(left, 1000) < 0.01
+    assert power(right, 1000) > 0.7
+    assert power(right, 440) < 0.01
 
 
 async def test_a_full_disk_is_told_once_and_the_call_goes_on(tmp_path: Path):
@@ -175,6 +179,7 @@ async def test_bad_input_costs_nobody_anything():
         a, b = it.phone("a", 440), it.phone("b", 1000)
         it.plane.bridge("call", ("a", "b"))
         await asyncio.gather(a.hears(1000), b.hears(440))
+        count = len(b.packets)
         good = a.packet(a.frame())
         bad = [
             b"",
@@ -190,9 +195,8 @@ async def test_bad_input_costs_nobody_anything():
         for data in bad:
             a.send(data)
         a.send(a.packet(a.frame(), kind=18))
-        count = len(b.packets)
         await b.until(lambda: len(b.packets) > count + 25)
-        assert power(b.audio(20), 440) > 0.9
+        await b.hears(440)
         it.plane.close("a")
         (closed,) = await it.wait(events.LegClosed)
         assert (closed.stats.malformed, closed.stats.unnegotiated) == (len(bad), 1)
@@ -208,7 +212,7 @@ async def test_a_flood_is_cut_and_the_others_do_not_notice():
                 c.send()
             count = len(a.packets)
             await a.until(lambda count=count: len(a.packets) > count)
-        assert power(a.audio(40), 1000) > 0.9
+        await a.hears(1000)
         it.plane.close("c")
         (closed,) = await it.wait(events.LegClosed)
         assert closed.stats.flooded > 10
@@ -266,26 +270,86 @@ async def test_ports_rest_before_they_serve_again():
             it.plane.open("one too many")
 
 
-async def test_sound_passes_within_45_ms_and_flows_60_ms_after_the_bridge():
+async def test_sound_flows_both_ways_60_ms_after_the_bridge():
     async with exchange() as it:
         a, b = it.phone("a", 440), it.phone("b", 1000)
         loop = asyncio.get_running_loop()
         await it.wait(events.RtpStarted, 2)
         delays = []
-        for _ in range(10):
-            await a.until(
-                lambda: len(a.packets) > 2 and not a.audio(2)[np.abs(a.audio(2)) > 8].any()
-            )
+        for _ in range(9):
+            for phone in (a, b):
+                await phone.until(lambda phone=phone: quiet(phone))
             since = loop.time()
             it.plane.bridge("call", ("a", "b"))
-            for phone in (a, b):
-                start = len(phone.packets)
-                await phone.until(
-                    lambda phone=phone, start=start: any(
-                        np.abs(decode(np.frombuffer(d[12:], np.uint8), 0)).max() > 1000
-                        for _, d in phone.packets[start:]
-                    )
-                )
+            await asyncio.gather(*(phone.until(lambda p=phone: not quiet(p)) for phone in (a, b)))
             delays.append(loop.time() - since)
             it.plane.unbridge("call")
-        assert sorted(delays)[len(delays) // 2] < 0.06
+        assert sorted(delays)[4] < 0.06, delays  # the median: the machine may be busy for once
+
+
+def quiet(phone: Phone) -> bool:
+    return len(phone.packets) > 2 and np.abs(phone.audio(1).astype(int)).max() <= 8
+
+
+async def test_a_packet_is_on_its_way_again_within_45_ms():
+    """Each of b's packets is marked; a finds the mark in what it hears."""
+    async with exchange() as it:
+        a, b = it.phone("a", 440), it.phone("b", 1000)
+        it.plane.bridge("call", ("a", "b"))
+        await asyncio.gather(a.hears(1000), b.hears(440))
+        loop = asyncio.get_running_loop()
+        sent: dict[int, float] = {}
+
+        def marked() -> bytes:
+            mark = b.sent
+            sent[mark] = loop.time()
+            return mark.to_bytes(4, "big") + b"mark" + bytes(152)
+
+        b.frame = marked  # type: ignore[method-assign]
+        start = len(a.packets)
+        await a.until(lambda: len(a.packets) > start + 150)
+        heard = {
+            int.from_bytes(data[12:16], "big"): at
+            for at, data in a.packets[start:]
+            if data[16:20] == b"mark"
+        }
+        delays = sorted(at - sent[mark] for mark, at in heard.items())
+        assert len(delays) > 130
+        assert delays[len(delays) // 2] <= 0.045, delays
+
+
+async def test_a_worker_ends_with_its_parent_and_saves_what_it_holds(tmp_path: Path):
+    async with exchange(sink_arguments={"folder": str(tmp_path)}) as it:
+        a, b = it.phone("a", 440), it.phone("b", 1000)
+        it.plane.bridge("call", ("a", "b"))
+        await asyncio.gather(a.hears(1000), b.hears(440))
+        it.plane.record("rec", "a", "b", {"call_id": "x"})
+        count = len(a.packets)
+        await a.until(lambda: len(a.packets) > count + 20)
+    assert (tmp_path / "rec" / "closed").exists()
+    assert sum(len(f.read_bytes()) for f in (tmp_path / "rec").glob("*.alaw")) >= 15 * 320
+
+
+async def test_a_plane_whose_worker_cannot_start_says_so():
+    it = Exchange(sink="tests.media.sinks:Missing")
+    with pytest.raises(RuntimeError, match="does not start"):
+        await it.plane.start()
+
+
+async def test_a_leg_with_a_name_for_an_address_is_our_mistake():
+    async with exchange() as it:
+        it.plane.open("a")
+        with pytest.raises(LocalProtocolError, match="not an IP address"):
+            it.plane.connect("a", Remote("example.org", 4000, "PCMA", 8))
+
+
+async def test_a_moved_party_is_heard_from_its_new_address():
+    async with exchange() as it:
+        a, b = it.phone("a", 440), it.phone("b", 1000)
+        it.plane.bridge("call", ("a", "b"))
+        await asyncio.gather(a.hears(1000), b.hears(440))
+        moved = Phone(1700)
+        it.phones.append(moved)
+        it.plane.connect("a", moved.remote())
+        moved.talk(a.target[1])
+        await asyncio.gather(moved.hears(1000), b.hears(1700))

@@ -73,7 +73,13 @@ def test_what_was_put_is_there_with_its_hash(store, tmp_path):
     assert (stat.size, stat.sha256) == (10, sha256)
     with store.open("2026/01/02/r1.flac") as file:
         assert file.read() == b"0123456789"
-    for start, stop, want in [(0, 4, b"0123"), (3, None, b"3456789"), (3, 5, b"34"), (4, 4, b"")]:
+    for start, stop, want in [
+        (0, 4, b"0123"),
+        (3, None, b"3456789"),
+        (3, 5, b"34"),
+        (4, 4, b""),
+        (99, None, b""),
+    ]:
         with store.open("2026/01/02/r1.flac", start, stop) as file:
             assert file.read() == want
 

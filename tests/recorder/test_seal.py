@@ -153,7 +153,6 @@ def test_a_lost_header_costs_the_name_and_not_the_audio(tmp_path):
 
 
 def test_a_disk_that_drops_bytes_is_noticed(tmp_path, monkeypatch):
-    """libsndfile says nothing when the disk fills up while it flushes."""
     spool_call(tmp_path, "r1", 500)
     write = sealing._write
 
@@ -166,6 +165,30 @@ def test_a_disk_that_drops_bytes_is_noticed(tmp_path, monkeypatch):
     monkeypatch.setattr(sealing, "_write", cut)
     with pytest.raises(SealError):
         seal(segments_of(tmp_path, "r1"), str(tmp_path / "r1.flac"))
+
+
+@pytest.mark.parametrize("second", [0, 59])
+def test_a_sealed_file_with_other_audio_is_noticed(tmp_path, monkeypatch, second):
+    spool_call(tmp_path, "r1", 3000)
+    write = sealing._write
+
+    def other(sources, path):
+        samples, proofs = write(sources, path)
+        wrong, rate = soundfile.read(path, dtype="int16")
+        wrong[second * rate : (second + 1) * rate] = 0
+        soundfile.write(path, wrong, rate, format="FLAC")
+        return samples, proofs
+
+    monkeypatch.setattr(sealing, "_write", other)
+    with pytest.raises(SealError, match="does not hold the audio"):
+        seal(segments_of(tmp_path, "r1"), str(tmp_path / "r1.flac"))
+
+
+def test_a_disk_that_fills_up_while_sealing_is_an_error(tmp_path):
+    """libsndfile itself says nothing of it; /dev/full is a disk without room."""
+    spool_call(tmp_path, "r1", 2000)
+    with pytest.raises(OSError, match="No space left"):
+        seal(segments_of(tmp_path, "r1"), "/dev/full")
 
 
 def test_wav_on_request_is_the_same_audio_in_any_range(tmp_path):

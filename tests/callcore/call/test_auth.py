@@ -1,5 +1,7 @@
 """Digest authentication of seats: challenges, replay, guessing."""
 
+import timeit
+
 import pytest
 
 from callcore.call.auth import Authenticator, Challenged, Forbidden, Granted
@@ -67,12 +69,12 @@ def test_both_algorithms_are_offered_the_preferred_first(auth):
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_the_right_password_by_either_algorithm_is_granted(auth, which):
-    proof = prove(auth.challenge(0.0), which=which)
+    proof = prove(auth.challenge(FLOW, 0.0), which=which)
     assert auth.judge(proof, "8001", FLOW, 1.0) == Granted("8001")
 
 
 def test_an_old_nonce_is_stale_and_no_failure(auth):
-    proof = prove(auth.challenge(0.0))
+    proof = prove(auth.challenge(FLOW, 0.0))
     for _ in range(10):
         verdict = auth.judge(proof, "8001", FLOW, 1000.0)
         assert challenges(verdict)[0].stale
@@ -80,7 +82,7 @@ def test_an_old_nonce_is_stale_and_no_failure(auth):
 
 
 def test_the_same_proof_does_not_count_twice(auth):
-    challenged = auth.challenge(0.0)
+    challenged = auth.challenge(FLOW, 0.0)
     assert auth.judge(prove(challenged), "8001", FLOW, 1.0) == Granted("8001")
     assert challenges(auth.judge(prove(challenged), "8001", FLOW, 1.0))[0].stale
     assert auth.judge(prove(challenged, nc=3), "8001", FLOW, 1.0) == Granted("8001")
@@ -91,8 +93,8 @@ def test_the_same_proof_does_not_count_twice(auth):
 
 
 def test_unknown_user_and_wrong_password_get_the_same_answer(auth):
-    one = auth.judge(prove(auth.challenge(0.0), user="9999"), "9999", FLOW, 1.0)
-    other = auth.judge(prove(auth.challenge(0.0), password="guess"), "8001", FLOW, 1.0)
+    one = auth.judge(prove(auth.challenge(FLOW, 0.0), user="9999"), "9999", FLOW, 1.0)
+    other = auth.judge(prove(auth.challenge(FLOW, 0.0), password="guess"), "8001", FLOW, 1.0)
     assert one.failed
     assert other.failed
     assert [c.stale for c in challenges(one)] == [c.stale for c in challenges(other)]
@@ -100,14 +102,14 @@ def test_unknown_user_and_wrong_password_get_the_same_answer(auth):
 
 def test_after_some_failures_even_the_right_password_is_forbidden_for_a_while(auth):
     for _ in range(3):
-        auth.judge(prove(auth.challenge(0.0), password="guess"), "8001", FLOW, 0.0)
-    verdict = auth.judge(prove(auth.challenge(0.0)), "8001", FLOW, 1.0)
+        auth.judge(prove(auth.challenge(FLOW, 0.0), password="guess"), "8001", FLOW, 0.0)
+    verdict = auth.judge(prove(auth.challenge(FLOW, 0.0)), "8001", FLOW, 1.0)
     assert verdict == Forbidden("blocked", (("Retry-After", "29"),))
-    assert auth.judge(prove(auth.challenge(30.0)), "8001", FLOW, 31.0) == Granted("8001")
+    assert auth.judge(prove(auth.challenge(FLOW, 30.0)), "8001", FLOW, 31.0) == Granted("8001")
 
 
 def test_one_seat_cannot_speak_for_another(auth):
-    proof = prove(auth.challenge(0.0), user="8002", password="secret-8002")
+    proof = prove(auth.challenge(FLOW, 0.0), user="8002", password="secret-8002")
     assert auth.judge(proof, "8001", FLOW, 1.0) == Forbidden("another user")
 
 
@@ -118,15 +120,71 @@ def test_credentials_that_cannot_be_read_are_challenged(auth, value):
 
 def test_an_algorithm_not_offered_is_challenged():
     auth = Authenticator(AuthSettings(algorithms=("SHA-256",)), "h", SEATS, Salt())
-    weak = parse_challenge(auth.challenge(0.0).headers[0][1].replace("SHA-256", "MD5"))
+    weak = parse_challenge(auth.challenge(FLOW, 0.0).headers[0][1].replace("SHA-256", "MD5"))
     value = answer(
         weak, method="REGISTER", uri="sip:h", user="8001", password="secret-8001", cnonce="c", nc=1
     )
     assert isinstance(auth.judge(register(value), "8001", FLOW, 0.0), Challenged)
 
 
-def test_memory_is_bounded_under_many_nonces():
+def test_memory_is_bounded_and_what_it_forgets_is_no_replay():
     auth = Authenticator(AuthSettings(remembered=10), "h", SEATS, Salt())
-    for _ in range(100):
-        assert auth.judge(prove(auth.challenge(0.0)), "8001", FLOW, 0.0) == Granted("8001")
+    first = prove(auth.challenge(FLOW, 0.0))
+    assert auth.judge(first, "8001", FLOW, 0.0) == Granted("8001")
+    for n in range(1, 100):
+        proof = prove(auth.challenge(FLOW, float(n)))
+        assert auth.judge(proof, "8001", FLOW, float(n)) == Granted("8001")
     assert len(auth._counts) == 10
+    assert challenges(auth.judge(first, "8001", FLOW, 100.0))[0].stale
+
+
+def test_a_nonce_is_good_only_where_it_was_sent():
+    """Who forges the source of a datagram has not seen what was answered there."""
+    auth = Authenticator(AuthSettings(failures=1), "h", SEATS, Salt())
+    other = Flow("udp", FLOW.local, ("10.0.0.66", 5060))
+    stolen = auth.challenge(other, 0.0)
+    for proof in (prove(stolen, password="guess"), prove(stolen)):
+        verdict = auth.judge(proof, "8001", FLOW, 1.0)
+        assert challenges(verdict)[0].stale
+        assert not verdict.failed
+    assert auth.judge(prove(auth.challenge(FLOW, 1.0)), "8001", FLOW, 2.0) == Granted("8001")
+
+
+@pytest.mark.parametrize("user", ["8001", "9999"])
+def test_a_forged_nonce_tells_nothing_of_the_password(auth, user):
+    """RFC 7616 §3.3: stale whether the password is right, wrong or nobody's."""
+    forged = Challenged((("WWW-Authenticate", 'Digest realm="h", nonce="0.0", qop="auth"'),))
+    for password in ("guess", "secret-8001"):
+        verdict = auth.judge(prove(forged, user=user, password=password), user, FLOW, 1.0)
+        assert challenges(verdict)[0].stale
+        assert not verdict.failed
+
+
+def test_a_proof_for_another_number_is_no_proof(auth):
+    """RFC 7616 §3.4.6: a call's proof cannot be bent to a dearer number on its way."""
+    challenge = parse_challenge(auth.challenge(FLOW, 0.0).headers[0][1])
+    value = answer(
+        challenge,
+        method="REGISTER",
+        uri="sip:110@h",
+        user="8001",
+        password="secret-8001",
+        cnonce="c",
+        nc=1,
+    )
+    assert auth.judge(register(value), "8001", FLOW, 1.0).failed
+
+
+def test_unknown_user_and_wrong_password_take_the_same_time(auth):
+    """Both hash the same: the fastest of many rounds differ by less than a third."""
+    settings = AuthSettings(failures=10**9)
+    auth = Authenticator(settings, "h", SEATS, Salt())
+    challenged = auth.challenge(FLOW, 0.0)
+    proofs = {user: prove(challenged, user=user, password="guess") for user in ("8001", "9999")}
+    best = {
+        user: min(
+            timeit.repeat(lambda p=proof, u=user: auth.judge(p, u, FLOW, 1.0), number=20, repeat=50)
+        )
+        for user, proof in proofs.items()
+    }
+    assert max(best.values()) < 1.33 * min(best.values()), best

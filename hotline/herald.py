@@ -1,0 +1,87 @@
+"""The herald: tells the desk and the log what changed."""
+
+from collections.abc import Callable
+
+import structlog
+
+from hotline.clock import iso
+from hotline.events import Alert, CallChanged, LiveEvent, RecordingChanged
+from hotline.parts import Parts
+from hotline.visit import Visit
+from recorder import events as recorder
+
+log = structlog.get_logger("hotline")
+
+
+class Herald:
+    """Publishes to the live hub; everything that it tells is also in the API."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def tell(self, event: LiveEvent) -> None:
+        """One event, now."""
+        self._parts.hub.publish(iso(self._parts.clock.wall_ms()), event)
+
+    def call(self, visit: Visit) -> None:
+        """A visit moved: bring its record up to date and tell it."""
+        record = self._parts.book.get(visit.call_id)
+        if record is None:
+            return
+        if record.ended is None:
+            record.state = visit.state.value
+            record.agent = visit.agent or record.agent
+        self.tell(
+            CallChanged(
+                call_id=record.call_id,
+                state=record.state,
+                caller=record.caller,
+                called=record.called,
+                queue=record.queue or "",
+                agent=record.agent,
+                result=record.result,
+                wait_ms=record.wait_ms,
+                recording=record.recording,
+            )
+        )
+
+    def on_recorder(self, fact: recorder.Event) -> None:
+        """What became of a recording, or of the store."""
+        RECORDER[type(fact)](self, fact)
+
+    def _recording(self, recording: str, state: str) -> None:
+        call_id = recording.rpartition("-")[0]
+        self.tell(RecordingChanged(recording, call_id, state))
+
+    def _stored(self, fact: recorder.Stored) -> None:
+        log.info("recording stored", recording=fact.recording, sha256=fact.sha256)
+        self._recording(fact.recording, "stored")
+
+    def _lost(self, fact: recorder.Failed) -> None:
+        log.error("recording lost", recording=fact.recording, why=fact.why)
+        self._recording(fact.recording, "failed")
+
+    def _delayed(self, fact: recorder.Delayed) -> None:
+        log.warning("recording not stored yet", recording=fact.recording, why=fact.why)
+
+    def _store_lost(self, fact: recorder.StoreLost) -> None:
+        log.error("store away", why=fact.why)
+        self.tell(Alert("store", fact.why))
+
+    def _store_back(self, fact: recorder.StoreBack) -> None:
+        log.info("store back", away_seconds=round(fact.away_seconds, 1))
+        self.tell(Alert("store", "back"))
+
+    def _space_changed(self, fact: recorder.SpaceChanged) -> None:
+        log.warning("spool space", state=fact.state, free_bytes=fact.free_bytes, why=fact.why)
+        self.tell(Alert("spool", f"{fact.state}: {fact.why}"))
+
+
+RECORDER: dict[type, Callable[..., None]] = {
+    recorder.Stored: Herald._stored,
+    recorder.Failed: Herald._lost,
+    recorder.Delayed: Herald._delayed,
+    recorder.StoreLost: Herald._store_lost,
+    recorder.StoreBack: Herald._store_back,
+    recorder.SpaceChanged: Herald._space_changed,
+}
