@@ -6,8 +6,9 @@ from typing import TypeVar
 
 from callcore.call.addresses import Addresses
 from callcore.call.codecs import keep
+from callcore.call.commands import LegCommands
 from callcore.call.connections import Connections
-from callcore.call.events import Arrived, CallEvent, Ended, Event, Offered, Refused
+from callcore.call.events import Arrived, CallEvent, Ended, Event, Offered, Referred, Refused
 from callcore.call.events import Kind as LegKind
 from callcore.call.fraud import TollGuard
 from callcore.call.gate import Gate, Kind, Refusal, Source
@@ -27,6 +28,7 @@ from callcore.call.registrar import Registrar
 from callcore.call.resolve import Resolution
 from callcore.call.settings import EngineSettings
 from callcore.call.target import Call, Destination
+from callcore.call.terms import Terms, terms_of
 from callcore.call.timed import Timed, earliest
 from callcore.call.trunk import Target, Trunks
 from callcore.effects import Close, Connect, Raw, Resolve
@@ -42,7 +44,7 @@ TRUNKS = (Keep, Probe)  # owners
 Effect = Transmit | Raw | Connect | Close | Resolve | Event
 
 
-class Engine(Readings):
+class Engine(Readings, LegCommands):
     """Composes transactions, legs, registrar and trunks; the shell performs what `take` gives."""
 
     def __init__(self, settings: EngineSettings, identifiers: Identifiers) -> None:
@@ -72,6 +74,7 @@ class Engine(Readings):
         self._connections = Connections()
         self._asks: dict[Target, list[Ask]] = {}
         self._trunk_of: dict[str, str] = {}
+        self._trunk_terms = {trunk.name: terms_of(trunk.profile) for trunk in settings.trunks}
 
     # -- what the shell tells ---------------------------------------------------------------
 
@@ -206,42 +209,6 @@ class Engine(Readings):
         patience = self.trunks.settings[plan.trunk].answer_seconds
         self._outgoing.place_in_turn(leg, plan.destinations, call, now, patience)
 
-    def progress(
-        self, leg: str, status: int = 180, description: bytes | None = None, *, now: float
-    ) -> None:
-        """Send a provisional response."""
-        self._legged(self._legs.progress(leg, now, status, description), now)
-
-    def answer(self, leg: str, description: bytes, *, now: float) -> None:
-        """Send 200 with our description."""
-        self._legged(self._legs.answer(leg, description, now), now)
-
-    def refuse(self, leg: str, status: int, headers: Headers = (), *, now: float) -> None:
-        """Send a final refusal."""
-        self._legged(self._legs.refuse(leg, status, now, headers), now)
-
-    def hang_up(self, leg: str, reason: str | None = None, *, now: float) -> None:
-        """End a leg whatever its state."""
-        if leg in self._outgoing:
-            self._outgoing.hang_up(leg, reason, now)
-        else:
-            self.drop(leg, reason, now)
-
-    def offer(self, leg: str, description: bytes, *, now: float) -> None:
-        """Send a re-INVITE."""
-        branch = self._outgoing.branch(leg)
-        self._legged(self._legs.offer(branch, description, now), now)
-
-    def accept_offer(self, leg: str, description: bytes, *, now: float) -> None:
-        """Answer a re-INVITE of theirs."""
-        branch = self._outgoing.branch(leg)
-        self._legged(self._legs.accept_offer(branch, description, now), now)
-
-    def refuse_offer(self, leg: str, status: int, *, now: float) -> None:
-        """Refuse a re-INVITE of theirs."""
-        branch = self._outgoing.branch(leg)
-        self._legged(self._legs.refuse_offer(branch, status, now), now)
-
     # -- what Outgoing needs (its Carrier) --------------------------------------------------
 
     def reach(self, way: Flow | Target) -> Flow | None:
@@ -269,22 +236,23 @@ class Engine(Readings):
             headers=(*destination.headers, *call.headers),
             credentials=destination.credentials,
             kind=destination.kind,
+            terms=self._terms(self._trunk_of.get(self._outgoing.leg(branch))),
         )
         self._legged(self._legs.place(branch, placement, now), now)
-
-    def drop(self, branch: str, reason: str | None, now: float) -> None:
-        """Hang one branch up."""
-        self._legged(self._legs.hang_up(branch, now, reason), now)
 
     def tell(self, event: CallEvent) -> None:
         """Tell a fact of a leg."""
         if isinstance(event, Arrived):
+            if event.replaces:
+                event = replace(event, replaces=self._outgoing.leg(event.replaces))
             if event.kind == "trunk":
                 self._trunk_of[event.leg] = event.source
                 self.lines.limits[event.source].add(event.leg)
                 event = self._heard(event, event.source)
         elif isinstance(event, Offered) and event.leg in self._trunk_of:
             event = self._heard(event, self._trunk_of[event.leg])
+        elif isinstance(event, Referred) and event.replaced:
+            event = replace(event, replaced=self._outgoing.leg(event.replaced))
         elif isinstance(event, Ended):
             self._guard.ended(event.leg)
             trunk = self._trunk_of.pop(event.leg, None)
@@ -377,9 +345,13 @@ class Engine(Readings):
         """Who calls whom: a seat is who it proved to be, whatever it says about itself."""
         if kind == "trunk":
             caller, called, presented = read(request, self.trunks.settings[source.name].profile)
-            return Origin(source.name, kind, caller, called, presented)
+            return Origin(source.name, kind, caller, called, presented, self._terms(source.name))
         called = request.request_uri.user or request.to.uri.user or ""
-        return Origin(source.name, kind, source.name, called)
+        return Origin(source.name, kind, source.name, called, terms=self.settings.seat_terms)
+
+    def _terms(self, trunk: str | None) -> Terms:
+        """What a trunk is granted and asked for, or (None) a seat."""
+        return self.settings.seat_terms if trunk is None else self._trunk_terms[trunk]
 
     def _respond(self, incoming: Incoming, why: Refusal, now: float) -> None:
         answer = response(incoming.request, why.status, headers=why.headers, to_tag=self._ids.tag())

@@ -1,11 +1,16 @@
 """A leg whose INVITE came to us (RFC 3261 §13.3)."""
 
+from callcore.call.cause import refusal_headers
 from callcore.call.events import Arrived, Confirmed
-from callcore.call.messages import read_body, reply, retry_after, target_headers
-from callcore.call.parting import ended, finish, leave, need_dialog
+from callcore.call.messages import farewell_headers, read_body, reply, retry_after, target_headers
+from callcore.call.parting import ended, finish, leave, need_dialog, stop_extras
+from callcore.call.placement import Headers
+from callcore.call.refresh import grant
 from callcore.call.state import (
     Arm,
     Effect,
+    Farewell,
+    HangUp,
     Leg,
     LegEvent,
     LegState,
@@ -28,40 +33,45 @@ def arrive(leg: Leg, arrived: Arrived) -> Step:
     return leg, [Arm(LegTimer.C, leg.who.ring_limit_seconds), Tell(arrived)]
 
 
-def _refused(leg: Leg, status: int, headers: tuple[tuple[str, str], ...] = ()) -> Effect:
+def refuse_with(leg: Leg, status: int, headers: Headers = ()) -> Effect:
+    """The final refusal, with its Reason (RFC 6432)."""
     if leg.invite is None or leg.key is None:
         raise LocalProtocolError(f"{leg.who.name} has no INVITE to refuse")
+    headers = refusal_headers(status, headers)
     return Reply(leg.key, reply(leg.who, leg.invite, status, headers))
 
 
-def progress(leg: Leg, event: LegEvent) -> Step:
-    """A provisional response; it shows that somebody still works on it."""
-    status, body = event.data
-    if leg.invite is None or leg.key is None or not 100 < status < 200:
-        raise LocalProtocolError(f"progress with {status}")
-    answer = reply(leg.who, leg.invite, status, target_headers(leg.who), body or b"")
-    return leg, [Reply(leg.key, answer), Arm(LegTimer.C, leg.who.ring_limit_seconds)]
-
-
-def answer(leg: Leg, event: LegEvent) -> Step:
+def accept(leg: Leg, body: bytes) -> Step:
     """The 2xx: repeated by us until its ACK comes (RFC 3261 §13.3.1.4)."""
-    if leg.invite is None or leg.key is None:
+    invite, key, sender = leg.invite, leg.key, leg.sender
+    if invite is None or key is None:
         raise LocalProtocolError(f"{leg.who.name} has no INVITE to answer")
-    response = reply(leg.who, leg.invite, 200, target_headers(leg.who), event.data)
-    delayed = not leg.invite.body
-    pending = Unacknowledged(leg.key, response, leg.invite.cseq.number, delayed)
+    leg, headers, timers = grant(leg, invite)
+    if sender is not None and sender.given:  # offer and answer have met in a reliable 18x
+        if body != leg.ours:
+            leg = leg._replace(session=leg.session._replace(queued=body))
+        body = b""
+    else:
+        leg = leg._replace(ours=body)
+    response = reply(leg.who, invite, 200, (*target_headers(leg.who), *headers), body)
+    pending = Unacknowledged(key, response, invite.cseq.number, bool(body) and not invite.body)
     leg = leg._replace(
         state=LegState.ANSWERED,
         invite=None,
         dialog=confirm(need_dialog(leg)),
         unacknowledged=pending,
     )
-    return leg, [
+    effects: list[Effect] = [
         Stop(LegTimer.C),
         Reply(pending.key, response),
         Arm(LegTimer.REPEAT, T1),
         Arm(LegTimer.NO_ACK, 64 * T1),
+        *timers,
     ]
+    if leg.replaces:
+        effects.append(HangUp(leg.replaces, "replaced"))
+        leg = leg._replace(replaces="")
+    return leg, effects
 
 
 def refuse(leg: Leg, event: LegEvent) -> Step:
@@ -69,30 +79,31 @@ def refuse(leg: Leg, event: LegEvent) -> Step:
     status, headers = event.data
     if not 300 <= status < 700:
         raise LocalProtocolError(f"refused with {status}")
-    return finish(leg)[0], [_refused(leg, status, headers), ended(leg, status, "local")]
+    return finish(leg)[0], [refuse_with(leg, status, headers), ended(leg, status, "local")]
 
 
 def turn_away(leg: Leg, event: LegEvent) -> Step:
     """Hung up before the answer: 480."""
-    effects = [_refused(leg, CANNOT_TAKE), ended(leg, CANNOT_TAKE, "local", event.data or "")]
+    refusal = refuse_with(leg, CANNOT_TAKE, farewell_headers(event.data))
+    effects = [refusal, ended(leg, CANNOT_TAKE, "local", event.data.reason)]
     return finish(leg)[0], effects
 
 
 def receive_cancel(leg: Leg, event: LegEvent) -> Step:
     """RFC 3261 §9.2: the INVITE gets 487."""
-    return finish(leg)[0], [_refused(leg, 487), ended(leg, 487, "remote")]
+    return finish(leg)[0], [refuse_with(leg, 487), ended(leg, 487, "remote", "", event.data)]
 
 
 def receive_early_bye(leg: Leg, event: LegEvent) -> Step:
     """RFC 3261 §15.1.2: the caller may end an early dialog by BYE."""
     incoming = event.data
-    effects = [Reply(incoming.key, reply(leg.who, incoming.request, 200)), _refused(leg, 487)]
-    return finish(leg)[0], [*effects, ended(leg, 487, "remote")]
+    effects = [Reply(incoming.key, reply(leg.who, incoming.request, 200)), refuse_with(leg, 487)]
+    return finish(leg)[0], [*effects, ended(leg, 487, "remote", "", incoming.request)]
 
 
 def expire(leg: Leg, event: LegEvent) -> Step:
     """Nobody decided within Timer C."""
-    return finish(leg)[0], [_refused(leg, CANNOT_TAKE), ended(leg, CANNOT_TAKE, "timeout")]
+    return finish(leg)[0], [refuse_with(leg, CANNOT_TAKE), ended(leg, CANNOT_TAKE, "timeout")]
 
 
 def receive_overlapping(leg: Leg, event: LegEvent) -> Step:
@@ -126,7 +137,7 @@ def receive_ack(leg: Leg, event: LegEvent) -> Step:
     except RemoteProtocolError:
         description = None
     if description is None:
-        leg, effects = leave(leg, "no answer in ACK")
+        leg, effects = leave(leg, Farewell("no answer in ACK"))
         return leg, [*effects, ended(leg, 488, "remote", "no answer in ACK")]
     return leg, [*stops, Tell(Confirmed(leg.who.name, description, ack.body))]
 
@@ -139,8 +150,8 @@ def no_ack(leg: Leg, event: LegEvent) -> Step:
 
 def hang_up_later(leg: Leg, event: LegEvent) -> Step:
     """RFC 3261 §15: the called side may not send BYE before it has the ACK."""
-    leg = leg._replace(state=LegState.HANGING_UP)
-    return leg, [ended(leg, 200, "local", event.data or "")]
+    leg = leg._replace(state=LegState.HANGING_UP, reasons=farewell_headers(event.data))
+    return leg, [*stop_extras(leg), ended(leg, 200, "local", event.data.reason)]
 
 
 def leave_after_ack(leg: Leg, event: LegEvent) -> Step:
@@ -148,4 +159,4 @@ def leave_after_ack(leg: Leg, event: LegEvent) -> Step:
     pending = leg.unacknowledged
     if event.kind == "ACK" and (pending is None or event.data.cseq.number != pending.cseq):
         return leg, []
-    return leave(leg)
+    return leave(leg, Farewell("", leg.reasons))

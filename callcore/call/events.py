@@ -3,12 +3,17 @@
 `body` beside a description is the same description in the bytes that came.
 """
 
-from typing import Literal
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
 
 from callcore.flow import Flow
 from callcore.message import Request
 from callcore.sdp import SessionDescription
 from callcore.value import dataclass
+
+if TYPE_CHECKING:
+    from callcore.call.cause import Reason
 
 Kind = Literal["trunk", "seat"]
 By = Literal["remote", "local", "timeout", "transport"]
@@ -40,6 +45,8 @@ class Arrived:
     """Somebody calls us; `offer` is None for a delayed offer (RFC 3261 §13.2.1).
 
     The numbers are in our way to write them; `caller` is "anonymous" when it is withheld.
+    `replaces` is the leg of ours that this call wants the place of (RFC 3891): to answer it hangs
+    that leg up.
     """
 
     leg: str
@@ -50,16 +57,21 @@ class Arrived:
     offer: SessionDescription | None
     request: Request
     presented: Presented = Presented()
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Progressed:
-    """A 18x to an INVITE of ours."""
+    """A 18x to an INVITE of ours; `dialog` tells forks of it apart, by their To tag.
+
+    A description is early media until the next comes, whatever its fork.
+    """
 
     leg: str
     status: int
     description: SessionDescription | None
     body: bytes = b""
+    dialog: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +94,7 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """A re-INVITE or UPDATE: hold, resume, a new address. Reply accept_offer or refuse_offer.
+    """A re-INVITE, UPDATE or PRACK: hold, resume, a new address; to be accepted or refused.
 
     `offer` is None when the peer asks for an offer of ours; accept_offer then carries it.
     """
@@ -118,12 +130,34 @@ class OfferRefused:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A leg is over: exactly once for each leg that Arrived or was placed."""
+    """A leg is over: exactly once for each leg that Arrived or was placed.
+
+    `cause` is Q.850's, told by the peer or by the status; `reasons` are what the peer told
+    (RFC 3326). `cause.carry` makes of them what the next leg is to be told.
+    """
 
     leg: str
     status: int
     reason: str
     by: By
+    cause: int = 0
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """The peer of a leg asks us to transfer it (RFC 3515).
+
+    Reply accept_transfer or refuse_transfer, then report with progress_transfer. `to` is the URI
+    to call; `replaces` the Replaces that the call must have (RFC 3891), and `replaced` the leg of
+    ours that this names, if it does: an attended transfer between two calls through us.
+    """
+
+    leg: str
+    to: str
+    replaces: str = ""
+    replaced: str = ""
+    referred_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,5 +215,6 @@ CallEvent = (
     | OfferAnswered
     | OfferRefused
     | Ended
+    | Referred
 )
 Event = CallEvent | Registered | Unregistered | TrunkChanged | Refused | Banned

@@ -18,8 +18,8 @@ from callcore.message import Request, check_scheme
 
 ALLOWED = (*ALLOW.split(", "), "REGISTER")
 KNOWN = frozenset({*ALLOWED, *UNSERVED})
-WITHIN_DIALOG = frozenset({"ACK", "CANCEL", "BYE", "INFO", "UPDATE"})
-SUPPORTED: tuple[str, ...] = ()
+WITHIN_DIALOG = frozenset({"ACK", "CANCEL", "BYE", "INFO", "PRACK", "UPDATE"})
+SUPPORTED: tuple[str, ...] = ("100rel", "timer", "norefersub", "replaces")
 CAPABILITIES = (
     ("Allow", ", ".join(ALLOWED)),
     ("Accept", "application/sdp"),

@@ -5,7 +5,13 @@ from typing import NamedTuple
 
 from callcore.call import callee, caller
 from callcore.call.events import Arrived, Kind, Presented, Refused
-from callcore.call.messages import build_invite, read_body, reply, unsupported
+from callcore.call.messages import (
+    build_invite,
+    read_abilities,
+    read_body,
+    reply,
+    unsupported,
+)
 from callcore.call.parting import decline_2xx
 from callcore.call.placement import Headers, Login, Party, Placement, SeatTarget, TrunkTarget
 from callcore.call.records import (
@@ -17,8 +23,21 @@ from callcore.call.records import (
     follow_target,
     own_contact,
 )
-from callcore.call.state import Ask, Identity, Leg, LegEvent, LegState, SendAck
+from callcore.call.refresh import refuse_short
+from callcore.call.replaces import judge, read_replaces, replaces_of
+from callcore.call.state import (
+    Abilities,
+    Ask,
+    Farewell,
+    Identity,
+    Leg,
+    LegEvent,
+    LegState,
+    SendAck,
+)
+from callcore.call.terms import Terms
 from callcore.dialog import from_request
+from callcore.dialog.timer import LEAST_SECONDS
 from callcore.errors import LocalProtocolError, RemoteProtocolError
 from callcore.flow import Flow
 from callcore.message import Request
@@ -39,16 +58,40 @@ __all__ = [
     "own_contact",
 ]
 
-SERVED = frozenset({"INVITE", "UPDATE", "BYE", "OPTIONS", "INFO"})
+SERVED = frozenset({"INVITE", "UPDATE", "BYE", "OPTIONS", "INFO", "PRACK", "REFER"})
 
 # What a response means, by the request that it answers and by its class.
 INVITE_KINDS = ("", "1xx", "2xx", "failure", "failure", "failure", "failure")
 OFFER_KINDS = ("", "", "offer 2xx", *4 * ("offer failure",))
 BYE_KINDS = ("", "", *5 * ("bye done",))
-KINDS = {"INVITE": INVITE_KINDS, "OFFER": OFFER_KINDS, "BYE": BYE_KINDS}
-CHALLENGES = {"INVITE": "challenge", "OFFER": "offer challenge", "BYE": "bye challenge"}
-GONE = {"INVITE": "gone", "OFFER": "offer gone", "BYE": "bye done"}
+KINDS = {
+    "INVITE": INVITE_KINDS,
+    "OFFER": OFFER_KINDS,
+    "BYE": BYE_KINDS,
+    "PRACK": ("", "", *5 * ("prack done",)),
+    "REFRESH": ("", "", "refresh 2xx", *4 * ("refresh failure",)),
+    "NOTIFY": ("", "", "notify 2xx", *4 * ("notify failure",)),
+}
+CHALLENGES = {
+    "INVITE": "challenge",
+    "OFFER": "offer challenge",
+    "BYE": "bye challenge",
+    "PRACK": "prack challenge",
+    "REFRESH": "refresh challenge",
+    "NOTIFY": "notify challenge",
+}
+GONE = {
+    "INVITE": "gone",
+    "OFFER": "offer gone",
+    "BYE": "bye done",
+    "PRACK": "prack done",
+    "REFRESH": "refresh gone",
+    "NOTIFY": "notify failure",
+}
 SPECIAL = {
+    ("INVITE", 422): "too short",
+    ("REFRESH", 408): "refresh gone",
+    ("REFRESH", 481): "refresh gone",
     ("OFFER", 491): "offer pending",
     ("OFFER", 408): "offer gone",
     ("OFFER", 481): "offer gone",
@@ -63,6 +106,7 @@ class Call(NamedTuple):
     caller: str
     called: str
     presented: Presented = Presented()
+    terms: Terms | None = None  # None: the ones of LegSettings
 
 
 class Legs(Records):
@@ -108,19 +152,25 @@ class Legs(Records):
     def arrive(self, incoming: Incoming, call: Call, now: float) -> list[Output]:
         """An INVITE that the engine lets in; what is wrong with it is answered here.
 
-        `Arrived` follows, or `Refused`: 400, 415, 420, 482 or 483.
+        `Arrived` follows, or `Refused`: 400, 415, 420, 421, 422, 482 or 483; with Replaces also
+        403, 481, 486 or 603 (RFC 3891 §3).
         """
         request = incoming.request
         who = self._identify(incoming, call)
         self._layer.tag(incoming.key, who.local_tag)
         merge_key = (request.call_id, request.from_.tag or "", request.cseq.number)
         try:
-            self._check(request, merge_key)
+            self._check(request, merge_key, who.terms)
+            replaced = self._find_replaced(request, who.terms)
             offer = read_body(request)
             dialog = from_request(request, who.local_tag)
+            peer = read_abilities(request, Abilities())
+            leg = Leg(who, LegState.INCOMING, request, incoming.key, dialog, peer=peer)
+            self._check_demands(leg, request)
         except RemoteProtocolError as error:
             return self._refuse(incoming, who, call.source, error, now)
-        leg = Leg(who, LegState.INCOMING, request, incoming.key, dialog)
+        if replaced:
+            leg = leg._replace(replaces=replaced)
         record = Record(leg, incoming.flow)
         record.merge_key = merge_key
         record.keys.add(incoming.key)
@@ -135,6 +185,7 @@ class Legs(Records):
             offer,
             request,
             call.presented,
+            replaced,
         )
         out: list[Output] = []
         self._settle(record, callee.arrive(leg, arrived)[1], now, out)
@@ -168,6 +219,7 @@ class Legs(Records):
             banner=(("User-Agent", self._settings.user_agent),),
             login=placement.credentials,
             ring_limit_seconds=self._settings.ring_limit_seconds,
+            terms=placement.terms or self._settings.terms,
         )
         made = Leg(who, LegState.CALLING, build_invite(who, placement))
         record = Record(made, placement.flow)
@@ -180,7 +232,12 @@ class Legs(Records):
         self, leg: str, now: float, status: int = 180, description: bytes | None = None
     ) -> list[Output]:
         """A provisional response to their INVITE."""
-        return self._command(leg, "progress", (status, description), now)
+        out: list[Output] = []
+        record = self._records.get(leg)
+        if record is not None:
+            chance = self._identifiers.fraction()
+            self._step(record, LegEvent("progress", (status, description), chance), now, out)
+        return out
 
     def answer(self, leg: str, description: bytes, now: float) -> list[Output]:
         """A 200 to their INVITE: our answer, or our offer when they made none."""
@@ -190,9 +247,14 @@ class Legs(Records):
         """A final refusal of their INVITE."""
         return self._command(leg, "refuse", (status, headers), now)
 
-    def hang_up(self, leg: str, now: float, reason: str | None = None) -> list[Output]:
-        """End a leg whatever its state: CANCEL, BYE or a refusal; Ended follows at once."""
-        return self._command(leg, "hang up", reason, now)
+    def hang_up(
+        self, leg: str, now: float, reason: str | None = None, headers: Headers = ()
+    ) -> list[Output]:
+        """End a leg whatever its state: CANCEL, BYE or a refusal; Ended follows at once.
+
+        `headers` may be what `cause.carry` made of the end of another leg.
+        """
+        return self._command(leg, "hang up", Farewell(reason or "", headers), now)
 
     def offer(self, leg: str, description: bytes, now: float) -> list[Output]:
         """A re-INVITE from us; sent as soon as no other exchange is under way."""
@@ -205,6 +267,18 @@ class Legs(Records):
     def refuse_offer(self, leg: str, status: int, now: float) -> list[Output]:
         """Keep the session as it was."""
         return self._command(leg, "refuse offer", status, now)
+
+    def accept_transfer(self, leg: str, now: float) -> list[Output]:
+        """202 to Referred; the peer is told 100 at once."""
+        return self._command(leg, "accept transfer", None, now)
+
+    def refuse_transfer(self, leg: str, now: float, status: int = 603) -> list[Output]:
+        """A final refusal of Referred."""
+        return self._command(leg, "refuse transfer", status, now)
+
+    def progress_transfer(self, leg: str, status: int, now: float) -> list[Output]:
+        """How the new call fares, by status; a final one is the last (RFC 3515 §2.4.5)."""
+        return self._command(leg, "report transfer", status, now)
 
     # Inside.
 
@@ -228,15 +302,36 @@ class Legs(Records):
             kind=call.kind,
             banner=(("Server", self._settings.user_agent),),
             ring_limit_seconds=self._settings.ring_limit_seconds,
+            terms=call.terms or self._settings.terms,
         )
 
-    def _check(self, request: Request, merge_key: tuple[str, str, int]) -> None:
+    def _check(self, request: Request, merge_key: tuple[str, str, int], terms: Terms) -> None:
         if merge_key in self._merged:  # RFC 3261 §8.2.2.2
             raise RemoteProtocolError("the same request by another way", status=482)
         if request.max_forwards == 0:  # we may call on, and so are a hop (RFC 7332 §4)
             raise RemoteProtocolError("too many hops", status=483)
-        if unsupported(request):
+        if unsupported(request, terms):
             raise RemoteProtocolError("an extension that we lack", status=420)
+
+    def _check_demands(self, leg: Leg, request: Request) -> None:
+        if leg.who.terms.reliable == "required" and not leg.peer.supports("100rel"):
+            needed = [tag.lower() for tag in request.values("Require")]
+            if "100rel" not in needed:
+                raise RemoteProtocolError("reliability is demanded", status=421)
+        if refuse_short(leg, request) is not None:
+            raise RemoteProtocolError("the session interval is too small", status=422)
+
+    def _find_replaced(self, request: Request, terms: Terms) -> str:
+        """The leg that a Replaces names; RemoteProtocolError where RFC 3891 §3 refuses."""
+        value = replaces_of(request)
+        if value is None:
+            return ""
+        call_id, our_tag, their_tag, early_only = read_replaces(value)
+        if not terms.transfers:
+            raise RemoteProtocolError("no right to replace", status=403, where="Replaces")
+        record = self._dialogs.get((call_id, our_tag))
+        judge(None if record is None else record.leg, their_tag, early_only)
+        return "" if record is None else record.leg.who.name
 
     def _refuse(
         self,
@@ -249,7 +344,12 @@ class Legs(Records):
         request = incoming.request
         headers: Headers = ()
         if error.status == 420:
-            headers = (("Unsupported", ", ".join(unsupported(request))),)
+            headers = (("Unsupported", ", ".join(unsupported(request, who.terms))),)
+        elif error.status == 421:
+            headers = (("Require", "100rel"),)
+        elif error.status == 422:
+            least = max(who.terms.session.minimum_seconds, LEAST_SECONDS)
+            headers = (("Min-SE", str(least)),)
         elif error.status == 415:
             headers = (("Accept", "application/sdp"),)
         answer = reply(who, request, error.status, headers)
@@ -266,7 +366,7 @@ class Legs(Records):
             answer = reply(who, request, 481)
         else:
             try:
-                missing = unsupported(request)
+                missing = unsupported(request, record.leg.who.terms)
                 if not missing:
                     self._step_request(record, incoming, now, out)
                     return
@@ -294,7 +394,7 @@ class Legs(Records):
         status = response.status
         record = self._records.get(owner.leg)
         if record is None:
-            if owner.what != "BYE" and 200 <= status < 300:
+            if response.cseq.method == "INVITE" and 200 <= status < 300:
                 with suppress(RemoteProtocolError):  # unreadable: nowhere to send an ACK to
                     self._decline(answered, now, out)
             return
@@ -303,6 +403,8 @@ class Legs(Records):
             self._step(record, LegEvent(kind, response, cnonce=cnonce), now, out)
             return
         kind = SPECIAL.get((owner.what, status)) or KINDS[owner.what][status // 100]
+        if status == 500 and kind == "offer failure" and response.get("Retry-After") is not None:
+            kind = "offer pending"  # RFC 3261 §14.1: they were busy with an offer
         chance = self._identifiers.fraction() if kind == "offer pending" else 0.0
         try:
             self._step(record, LegEvent(kind, response, chance), now, out)

@@ -1,18 +1,48 @@
 """The messages of a leg: responses, the INVITE, ACK and BYE, digest credentials."""
 
+from callcore.call.cause import CLEARED, Reason
 from callcore.call.placement import Headers, Login, Placement
-from callcore.call.state import Identity, Leg
+from callcore.call.state import Abilities, Farewell, Identity, Leg
+from callcore.call.terms import Terms
 from callcore.dialog import Dialog, in_dialog_request
+from callcore.dialog.timer import request_headers
 from callcore.errors import RemoteProtocolError
 from callcore.message import Message, Request, Response, request, response, with_headers
 from callcore.message.digest import answer, best_challenge
 from callcore.sdp import SessionDescription, parse_sdp
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE"
+TRANSFERS = "norefersub, replaces"
 SDP = "application/sdp"
 # Methods that we know and do not serve within a call get 405, all others 501.
-KNOWN = frozenset({"MESSAGE", "NOTIFY", "PRACK", "PUBLISH", "REFER", "REGISTER", "SUBSCRIBE"})
+KNOWN = frozenset({"MESSAGE", "NOTIFY", "PUBLISH", "REFER", "REGISTER", "SUBSCRIBE"})
 MAX_RETRY_AFTER_SECONDS = 10
+
+# By whether we do reliable provisional responses, and take transfers: Allow and Supported.
+ABILITIES: dict[tuple[bool, bool], Headers] = {
+    (reliable, transfers): (
+        ("Allow", ALLOW + ", REFER" * transfers),
+        ("Supported", "100rel, " * reliable + "timer" + f", {TRANSFERS}" * transfers),
+    )
+    for reliable in (False, True)
+    for transfers in (False, True)
+}
+
+
+def abilities(terms: Terms) -> Headers:
+    """Allow and Supported, as far as a peer is granted them."""
+    return ABILITIES[terms.reliable != "never", terms.transfers]
+
+
+def read_abilities(message: Message, known: Abilities) -> Abilities:
+    """What a peer can do, by its last message that said so."""
+    allow, supported = message.get("Allow"), message.get("Supported")
+    if allow is None and supported is None:
+        return known
+    return Abilities(
+        known.allow if allow is None else ",".join(message.all("Allow")),
+        known.supported if supported is None else ",".join(message.all("Supported")),
+    )
 
 
 def reply(
@@ -26,7 +56,7 @@ def reply(
 
 def target_headers(who: Identity) -> Headers:
     """What requests and responses that set the target carry (RFC 3261 table 2)."""
-    return ("Contact", who.contact), ("Allow", ALLOW)
+    return ("Contact", who.contact), *abilities(who.terms)
 
 
 def read_body(message: Message) -> SessionDescription | None:
@@ -54,6 +84,8 @@ def build_invite(who: Identity, placement: Placement) -> Request:
             ("Call-ID", who.call_id),
             ("CSeq", "1 INVITE"),
             *target_headers(who),
+            *request_headers(who.terms.session),
+            *((("Require", "100rel"),) if who.terms.reliable == "required" else ()),
             *placement.headers,
             *who.banner,
             ("Content-Type", SDP),
@@ -67,13 +99,17 @@ def build_ack(leg: Leg, dialog: Dialog, answer: Response) -> Request:
     return in_dialog_request(dialog, "ACK", leg.authorization, cseq=answer.cseq.number)[1]
 
 
-def build_bye(leg: Leg, dialog: Dialog, reason: str | None = None) -> tuple[Dialog, Request]:
-    """BYE (RFC 3261 §15.1.1), with a Reason if there is one to tell (RFC 3326)."""
-    headers = leg.who.banner
-    if reason:
-        text = reason.replace("\\", "\\\\").replace('"', '\\"')
-        headers = (*headers, ("Reason", f'SIP;cause=200;text="{text}"'))
-    return in_dialog_request(dialog, "BYE", headers)
+def build_bye(leg: Leg, dialog: Dialog, farewell: Farewell) -> tuple[Dialog, Request]:
+    """BYE (RFC 3261 §15.1.1) with its Reason (RFC 3326)."""
+    headers = farewell_headers(farewell) or (CLEARED,)
+    return in_dialog_request(dialog, "BYE", (*leg.who.banner, *headers))
+
+
+def farewell_headers(farewell: Farewell) -> Headers:
+    """The Reason that a command gave: in a header, or in words."""
+    if farewell.headers or not farewell.reason:
+        return farewell.headers
+    return (("Reason", str(Reason("SIP", 200, farewell.reason))),)
 
 
 def authorise(made: Request, refusal: Response, login: Login | None, cnonce: str) -> Headers | None:
@@ -96,13 +132,16 @@ def authorise(made: Request, refusal: Response, login: Login | None, cnonce: str
     return (("Proxy-Authorization" if proxy else "Authorization", value),)
 
 
-def repeat_with(made: Request, number: int, credentials: Headers) -> Request:
-    """The same request under a new CSeq and with credentials (RFC 3261 §22.2)."""
+def repeat_with(
+    made: Request, number: int, added: Headers, without: tuple[str, ...] = ()
+) -> Request:
+    """The same request under a new CSeq, with credentials (RFC 3261 §22.2) and other changes."""
     headers = [
         (name, f"{number} {made.method}" if name == "CSeq" else value)
         for name, value in made.headers
+        if name not in without
     ]
-    repeated = with_headers(made, [*headers, *credentials])
+    repeated = with_headers(made, [*headers, *added])
     assert isinstance(repeated, Request)
     return repeated
 
@@ -112,9 +151,12 @@ def turn_down(who: Identity, to: Request) -> Response:
     return reply(who, to, 405 if to.method in KNOWN else 501, (("Allow", ALLOW),))
 
 
-def unsupported(to: Request) -> list[str]:
-    """Option tags that a request needs and we lack (RFC 3261 §8.2.2.3): we support none."""
-    return to.values("Require")
+def unsupported(to: Request, terms: Terms) -> list[str]:
+    """Option tags that a request needs and we lack (RFC 3261 §8.2.2.3)."""
+    if to.get("Require") is None:
+        return []
+    granted = abilities(terms)[1][1].split(", ")
+    return [tag for tag in to.values("Require") if tag.lower() not in granted]
 
 
 def retry_after(chance: float) -> Headers:

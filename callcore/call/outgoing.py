@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from callcore.call.cause import ELSEWHERE
 from callcore.call.events import Answered, CallEvent, Ended, Progressed
 from callcore.call.fork import Failure, Fork
+from callcore.call.placement import Headers
 from callcore.call.target import Call, Destination
 from callcore.call.trunk import Target
 from callcore.flow import Flow
@@ -26,7 +28,7 @@ class Carrier(Protocol):
         """Place one branch."""
         ...
 
-    def drop(self, branch: str, reason: str | None, now: float) -> None:
+    def drop(self, branch: str, reason: str | None, now: float, headers: Headers = ()) -> None:
         """Hang one branch up."""
         ...
 
@@ -56,6 +58,10 @@ class Outgoing:
     def __len__(self) -> int:
         return len(self._forks)
 
+    def leg(self, branch: str) -> str:
+        """The leg that a branch is of."""
+        return self._legs.get(branch, branch)
+
     def branch(self, leg: str) -> str:
         """The branch that commands to a leg go to."""
         fork = self._forks.get(leg)
@@ -77,18 +83,18 @@ class Outgoing:
         self._forks[leg] = Fork(leg, call, tuple(destinations), patience)
         self._try_next(leg, now)
 
-    def hang_up(self, leg: str, reason: str | None, now: float) -> None:
+    def hang_up(self, leg: str, reason: str | None, now: float, headers: Headers = ()) -> None:
         """End a leg that we placed, whatever its branches do."""
         fork = self._forks[leg]
         if fork.told:
             return
         if fork.winner is not None:
-            self._carrier.drop(fork.winner, reason, now)
+            self._carrier.drop(fork.winner, reason, now, headers)
             return
         self._forks[leg] = fork._replace(waiting=(), hung_up=True)
         for branch in fork.ringing:
             self._patience.pop(branch, None)
-            self._carrier.drop(branch, reason, now)
+            self._carrier.drop(branch, reason, now, headers)
         if leg in self._forks:  # else the last branch ended at once
             self._end_if_over(leg)
 
@@ -174,7 +180,7 @@ class Outgoing:
         self._forks[fork.leg], losers = fork.won(branch)
         self._patience.pop(branch, None)
         for loser in losers:
-            self._carrier.drop(loser, None, now)
+            self._carrier.drop(loser, ELSEWHERE, now)
 
     def _ended(self, fork: Fork, event: Ended, now: float) -> None:
         branch, leg = event.leg, fork.leg

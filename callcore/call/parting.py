@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from callcore.call.cause import NO_ANSWER, Reason, q850_of, read_reasons
 from callcore.call.events import By, Ended
 from callcore.call.messages import authorise, build_ack, build_bye, repeat_with, reply
 from callcore.call.state import (
     Abandon,
     Ask,
     Effect,
+    Farewell,
     Leg,
     LegEvent,
     LegState,
@@ -22,14 +24,20 @@ from callcore.call.state import (
 )
 from callcore.dialog import from_response, next_hop, terminate
 from callcore.errors import LocalProtocolError
-from callcore.message import REASONS, Response
+from callcore.message import REASONS, Message, Response
 
 BYE_REASON = "call ended"
+NO_FAREWELL = Farewell()
 
 
-def ended(leg: Leg, status: int, by: By, reason: str = "") -> Tell:
-    """The one Ended of this leg."""
-    return Tell(Ended(leg.who.name, status, reason or REASONS.get(status, ""), by))
+def ended(leg: Leg, status: int, by: By, reason: str = "", message: Message | None = None) -> Tell:
+    """The one Ended of this leg; `message` may tell why (RFC 3326)."""
+    reasons: tuple[Reason, ...] = () if message is None else read_reasons(message)
+    cause = q850_of(reasons, status) if status >= 300 or reasons else 16
+    if by == "timeout" and status in (408, 480):
+        cause = NO_ANSWER
+    words = reason or REASONS.get(status, "")
+    return Tell(Ended(leg.who.name, status, words, by, cause, reasons))
 
 
 def need_dialog(leg: Leg) -> Any:
@@ -47,15 +55,16 @@ def drop_session(leg: Leg) -> list[Effect]:
     return []
 
 
-def leave(leg: Leg, reason: str | None = None) -> Step:
+def leave(leg: Leg, farewell: Farewell = NO_FAREWELL) -> Step:
     """Send BYE; what happens to the leg has been told, or is told by the caller of this."""
-    dialog, bye = build_bye(leg, need_dialog(leg), reason)
+    dialog, bye = build_bye(leg, need_dialog(leg), farewell)
     effects = [
         *drop_session(leg),
         Stop(LegTimer.REPEAT),
         Stop(LegTimer.NO_ACK),
         Stop(LegTimer.GLARE),
         Stop(LegTimer.OFFER),
+        *stop_extras(leg),
         Ask("BYE", bye, next_hop(dialog)),
     ]
     leg = leg._replace(
@@ -69,6 +78,18 @@ def leave(leg: Leg, reason: str | None = None) -> Step:
     return leg, effects
 
 
+def stop_extras(leg: Leg) -> list[Effect]:
+    """The timers that few legs have."""
+    stops: list[Effect] = []
+    if leg.timer is not None:
+        stops += [Stop(LegTimer.REFRESH), Stop(LegTimer.EXPIRY)]
+    if leg.transfer is not None:
+        stops.append(Stop(LegTimer.TRANSFER))
+    if leg.sender is not None:
+        stops += [Stop(LegTimer.PROVISIONAL), Stop(LegTimer.NO_PRACK)]
+    return stops
+
+
 def finish(leg: Leg, event: LegEvent | None = None) -> Step:
     """Nothing more to wait for."""
     dialog = None if leg.dialog is None else terminate(leg.dialog)
@@ -78,14 +99,15 @@ def finish(leg: Leg, event: LegEvent | None = None) -> Step:
 def hang_up(leg: Leg, event: LegEvent) -> Step:
     """Ours: BYE (RFC 3261 §15.1.1)."""
     leg, effects = leave(leg, event.data)
-    return leg, [*effects, ended(leg, 200, "local", event.data or BYE_REASON)]
+    return leg, [*effects, ended(leg, 200, "local", event.data.reason or BYE_REASON)]
 
 
 def receive_bye(leg: Leg, event: LegEvent) -> Step:
     """Theirs: BYE (RFC 3261 §15.1.2), whether or not our 2xx has had its ACK."""
     incoming = event.data
     effects = [Reply(incoming.key, reply(leg.who, incoming.request, 200)), *drop_session(leg)]
-    effects.append(ended(leg, 200, "remote", incoming.request.get("Reason") or BYE_REASON))
+    reason = incoming.request.get("Reason") or BYE_REASON
+    effects.append(ended(leg, 200, "remote", reason, incoming.request))
     return finish(leg)[0], effects
 
 
@@ -132,7 +154,7 @@ def decline_2xx(leg: Leg, answer: Response) -> list[Effect]:
     """ACK, then BYE: the answer came too late."""
     dialog = from_response(answer)
     ack = SendAck(build_ack(leg, dialog, answer), next_hop(dialog))
-    dialog, bye = build_bye(leg, dialog)
+    dialog, bye = build_bye(leg, dialog, NO_FAREWELL)
     return [ack, Ask("STRAY", bye, next_hop(dialog))]
 
 

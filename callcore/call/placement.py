@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from callcore.call.events import Diverted, Kind
+from callcore.call.terms import Terms
 from callcore.flow import Flow
 from callcore.value import dataclass
 
@@ -60,3 +61,4 @@ class Placement:
     credentials: Login | None = None
     kind: Kind = "trunk"
     max_forwards: int = 70
+    terms: Terms | None = None  # None: the ones of LegSettings

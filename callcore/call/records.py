@@ -2,17 +2,20 @@
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from callcore.call.events import CallEvent, Kind, Refused
+from callcore.call.events import CallEvent, Kind, Referred, Refused
 from callcore.call.leg import step
+from callcore.call.replaces import read_replaces
 from callcore.call.state import (
     Abandon,
     Arm,
     Ask,
     Cancel,
     Effect,
+    Farewell,
+    HangUp,
     Leg,
     LegEvent,
     LegState,
@@ -21,11 +24,14 @@ from callcore.call.state import (
     Stop,
     Tell,
 )
+from callcore.call.terms import Terms
+from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow
 from callcore.identifiers import Identifiers
 from callcore.message import Uri
 from callcore.transaction import TransactionKey, TransactionLayer, Transmit
 
+NO_TERMS = Terms()
 Output = Transmit | CallEvent | Refused
 MergeKey = tuple[str, str, int]
 
@@ -67,6 +73,7 @@ class LegSettings:
     next_hop: Callable[[Uri, Flow, Kind], Flow] = follow_target
     user_agent: str = "callcore"
     ring_limit_seconds: float = 180.0
+    terms: Terms = NO_TERMS
 
 
 class Record:
@@ -188,15 +195,34 @@ class Records:
     def _cancel(self, record: Record, cancel: Cancel, now: float, out: list[Output]) -> None:
         key = record.asked["INVITE"]
         owner = LegOwner(record.leg.who.name, "CANCEL")
-        out += self._layer.cancel(key, now, owner)
+        out += self._layer.cancel(key, now, owner, cancel.headers)
 
     def _abandon(self, record: Record, abandon: Abandon, now: float, out: list[Output]) -> None:
         key = record.asked.get(abandon.what)
         if key is not None:
             self._layer.abandon(key)
 
+    def _hang_up(self, record: Record, effect: HangUp, now: float, out: list[Output]) -> None:
+        other = self._records.get(effect.leg)
+        if other is not None:
+            self._step(other, LegEvent("hang up", Farewell(effect.reason)), now, out)
+
     def _tell(self, record: Record, tell: Tell, now: float, out: list[Output]) -> None:
-        out.append(tell.event)
+        event = tell.event
+        if isinstance(event, Referred) and event.replaces:
+            event = replace(event, replaced=self._named(event.replaces))
+        out.append(event)
+
+    def _named(self, replaces: str) -> str:
+        """The leg that a Replaces names, as the peer sees it (RFC 3891 §7.1)."""
+        try:
+            call_id, our_tag, their_tag, _ = read_replaces(replaces)
+        except RemoteProtocolError:
+            return ""
+        record = self._dialogs.get((call_id, our_tag))
+        if record is None or record.leg.dialog is None:
+            return ""
+        return record.leg.who.name if record.leg.dialog.remote_tag == their_tag else ""
 
     def _arm(self, record: Record, arm: Arm, now: float, out: list[Output]) -> None:
         self._armed += 1
@@ -212,6 +238,7 @@ PERFORM: dict[type, Callable[[Records, Record, Any, float, list[Output]], None]]
     SendAck: Records._acknowledge,
     Reply: Records._reply,
     Cancel: Records._cancel,
+    HangUp: Records._hang_up,
     Abandon: Records._abandon,
     Tell: Records._tell,
     Arm: Records._arm,

@@ -6,10 +6,12 @@ One table for the state of the session; leg.py asks it whatever the leg's own ta
 from collections.abc import Callable
 
 from callcore.call.callee import repeat_and_back_off
+from callcore.call.early import dialog_of, remember, with_dialog
 from callcore.call.events import OfferAnswered, Offered, OfferRefused, OfferWithdrawn
 from callcore.call.messages import (
     authorise,
     build_ack,
+    read_abilities,
     read_body,
     repeat_with,
     reply,
@@ -17,12 +19,22 @@ from callcore.call.messages import (
     target_headers,
 )
 from callcore.call.parting import ended, give_up_offer, leave, need_dialog
+from callcore.call.refresh import (
+    agree,
+    grant,
+    receive_bare_update,
+    refuse_short,
+    send_update,
+    session_headers,
+)
 from callcore.call.state import (
+    Abandon,
     Arm,
     Ask,
     Effect,
     Leg,
     LegEvent,
+    LegState,
     LegTimer,
     Reply,
     SendAck,
@@ -48,14 +60,21 @@ def receive_offer(leg: Leg, event: LegEvent) -> Step:
     incoming = event.data
     request = incoming.request
     if request.method == "UPDATE" and not request.body:
-        return refresh_target(leg, event)
+        return receive_bare_update(leg, event)
+    tag = request.from_.tag or ""
     try:
         description = read_body(request)
-        target_of(request, need_dialog(leg).remote_target)  # refreshed when it is accepted
+        target_of(request, dialog_of(leg, tag).remote_target)  # refreshed when it is accepted
+        leg = leg._replace(peer=read_abilities(request, leg.peer))
+        short = refuse_short(leg, request)
     except RemoteProtocolError as error:
         headers = (("Accept", "application/sdp"),) if error.status == 415 else ()
         return leg, [Reply(incoming.key, reply(leg.who, request, error.status, headers))]
-    session = leg.session._replace(state=SessionState.OFFERED, key=incoming.key, request=request)
+    if short is not None:
+        return leg, [Reply(incoming.key, reply(leg.who, request, 422, short))]
+    session = leg.session._replace(
+        state=SessionState.OFFERED, key=incoming.key, request=request, tag=tag
+    )
     return leg._replace(session=session), [
         Stop(LegTimer.GLARE),
         Arm(LegTimer.OFFER, DECIDE_SECONDS),
@@ -63,24 +82,11 @@ def receive_offer(leg: Leg, event: LegEvent) -> Step:
     ]
 
 
-def refresh_target(leg: Leg, event: LegEvent) -> Step:
-    """An UPDATE without an offer refreshes the target alone (RFC 3311 §5.2)."""
-    incoming = event.data
-    status = 200
-    try:
-        if leg.dialog is not None:
-            leg = leg._replace(dialog=refresh(leg.dialog, incoming.request))
-    except RemoteProtocolError as error:
-        status = error.status
-    answer = reply(leg.who, incoming.request, status, target_headers(leg.who))
-    return leg, [Reply(incoming.key, answer)]
-
-
 def refuse_overlapping(leg: Leg, event: LegEvent) -> Step:
     """RFC 3261 §14.2, RFC 3311 §5.2: theirs before we answered the one before."""
     incoming = event.data
     if incoming.request.method == "UPDATE" and not incoming.request.body:
-        return refresh_target(leg, event)
+        return receive_bare_update(leg, event)
     answer = reply(leg.who, incoming.request, 500, retry_after(event.chance))
     return leg, [Reply(incoming.key, answer)]
 
@@ -89,7 +95,7 @@ def refuse_glare(leg: Leg, event: LegEvent) -> Step:
     """RFC 3261 §14.2, RFC 3311 §5.2: an offer of ours is open."""
     incoming = event.data
     if incoming.request.method == "UPDATE" and not incoming.request.body:
-        return refresh_target(leg, event)
+        return receive_bare_update(leg, event)
     return leg, [Reply(incoming.key, reply(leg.who, incoming.request, 491))]
 
 
@@ -99,10 +105,17 @@ def accept(leg: Leg, event: LegEvent) -> Step:
     request, key = session.request, session.key
     if request is None or key is None:
         raise LocalProtocolError("no offer to accept")
-    answer = reply(leg.who, request, 200, target_headers(leg.who), body)
-    leg = leg._replace(dialog=refresh(need_dialog(leg), request))
-    effects: list[Effect] = [Stop(LegTimer.OFFER), Reply(key, answer)]
-    if request.method == "UPDATE":
+    headers = target_headers(leg.who)
+    timers: list[Effect] = []
+    if request.method != "PRACK":
+        leg = with_dialog(leg, refresh(dialog_of(leg, session.tag), request))
+        if leg.state is LegState.CONFIRMED:
+            leg, more_headers, timers = grant(leg, request)
+            headers = (*headers, *more_headers)
+    answer = reply(leg.who, request, 200, headers, body)
+    effects: list[Effect] = [Stop(LegTimer.OFFER), Reply(key, answer), *timers]
+    leg = remember(leg._replace(ours=body), request)
+    if request.method != "INVITE":
         leg, more = settle(leg)
         return leg, [*effects, *more]
     pending = Unacknowledged(key, answer, request.cseq.number, not request.body)
@@ -170,12 +183,14 @@ def settle(leg: Leg) -> Step:
     session = leg.session
     idle = Session(challenged=session.challenged, collisions=session.collisions)
     leg = leg._replace(session=idle)
-    return (leg, []) if session.queued is None else _send(leg, session.queued)
+    if session.queued is not None:
+        return start_offer(leg, session.queued, session.tag, silent=session.silent)
+    return leg, []
 
 
 def offer(leg: Leg, event: LegEvent) -> Step:
     """Our re-INVITE."""
-    return _send(leg._replace(session=Session()), event.data)
+    return start_offer(leg._replace(session=Session()), event.data)
 
 
 def queue(leg: Leg, event: LegEvent) -> Step:
@@ -183,13 +198,17 @@ def queue(leg: Leg, event: LegEvent) -> Step:
     return leg._replace(session=leg.session._replace(queued=event.data)), []
 
 
-def _send(leg: Leg, body: bytes) -> Step:
-    headers = (*target_headers(leg.who), *leg.who.banner, ("Content-Type", "application/sdp"))
-    dialog, request = in_dialog_request(need_dialog(leg), "INVITE", headers, body)
+def start_offer(leg: Leg, body: bytes, tag: str = "", *, silent: bool = False) -> Step:
+    """A re-INVITE; in an early dialog an UPDATE (RFC 3311 §5.1)."""
+    headers = (*target_headers(leg.who), *leg.who.banner, *session_headers(leg))
+    headers = (*headers, ("Content-Type", "application/sdp"))
+    dialog = dialog_of(leg, tag)
+    method = "INVITE" if dialog.state == "confirmed" else "UPDATE"
+    dialog, request = in_dialog_request(dialog, method, headers, body)
     session = leg.session._replace(
-        state=SessionState.OFFERING, key=None, request=request, queued=None
+        state=SessionState.OFFERING, key=None, request=request, queued=None, tag=tag, silent=silent
     )
-    leg = leg._replace(dialog=dialog, session=session)
+    leg = with_dialog(leg, dialog)._replace(session=session)
     effects: list[Effect] = [
         Ask("OFFER", request, next_hop(dialog)),
         Arm(LegTimer.OFFER, ANSWER_SECONDS),
@@ -198,26 +217,53 @@ def _send(leg: Leg, body: bytes) -> Step:
 
 
 def receive_answer(leg: Leg, event: LegEvent) -> Step:
-    """2xx to our re-INVITE: ACK, and the answer."""
+    """2xx to our re-INVITE or UPDATE: ACK, and the answer."""
     answer: Response = event.data
-    dialog = refresh(need_dialog(leg), answer)
-    leg = leg._replace(dialog=dialog)
-    ack = SendAck(build_ack(leg, dialog, answer), next_hop(dialog))
+    session = leg.session
+    dialog = refresh(dialog_of(leg, session.tag), answer)
+    leg = with_dialog(leg, dialog)
+    effects: list[Effect] = [Stop(LegTimer.OFFER)]
+    if answer.cseq.method == "INVITE":
+        effects.append(SendAck(build_ack(leg, dialog, answer), next_hop(dialog)))
     try:
         description = read_body(answer)
     except RemoteProtocolError:
-        told = Tell(OfferRefused(leg.who.name, 488))
+        effects.append(Tell(OfferRefused(leg.who.name, 488)))
     else:
-        told = Tell(OfferAnswered(leg.who.name, description, answer.body))
-    leg, more = settle(leg._replace(session=Session(queued=leg.session.queued)))
-    return leg, [Stop(LegTimer.OFFER), ack, told, *more]
+        if not session.silent or answer.body != leg.theirs:
+            effects.append(Tell(OfferAnswered(leg.who.name, description, answer.body)))
+        offered = leg.ours if session.request is None else session.request.body
+        leg = remember(leg._replace(ours=offered), answer)
+    if leg.state is LegState.CONFIRMED:
+        leg, timers = agree(leg, answer)
+        effects += timers
+    leg, more = settle(leg._replace(session=Session(queued=session.queued, tag=session.tag)))
+    return leg, [*effects, *more]
 
 
 def receive_refusal(leg: Leg, event: LegEvent) -> Step:
     """The session goes on as it was (RFC 3261 §14.1)."""
-    told = Tell(OfferRefused(leg.who.name, event.data.status))
-    leg, more = settle(leg._replace(session=Session(queued=leg.session.queued)))
-    return leg, [Stop(LegTimer.OFFER), told, *more]
+    return _refused_by(leg, event.data.status)
+
+
+def _refused_by(leg: Leg, status: int, *first: Effect) -> Step:
+    session = leg.session
+    effects: list[Effect] = [*first, Stop(LegTimer.OFFER)]
+    if not session.silent:
+        effects.append(Tell(OfferRefused(leg.who.name, status)))
+    elif leg.timer is not None:  # a refresh: again before it is too late
+        effects.append(Arm(LegTimer.REFRESH, max(2.0, leg.timer.seconds / 16)))
+    leg, more = settle(leg._replace(session=Session(queued=session.queued, tag=session.tag)))
+    return leg, [*effects, *more]
+
+
+def give_up(leg: Leg, event: LegEvent) -> Step:
+    """408, 481 or silence: the end of a call that is up, a mere refusal in an early dialog."""
+    if leg.state is LegState.CONFIRMED and leg.session.request is not None:
+        return give_up_offer(leg, event)
+    abandoned = (Abandon("OFFER"),) if event.kind == LegTimer.OFFER else ()
+    status = event.data.status if isinstance(event.data, Response) else 408
+    return _refused_by(leg, status, *abandoned)
 
 
 def back_off(leg: Leg, event: LegEvent) -> Step:
@@ -227,10 +273,15 @@ def back_off(leg: Leg, event: LegEvent) -> Step:
         return receive_refusal(leg, event)
     steps = event.chance * 191 if leg.who.ours else event.chance * 201
     seconds = (210 + int(steps) if leg.who.ours else int(steps)) / 100
+    if event.data.status == 500:  # RFC 3261 §14.1, RFC 3311 §5.3: when they say so
+        after = (event.data.get("Retry-After") or "").partition(";")[0].partition("(")[0].strip()
+        seconds = min(float(after), 30.0) if after.isascii() and after.isdigit() else seconds
     waiting = Session(
         SessionState.WAITING,
         queued=session.request.body if session.queued is None else session.queued,
         collisions=session.collisions + 1,
+        tag=session.tag,
+        silent=session.silent and session.queued is None,
     )
     return leg._replace(session=waiting), [Stop(LegTimer.OFFER), Arm(LegTimer.GLARE, seconds)]
 
@@ -248,15 +299,17 @@ def answer_challenge(leg: Leg, event: LegEvent) -> Step:
         credentials = authorise(request, event.data, leg.who.login, event.cnonce)
     if request is None or credentials is None:
         return receive_refusal(leg, event)
-    dialog, _ = in_dialog_request(need_dialog(leg), "INVITE")
+    dialog, _ = in_dialog_request(dialog_of(leg, leg.session.tag), request.method)
     again = repeat_with(request, dialog.local_cseq, credentials)
     session = leg.session._replace(request=again, challenged=True)
-    leg = leg._replace(dialog=dialog, session=session, authorization=credentials)
+    leg = with_dialog(leg, dialog)._replace(session=session, authorization=credentials)
     return leg, [Ask("OFFER", again, next_hop(dialog))]
 
 
 def acknowledge_again(leg: Leg, event: LegEvent) -> Step:
     """A 2xx to a re-INVITE once more: our ACK was lost."""
+    if event.data.cseq.method != "INVITE":
+        return leg, []
     dialog = need_dialog(leg)
     return leg, [SendAck(build_ack(leg, dialog, event.data), next_hop(dialog))]
 
@@ -265,6 +318,17 @@ def no_ack(leg: Leg, event: LegEvent) -> Step:
     """RFC 3261 §14.2: no ACK for our 2xx, so BYE."""
     leg, effects = leave(leg)
     return leg, [*effects, ended(leg, 408, "timeout", "no ACK")]
+
+
+def refresh_session(leg: Leg, event: LegEvent) -> Step:
+    """RFC 4028 §7.4: by UPDATE, or by a re-INVITE that changes nothing."""
+    if leg.refresh is not None or leg.timer is None:
+        return leg, []
+    if leg.peer.allows("UPDATE"):
+        return send_update(leg)
+    if leg.session.state is not SessionState.IDLE:
+        return leg, [Arm(LegTimer.REFRESH, 2.0)]
+    return start_offer(leg._replace(session=Session()), leg.ours, silent=True)
 
 
 S, T = SessionState, LegTimer
@@ -295,8 +359,8 @@ TABLE: dict[tuple[str, str], Callable[[Leg, LegEvent], Step]] = {
     (S.OFFERING, "offer pending"): back_off,
     (S.OFFERING, "offer challenge"): answer_challenge,
     (S.OFFERING, "offer failure"): receive_refusal,
-    (S.OFFERING, "offer gone"): give_up_offer,
-    (S.OFFERING, T.OFFER): give_up_offer,
+    (S.OFFERING, "offer gone"): give_up,
+    (S.OFFERING, T.OFFER): give_up,
     (S.WAITING, "INVITE"): receive_offer,
     (S.WAITING, "UPDATE"): receive_offer,
     (S.WAITING, "offer"): queue,

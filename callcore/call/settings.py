@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from callcore.call.profile import ORDINARY, Profile
+from callcore.call.terms import SEAT, Terms
 
 Algorithm = Literal["MD5", "SHA-256"]
 
@@ -148,4 +149,5 @@ class EngineSettings:
     bans: BanSettings = BanSettings()
     secure_seats: bool = False  # seats register and call over TLS or WSS only
     outbound: OutboundSettings = OutboundSettings()
+    seat_terms: Terms = SEAT
     user_agent: str = "callcore"

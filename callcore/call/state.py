@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 
 from callcore.call.events import CallEvent, Kind
 from callcore.call.placement import Headers, Login
-from callcore.dialog import Dialog
+from callcore.call.terms import Terms
+from callcore.dialog import Dialog, Sender, SessionTimer
 from callcore.message import Request, Response, Uri
+from callcore.sdp import SessionDescription
 from callcore.transaction import T1, TransactionKey
 
 
@@ -44,6 +46,11 @@ class LegTimer(StrEnum):
     CANCELLED = "timer of the CANCEL"  # §9.1: no final response after CANCEL
     GLARE = "timer of the glare"  # §14.1: back-off after 491
     OFFER = "timer of the offer"  # nobody decided on an offer, either side
+    PROVISIONAL = "timer of the 18x"  # RFC 3262 §3: sent again
+    NO_PRACK = "timer of the PRACK"  # RFC 3262 §3: nobody acknowledged it
+    REFRESH = "timer of the refresh"  # RFC 4028 §7.2
+    EXPIRY = "timer of the session"  # RFC 4028 §10
+    TRANSFER = "timer of the transfer"  # RFC 3515: nobody decided, or reported
 
 
 class Identity(NamedTuple):
@@ -58,6 +65,7 @@ class Identity(NamedTuple):
     banner: Headers = ()  # User-Agent and the like
     login: Login | None = None
     ring_limit_seconds: float = 180.0
+    terms: Terms = Terms()
 
 
 class Unacknowledged(NamedTuple):
@@ -79,6 +87,51 @@ class Session(NamedTuple):
     queued: bytes | None = None
     challenged: bool = False
     collisions: int = 0
+    tag: str = ""  # the remote tag of the early dialog that it is in
+    silent: bool = False  # ours only refreshes the session (RFC 4028 §7.4)
+
+
+class Early(NamedTuple):
+    """One early dialog of an INVITE of ours: each fork has an offer and answer of its own.
+
+    `body` is what it last told of its media reliably, empty before our offer has its answer.
+    """
+
+    dialog: Dialog
+    rseq: int = 0  # of the last reliable response
+    prack: Request | None = None
+    challenged: bool = False
+    description: SessionDescription | None = None
+    body: bytes = b""
+
+
+class Abilities(NamedTuple):
+    """What the peer says that it can do, as it wrote it: Allow and Supported."""
+
+    allow: str = ""
+    supported: str = ""
+
+    def allows(self, method: str) -> bool:
+        """Whether a method is in Allow."""
+        return method in self.allow.upper().replace(",", " ").split()
+
+    def supports(self, option: str) -> bool:
+        """Whether an option tag is in Supported."""
+        return option in self.supported.lower().replace(",", " ").split()
+
+
+class Transfer(NamedTuple):
+    """A REFER of theirs and the subscription that it made (RFC 3515)."""
+
+    key: TransactionKey | None = None  # not yet decided on
+    request: Request | None = None
+    event: str = "refer"  # with the id of all but the first (RFC 3515 §2.4.6)
+    silent: bool = False  # RFC 4488: no subscription wanted
+    notify: Request | None = None  # under way
+    challenged: bool = False
+    queue: tuple[int, ...] = ()  # statuses to be told
+    last: int = 100
+    over: bool = False
 
 
 class Leg(NamedTuple):
@@ -89,12 +142,22 @@ class Leg(NamedTuple):
     invite: Request | None = None  # until its final response
     key: TransactionKey | None = None  # of their INVITE
     dialog: Dialog | None = None
-    early: tuple[Dialog, ...] = ()
+    early: tuple[Early, ...] = ()
     unacknowledged: Unacknowledged | None = None
     session: Session = Session()
     challenged: bool = False
     authorization: Headers = ()
     strays: tuple[str, ...] = ()  # remote tags of forks that were answered too late
+    peer: Abilities = Abilities()
+    ours: bytes = b""  # our last description
+    theirs: bytes = b""  # their last answer
+    sender: Sender | None = None
+    timer: SessionTimer | None = None
+    refresh: Request | None = None  # an UPDATE of ours under way, RFC 4028 §7.4
+    transfer: Transfer | None = None
+    referrals: int = 0  # REFERs so far
+    replaces: str = ""  # the leg that is hung up when this one is answered
+    reasons: Headers = ()  # of a CANCEL or BYE that has to wait
 
 
 class LegEvent(NamedTuple):
@@ -106,10 +169,17 @@ class LegEvent(NamedTuple):
     cnonce: str = ""
 
 
+class Farewell(NamedTuple):
+    """The data of "hang up": words, and headers of BYE or CANCEL in place of those of ours."""
+
+    reason: str = ""
+    headers: Headers = ()
+
+
 class Ask(NamedTuple):
     """Send a request; `what` comes back with its responses. No hop: by the leg's own flow."""
 
-    what: str  # INVITE | OFFER | BYE | STRAY
+    what: str  # INVITE | OFFER | BYE | STRAY | PRACK | REFRESH | NOTIFY
     request: Request
     hop: Uri | None = None
 
@@ -130,6 +200,15 @@ class Reply(NamedTuple):
 
 class Cancel(NamedTuple):
     """CANCEL our INVITE."""
+
+    headers: Headers = ()
+
+
+class HangUp(NamedTuple):
+    """End another leg, whose place this one took (RFC 3891 §3)."""
+
+    leg: str
+    reason: str
 
 
 class Abandon(NamedTuple):
@@ -157,5 +236,5 @@ class Stop(NamedTuple):
     timer: LegTimer
 
 
-Effect = Ask | SendAck | Reply | Cancel | Abandon | Tell | Arm | Stop
+Effect = Ask | SendAck | Reply | Cancel | HangUp | Abandon | Tell | Arm | Stop
 Step = tuple[Leg, list[Effect]]

@@ -134,9 +134,11 @@ class SipServer:
         self.engine.refuse(leg, status, headers, now=self._now())
         self._flush()
 
-    def hang_up(self, leg: str, reason: str | None = None) -> None:
+    def hang_up(
+        self, leg: str, reason: str | None = None, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         """End a leg whatever its state."""
-        self.engine.hang_up(leg, reason, now=self._now())
+        self.engine.hang_up(leg, reason, headers, now=self._now())
         self._flush()
 
     def offer(self, leg: str, description: bytes) -> None:
@@ -152,6 +154,21 @@ class SipServer:
     def refuse_offer(self, leg: str, status: int) -> None:
         """Refuse a re-INVITE of theirs."""
         self.engine.refuse_offer(leg, status, now=self._now())
+        self._flush()
+
+    def accept_transfer(self, leg: str) -> None:
+        """Take on what Referred asks for."""
+        self.engine.accept_transfer(leg, now=self._now())
+        self._flush()
+
+    def refuse_transfer(self, leg: str, status: int = 603) -> None:
+        """Refuse what Referred asks for."""
+        self.engine.refuse_transfer(leg, status, now=self._now())
+        self._flush()
+
+    def progress_transfer(self, leg: str, status: int) -> None:
+        """Tell how the new call of a transfer fares."""
+        self.engine.progress_transfer(leg, status, now=self._now())
         self._flush()
 
     def reload_certificates(self) -> str:

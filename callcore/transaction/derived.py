@@ -1,6 +1,6 @@
 """Requests that the layer makes from other requests: with a Via, ACK of a failure, CANCEL."""
 
-from callcore.message import Request, Response, request, with_field_on_top
+from callcore.message import Request, Response, request, with_field_on_top, with_headers
 
 COPIED = ("From", "Call-ID")
 # RFC 3261 §22.1: what let the INVITE in must let its ACK in.
@@ -29,6 +29,11 @@ def ack_of(invite: Request, response: Response) -> Request:
     return _of_same_branch(invite, "ACK", response.get("To") or "")
 
 
-def cancel_of(invite: Request) -> Request:
-    """The CANCEL of an INVITE (RFC 3261 §9.1)."""
-    return _of_same_branch(invite, "CANCEL", invite.get("To") or "")
+def cancel_of(invite: Request, more: tuple[tuple[str, str], ...] = ()) -> Request:
+    """The CANCEL of an INVITE (RFC 3261 §9.1), with a Reason if there is one (RFC 3326)."""
+    made = _of_same_branch(invite, "CANCEL", invite.get("To") or "")
+    if not more:
+        return made
+    cancel = with_headers(made, [*made.headers, *more])
+    assert isinstance(cancel, Request)
+    return cancel

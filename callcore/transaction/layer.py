@@ -119,12 +119,18 @@ class TransactionLayer:
         sent = with_via(ack, self._via(flow, self._identifiers.branch()))
         return Transmit(flow, render(sent), sent)
 
-    def cancel(self, key: TransactionKey, now: float, owner: Hashable) -> list[Transmit]:
+    def cancel(
+        self,
+        key: TransactionKey,
+        now: float,
+        owner: Hashable,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> list[Transmit]:
         """CANCEL an INVITE of ours that has had a provisional response (RFC 3261 §9.1)."""
         entry = self._clients.get(key)
         if entry is None or entry.request is None or entry.tx.state is not State.PROCEEDING:
             return []
-        cancel = cancel_of(entry.request)
+        cancel = cancel_of(entry.request, headers)
         branch = str(key[0])
         return self._start(cancel, branch, entry.flow, now, owner)[1]
 

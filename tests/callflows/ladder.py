@@ -200,7 +200,7 @@ class Ladder:
         method = getattr(self.legs, command)
         if command == "progress":
             return self._take(method(leg, self.now, *arguments))
-        if command == "hang_up":
+        if command in ("hang_up", "refuse_transfer"):
             return self._take(method(leg, self.now, *arguments))
         return self._take(method(leg, *arguments, self.now))
 

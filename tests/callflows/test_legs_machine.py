@@ -7,24 +7,49 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from callcore.call.events import Arrived, Ended, Offered
+from callcore.call.legs import LegSettings
+from callcore.call.terms import Terms
+from callcore.dialog import SessionTerms
 from callcore.errors import LocalProtocolError
 from callcore.message import Request, Response
 from tests.callflows.ladder import ANSWER, OFFER, TCP, UDP, Ladder
 
 BODIES = st.sampled_from([b"", OFFER, ANSWER, b"v=0\r\nbroken\r\n"])
 TAGS = st.sampled_from(["peer", "east", "other"])
-STATUSES = st.sampled_from([100, 180, 183, 200, 202, 302, 401, 407, 408, 481, 486, 491, 500, 603])
-METHODS = st.sampled_from(["INVITE", "ACK", "BYE", "CANCEL", "UPDATE", "INFO", "OPTIONS", "REFER"])
+STATUSES = st.sampled_from(
+    [100, 180, 183, 200, 202, 302, 401, 407, 408, 422, 481, 486, 491, 500, 603]
+)
+METHODS = st.sampled_from(
+    ["INVITE", "ACK", "BYE", "CANCEL", "UPDATE", "INFO", "OPTIONS", "REFER", "PRACK"]
+)
 CHALLENGE = (
     'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"',
     'Proxy-Authenticate: Digest realm="r", nonce="n", qop="auth"',
 )
 ODD = st.sampled_from(
-    [(), (), (), ("Contact: <sip:",), ("Record-Route: x y",), ("Require: x",), ("Reason: ,",)]
+    [
+        (),
+        (),
+        (),
+        ("Supported: 100rel, timer", "Allow: UPDATE", "Session-Expires: 90;refresher=uas"),
+        ("Require: 100rel", "RSeq: 1", "RAck: 1073741824 1 INVITE", "Refer-To: <sip:a@b>"),
+        ("Require: 100rel", "RSeq: 2", "RAck: 1 1 INVITE", "Refer-To: <sip:a@b?Replaces=x>"),
+        ("Allow: UPDATE", "Session-Expires: 90", "Min-SE: 100", "Retry-After: 1"),
+        ("Replaces: one;to-tag=us1;from-tag=peer",),
+        ("Contact: <sip:",),
+        ("Record-Route: x y",),
+        ("Require: x",),
+        ("Reason: ,",),
+    ]
 )
-COMMANDS = ["progress", "answer", "refuse", "hang_up", "offer", "accept_offer", "refuse_offer"]
+COMMANDS = [
+    *("progress", "answer", "refuse", "hang_up", "offer", "accept_offer", "refuse_offer"),
+    *("accept_transfer", "refuse_transfer", "progress_transfer"),
+]
 ARGUMENTS = {
     "answer": [ANSWER],
+    "progress": [183, ANSWER],
+    "progress_transfer": [200],
     "refuse": [486],
     "offer": [OFFER],
     "accept_offer": [ANSWER],
@@ -32,12 +57,24 @@ ARGUMENTS = {
 }
 
 
+TERMS = [
+    Terms(transfers=True),
+    Terms("always", SessionTerms(90, 90, "us"), transfers=True),
+    Terms("required", SessionTerms(1800)),
+    Terms("never"),
+]
+
+
 class AnythingGoes(RuleBasedStateMachine):
     """One flow, a few legs, everything in any order."""
 
-    @initialize(flow=st.sampled_from([UDP, TCP]), chance=st.sampled_from([0.0, 0.5, 0.999]))
-    def begin(self, flow, chance):
-        self.ladder = Ladder(flow, chance=chance)
+    @initialize(
+        flow=st.sampled_from([UDP, TCP]),
+        chance=st.sampled_from([0.0, 0.5, 0.999]),
+        terms=st.sampled_from(TERMS),
+    )
+    def begin(self, flow, chance, terms):
+        self.ladder = Ladder(flow, chance=chance, settings=LegSettings(terms=terms))
         self.placed: list[str] = []
         self.heard: list[bytes] = []
 
@@ -92,7 +129,7 @@ class AnythingGoes(RuleBasedStateMachine):
         body=BODIES,
         tag=TAGS,
         odd=ODD,
-        to=st.sampled_from(["INVITE", "BYE", None]),
+        to=st.sampled_from(["INVITE", "BYE", "UPDATE", "PRACK", "NOTIFY", None]),
     )
     def answer_us(self, status, body, tag, odd, to):
         if any(
@@ -137,7 +174,7 @@ class OnlyTimeGoesOn(AnythingGoes):
     def teardown(self):
         if not hasattr(self, "ladder"):
             return
-        self.ladder.wait(400)
+        self.ladder.wait(4000)  # longer than any session timer
         ended = Counter(e.leg for e in self.ladder.told if isinstance(e, Ended))
         assert all(count == 1 for count in ended.values())
         alive = [leg for leg in self.names() if leg in self.ladder.legs]
