@@ -114,7 +114,7 @@ async def demo(folder: Path, seats: int, *arguments: str) -> AsyncIterator[Demo]
 
 
 async def test_the_demo_answers_calls_and_ends_by_itself(tmp_path: Path) -> None:
-    async with demo(tmp_path, SEATS, "--seconds", "25") as one:
+    async with demo(tmp_path, SEATS, "--seconds", "20") as one:
 
         async def all_registered() -> bool:
             return await one.registered() == SEATS

@@ -34,24 +34,31 @@ async def test_a_trunk_registers_is_up_and_brings_calls(tmp_path: Path) -> None:
        |<----- 200 -------|
        |<---- INVITE -----|  from where it registered
     """
-    port = free_port()
-    async with Hotline(tmp_path, trunks=[registering(port)]) as hotline:
+    operator = SippOptions("registrar", calls=1, address=OPERATOR)
+    async with Sipp(operator) as registrar:
+        port = registrar.port
+        async with Hotline(tmp_path, trunks=[registering(port)]) as hotline:
+            await eventually(lambda: is_up(hotline))
+            assert (await registrar.wait()).ok
+            assert (await hotline.ready())[1]["warnings"] == []
+            async with Softphone(hotline.seat("8001")) as seat:
+                await seat.wait("registered")
+                call = SippOptions("uac", hotline.listener(), address=OPERATOR, local_port=port)
+                assert (await run_sipp(call)).ok
+                await seat.wait("ended")
+            assert (await hotline.last_call("ended"))["result"] == "answered"
+            assert "trunk-secret" not in hotline.log()
 
-        async def is_up() -> bool:
-            return await hotline.metric("callcore_trunk_up", trunk="operator") == 1
 
-        assert not await is_up()
+async def is_up(hotline: Hotline) -> bool:
+    return await hotline.metric("callcore_trunk_up", trunk="operator") == 1
+
+
+async def test_a_trunk_whose_operator_is_away_is_down_and_the_others_are_used(
+    tmp_path: Path,
+) -> None:
+    async with Hotline(tmp_path, trunks=[registering(free_port())]) as hotline:
         status, document = await hotline.ready()
         assert (status, document["warnings"]) == (200, ["trunk down: operator"])
-        operator = SippOptions("registrar", calls=1, address=OPERATOR, local_port=port)
-        async with Sipp(operator) as registrar:
-            await eventually(is_up, 20)
-            assert (await registrar.wait()).ok
-        assert (await hotline.ready())[1]["warnings"] == []
-        async with Softphone(hotline.seat("8001")) as seat:
-            await seat.wait("registered")
-            call = SippOptions("uac", hotline.listener(), address=OPERATOR, local_port=port)
-            assert (await run_sipp(call)).ok
-            await seat.wait("ended")
-        assert (await hotline.last_call("ended"))["result"] == "answered"
-        assert "trunk-secret" not in hotline.log()
+        assert not await is_up(hotline)
+        assert await hotline.metric("callcore_trunk_up", trunk="city") == 1
