@@ -107,7 +107,7 @@ class Engine:
 
     def lift_ban(self, source: str, now: float) -> Ban | None:
         """Listen to a host again; the ban that was lifted, None when there was none."""
-        return self._gate.bans.lift(source, now)
+        return self._gate.lift_ban(source, now)
 
     def is_incoming(self, leg: str) -> bool:
         """Whether a leg is their INVITE, still without a final response."""

@@ -84,6 +84,9 @@ make_environment() {
 # Program and the Debian package that it is in.
 PROGRAMS=(
     sipp:sip-tester
+    svwar:sipvicious
+    sipsak:sipsak
+    tshark:tshark
     ceph-mon:ceph-mon
     ceph-mgr:ceph-mgr
     ceph-osd:ceph-osd

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from acd.settings import AcdSettings, AgentSettings, QueueSettings, Rule
 from callcore.call.settings import (
+    AuthSettings,
     BanSettings,
     EngineSettings,
     NumberClass,
@@ -34,6 +35,7 @@ def engine_settings(config: Config) -> EngineSettings:
         domain=config.sip.domain,
         seats=seats,
         trunks=tuple(trunk_settings(trunk) for trunk in config.trunks),
+        auth=AuthSettings(algorithms=config.security.digest_algorithms),
         bans=ban_settings(config.security),
         secure_seats=config.sip.seats_over_tls,
         outbound=outbound_settings(config),
