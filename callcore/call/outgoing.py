@@ -61,6 +61,10 @@ class Outgoing:
         fork = self._forks.get(leg)
         return leg if fork is None or fork.winner is None else fork.winner
 
+    def leg(self, branch: str) -> str:
+        """The leg that a branch is told as."""
+        return self._legs.get(branch, branch)
+
     def place_all(
         self, leg: str, destinations: Sequence[Destination], call: Call, now: float
     ) -> None:
