@@ -56,6 +56,7 @@ format: $(READY) ## let ruff put the code into shape
 docs: $(READY) ## the documentation as a site in site/
 	@scripts/setup.sh docs
 	@$(PYTHON) scripts/make_config_docs.py
+	@$(PYTHON) scripts/make_trunk_docs.py
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet && echo "docs: open site/index.html"
 
 clean: ## everything that was made, the environment too; var/ and its recordings stay

@@ -2,8 +2,8 @@
 
 Both parsers take the same 2,000 messages of 860 bytes. They are what a trunk brings to a hotline:
 branch, tag, caller and Call-ID differ in each, the number called and the CSeq of a first INVITE
-do not; `parse_all_different_us` is the time when those two differ as well and no cache has seen
-them. The figure is the best of many short passes, as the machine is shared.
+do not; `parse_all_different_us` is the time when those two differ as well. The bar holds for both.
+The figure is the best of many short passes, as the machine is shared.
 """
 
 from __future__ import annotations
@@ -140,9 +140,13 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of the rounds")
     rounds = 4 if parser.parse_args().quick else 40
     figures = measure(rounds)
-    bars = {"parse_us": BAR_MICROSECONDS, "times_faster_than_sippy": BAR_TIMES_FASTER}
+    bars = {
+        "parse_us": BAR_MICROSECONDS,
+        "parse_all_different_us": BAR_MICROSECONDS,
+        "times_faster_than_sippy": BAR_TIMES_FASTER,
+    }
     ok = (
-        figures["parse_us"] <= BAR_MICROSECONDS
+        max(figures["parse_us"], figures["parse_all_different_us"]) <= BAR_MICROSECONDS
         and figures.get("times_faster_than_sippy", BAR_TIMES_FASTER) >= BAR_TIMES_FASTER
     )
     print(json.dumps({"name": "parse", "figures": figures, "bars": bars, "ok": ok}))

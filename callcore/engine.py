@@ -2,20 +2,24 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import replace
+from typing import Protocol, TypeVar
 
 from callcore.call.addresses import Addresses
 from callcore.call.bans import Ban
-from callcore.call.events import Arrived, CallEvent, Ended, Event, Refused
+from callcore.call.codecs import keep
+from callcore.call.events import Arrived, CallEvent, Ended, Event, Offered, Refused
 from callcore.call.events import Kind as LegKind
 from callcore.call.fraud import TollGuard
-from callcore.call.gate import Gate, Kind, Refusal, Source, caller_of
+from callcore.call.gate import Gate, Kind, Refusal, Source
+from callcore.call.identity import read
 from callcore.call.legs import Call as Origin
 from callcore.call.legs import LegOwner, Legs, LegSettings, Output
 from callcore.call.lines import Ask, Keep, Lines, Probe
 from callcore.call.lines import Effect as LineEffect
 from callcore.call.outgoing import Outgoing
 from callcore.call.placement import Headers, Party, Placement, SeatTarget, TrunkTarget
+from callcore.call.profile import ORDINARY
 from callcore.call.reception import Effect as ReceptionEffect
 from callcore.call.reception import Reception, Tap
 from callcore.call.registrar import Registrar
@@ -27,10 +31,12 @@ from callcore.effects import Close, Connect, Raw, Resolve
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow, Transport
 from callcore.identifiers import Identifiers
-from callcore.message import response
+from callcore.message import Request, response
 from callcore.transaction import Answered, Failed, Incoming, TransactionLayer, Transmit
 from callcore.transaction import Effect as LayerEffect
 
+WithOffer = TypeVar("WithOffer", Arrived, Offered)
+TRUNKS = (Keep, Probe)  # owners
 Effect = Transmit | Raw | Connect | Close | Resolve | Event
 
 
@@ -54,10 +60,11 @@ class Engine:
         self._out: list[Effect] = []
         self._addresses = Addresses(settings.advertised)
         self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
-        self._reception = Reception(self._gate, self._out_now)
         self._guard = TollGuard(settings.outbound, settings.seats, self.registrar.has)
         self._resolution = Resolution(settings, self.registrar, self.trunks, self.lines)
         self._layer = TransactionLayer(identifiers, self._addresses.sent_by)
+        self._reception = Reception(self._gate, self._out_now, self._layer.serves)
+        self.delayed = self._reception.delayed  # the shell says how long messages wait
         leg_settings = LegSettings(self._addresses.contact, user_agent=settings.user_agent)
         self._legs = Legs(self._layer, identifiers, leg_settings)
         self._outgoing = Outgoing(self)
@@ -246,7 +253,7 @@ class Engine:
         if not plan.destinations:
             self._out.append(Ended(leg, plan.status, plan.why, "local"))
             return
-        call = Call(offer, headers)
+        call = self._resolution.carried(target, offer, headers)
         if plan.trunk is None:
             self._outgoing.place_all(leg, plan.destinations, call, now)
             return
@@ -317,7 +324,7 @@ class Engine:
             to=destination.to,
             offer=call.offer,
             route_set=destination.route_set,
-            headers=call.headers,
+            headers=(*destination.headers, *call.headers),
             credentials=destination.credentials,
             kind=destination.kind,
         )
@@ -333,6 +340,9 @@ class Engine:
             if event.kind == "trunk":
                 self._trunk_of[event.leg] = event.source
                 self.lines.limits[event.source].add(event.leg)
+                event = self._heard(event, event.source)
+        elif isinstance(event, Offered) and event.leg in self._trunk_of:
+            event = self._heard(event, self._trunk_of[event.leg])
         elif isinstance(event, Ended):
             self._guard.ended(event.leg)
             trunk = self._trunk_of.pop(event.leg, None)
@@ -340,11 +350,18 @@ class Engine:
                 self.lines.limits[trunk].remove(event.leg)
         self._out.append(event)
 
+    def _heard(self, event: WithOffer, trunk: str) -> WithOffer:
+        """A trunk's offer with the codecs that may pass."""
+        codecs = self.trunks.settings[trunk].profile.codecs
+        if event.offer is None or codecs == ORDINARY.codecs:
+            return event
+        return replace(event, offer=keep(event.offer, codecs))
+
     def dead(self, target: Target, why: str, now: float) -> None:
         """A static peer did not answer a call: as good as a probe that it did not answer."""
         for trunk in self.trunks.settings:
             if target in self.trunks.targets(trunk):
-                self._perform(self.lines.observed(trunk, target, False, why), now)
+                self._perform(self.lines.observed(trunk, target, False, why, now), now)
 
     # -- within -----------------------------------------------------------------------------
 
@@ -353,7 +370,7 @@ class Engine:
         for effect in effects:
             if type(effect) is Transmit:
                 self._out_now(effect)
-            elif isinstance(effect, Answered | Failed) and isinstance(effect.owner, Keep | Probe):
+            elif isinstance(effect, (Answered, Failed)) and isinstance(effect.owner, TRUNKS):
                 self._lined(effect, effect.owner, now)
             elif isinstance(effect, Incoming) and not self._legs.wants(effect):
                 self._incoming(effect, now)
@@ -408,10 +425,16 @@ class Engine:
                 headers = (("Retry-After", str(full[1])),)
                 self._respond(incoming, Refusal(503, full[0], headers), now)
                 return
-        called = incoming.request.request_uri.user or incoming.request.to.uri.user or ""
-        caller = source.name if kind == "seat" else caller_of(incoming.request)
-        origin = Origin(source.name, kind, caller, called)
+        origin = self._origin(incoming.request, source, kind)
         self._legged(self._legs.arrive(incoming, origin, now), now)
+
+    def _origin(self, request: Request, source: Source, kind: LegKind) -> Origin:
+        """Who calls whom: a seat is who it proved to be, whatever it says about itself."""
+        if kind == "trunk":
+            caller, called, presented = read(request, self.trunks.settings[source.name].profile)
+            return Origin(source.name, kind, caller, called, presented)
+        called = request.request_uri.user or request.to.uri.user or ""
+        return Origin(source.name, kind, source.name, called)
 
     def _respond(self, incoming: Incoming, why: Refusal, now: float) -> None:
         answer = response(incoming.request, why.status, headers=why.headers, to_tag=self._ids.tag())

@@ -22,10 +22,10 @@ STAND_IN = "stand-in.callcore."
 # A clash at the first says nothing once one of the second is unsound.
 DEPENDS: dict[tuple[str, str], frozenset[str]] = {
     ("queues", "skills"): frozenset({"skills", "role"}),
-    ("trunks", "peers"): frozenset({"mode"}),
-    ("trunks", "user"): frozenset({"mode"}),
-    ("trunks", "password"): frozenset({"mode"}),
-    ("trunks", "registrar"): frozenset({"mode"}),
+    ("trunks", "peers"): frozenset({"mode", "profile"}),
+    ("trunks", "user"): frozenset({"mode", "profile"}),
+    ("trunks", "password"): frozenset({"mode", "profile"}),
+    ("trunks", "registrar"): frozenset({"mode", "profile"}),
     ("http", "token"): frozenset({"token"}),
 }
 
@@ -36,21 +36,23 @@ def near_name(model: type[BaseModel], name: str) -> str | None:
     return found[0] if found else None
 
 
-def _meant(details: Iterable[ErrorDetails]) -> set[Key]:
+def _meant(details: Iterable[ErrorDetails], root: type[BaseModel] = Config) -> set[Key]:
     """The keys that were probably meant by unknown ones."""
     meant: set[Key] = set()
     for detail in details:
         if detail["type"] == "extra_forbidden":
-            model, _ = field_at(detail["loc"])
+            model, _ = field_at(detail["loc"], root)
             if near := near_name(model, str(detail["loc"][-1])):
                 meant.add((*detail["loc"][:-1], near))
     return meant
 
 
-def without_echoes(details: list[ErrorDetails]) -> list[ErrorDetails]:
+def without_echoes(
+    details: list[ErrorDetails], root: type[BaseModel] = Config
+) -> list[ErrorDetails]:
     """Leave out a list whose item is named already, and the key that was only misspelt."""
     keys = [detail["loc"] for detail in details]
-    meant = _meant(details)
+    meant = _meant(details, root)
     return [
         detail
         for detail in details

@@ -15,13 +15,16 @@ from config.checks import clashes
 from config.echoes import clashes_beside, near_name, without_echoes
 from config.lines import Lines
 from config.mistake import ConfigError, Mistake
+from config.profile import Profile
 from config.schema import Config
 from config.secret import SecretSource
 from config.words import allowed, field_at, is_secret
 
-__all__ = ["ConfigError", "Mistake", "load", "loads"]
+__all__ = ["PROFILES", "ConfigError", "Mistake", "load", "loads", "profile_path"]
 
 Key = tuple[str | int, ...]
+
+PROFILES = Path(__file__).parent / "trunks"
 
 HIDDEN = "(hidden)"
 _SECRET_NAMES = re.compile(r"pass|secret|token|key|url", re.IGNORECASE)
@@ -48,13 +51,13 @@ def loads(text: str, *, file: str = "<text>", environ: Mapping[str, str] | None 
         raise ConfigError([_syntax_mistake(file, text, error)]) from None
     lines = Lines(text)
     source = SecretSource(os.environ if environ is None else environ)
+    found = _with_profiles(file, lines, data)
     try:
         config = Config.model_validate(data, context=source)
-        found = []
-        clashing = clashes(config)
+        clashing = [] if found else clashes(config)
     except ValidationError as error:
         details = without_echoes(error.errors())
-        found = [_mistake(file, lines, detail) for detail in details]
+        found += [_mistake(file, lines, detail) for detail in details]
         clashing = clashes_beside(details, data, source)
     for clash in clashing:
         line = lines.find(clash.key)
@@ -64,6 +67,49 @@ def loads(text: str, *, file: str = "<text>", environ: Mapping[str, str] | None 
     return config
 
 
+def profile_path(name: str) -> Path:
+    """A shipped profile by its name, or any file by its path."""
+    return Path(name) if "/" in name or name.endswith(".toml") else PROFILES / f"{name}.toml"
+
+
+def _with_profiles(file: str, lines: Lines, data: dict[str, Any]) -> list[Mistake]:
+    """Put the keys of its profile under each trunk's own; what is wrong with the profiles."""
+    trunks = data.get("trunks")
+    found: list[Mistake] = []
+    for index, trunk in enumerate(trunks if isinstance(trunks, list) else ()):
+        name = trunk.get("profile") if isinstance(trunk, dict) else None
+        if not isinstance(name, str) or not name:
+            continue
+        key: Key = ("trunks", index, "profile")
+        path = profile_path(name)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            shipped = ", ".join(sorted(one.stem for one in PROFILES.glob("*.toml")))
+            told = f"{shipped}, or the path of a profile that can be read"
+            found.append(Mistake(file, _dotted(key), _shown(name, False), told, lines.find(key)))
+            continue
+        profile, wrong = _profile(str(path), text)
+        found += [one for one in wrong if one not in found]
+        trunks[index] = {**profile, **trunk}  # type: ignore[index]
+    return found
+
+
+def _profile(file: str, text: str) -> tuple[dict[str, Any], list[Mistake]]:
+    """A profile's keys, none of them when there is a mistake."""
+    try:
+        data = tomllib.loads(text)
+        Profile.model_validate(data)
+    except tomllib.TOMLDecodeError as error:
+        return {}, [_syntax_mistake(file, text, error)]
+    except ValidationError as error:
+        lines, found = Lines(text), []
+        for detail in without_echoes(error.errors(), Profile):
+            found.append(_mistake(file, lines, detail, Profile))
+        return {}, found
+    return data, []
+
+
 def _syntax_mistake(file: str, text: str, error: tomllib.TOMLDecodeError) -> Mistake:
     told, _, place = str(error).removesuffix(")").rpartition(" (at ")
     at = re.fullmatch(r"line (\d+), column (\d+)", place)
@@ -71,9 +117,11 @@ def _syntax_mistake(file: str, text: str, error: tomllib.TOMLDecodeError) -> Mis
     return Mistake(file, "TOML" + (f", column {at[2]}" if at else ""), "", told, line)
 
 
-def _mistake(file: str, lines: Lines, detail: ErrorDetails) -> Mistake:
+def _mistake(
+    file: str, lines: Lines, detail: ErrorDetails, root: type[BaseModel] = Config
+) -> Mistake:
     key = detail["loc"]
-    model, field = field_at(key)
+    model, field = field_at(key, root)
     line = lines.find(key)
     if detail["type"] == "extra_forbidden":
         return Mistake(

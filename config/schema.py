@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from config.profile import Profile
 from config.secret import Secret
 from config.security import NumberClass, Outbound, Security
 from config.table import Allowed, Table
@@ -149,17 +150,19 @@ class Media(Table):
     )
 
 
-class Trunk(Table):
-    """A way to the public network; write [[trunks]] once for each."""
+class Line(Table):
+    """What is a trunk's own, and no profile's."""
 
     name: Name = Field(description="its name in metrics, logs and calls")
-    mode: Literal["static", "register"] = Field(
-        default="static", description="fixed peers, or a registration with an operator"
+    profile: str = Field(
+        default="",
+        description="ims, ibcf, plain, or the path of a file: where the keys from mode on "
+        "have their values from, those excepted that stand here",
     )
     peers: Annotated[tuple[TrunkPeer, ...], Field(strict=False)] = Field(
         default=(),
         description="who may call us; the single addresses are where we call, "
-        "in order of preference",
+        "in order of preference; register mode: further proxies",
     )
     user: str = Field(
         default="", description="register mode: the user that answers the challenge (IMPI)"
@@ -181,9 +184,6 @@ class Trunk(Table):
     realm: str = Field(
         default="", description="register mode: the only realm that gets an answer; empty = any"
     )
-    transport: Literal["udp", "tcp"] = Field(
-        default="udp", description="register mode: how it is reached"
-    )
     outbound_number: PhoneOrNone = Field(
         default="", description="the number that our outgoing calls show"
     )
@@ -194,6 +194,10 @@ class Trunk(Table):
     minutes_per_month: int = Field(
         default=20_000, ge=0, description="outgoing minutes in the package; 0 = not metered"
     )
+
+
+class Trunk(Profile, Line):
+    """A way to the public network; write [[trunks]] once for each. See [trunks](trunks.md)."""
 
 
 class Seat(Table):

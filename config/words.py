@@ -87,9 +87,11 @@ def model_of(field: FieldInfo) -> type[BaseModel] | None:
     return annotation if issubclass(annotation, BaseModel) else None
 
 
-def field_at(key: tuple[str | int, ...]) -> tuple[type[BaseModel], FieldInfo | None]:
+def field_at(
+    key: tuple[str | int, ...], root: type[BaseModel] = Config
+) -> tuple[type[BaseModel], FieldInfo | None]:
     """The model that the key's last name belongs to, and its field if there is one."""
-    model: type[BaseModel] = Config
+    model = root
     field: FieldInfo | None = None
     names = [part for part in key if isinstance(part, str)]
     for position, name in enumerate(names):

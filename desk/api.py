@@ -1,4 +1,8 @@
-"""`/api/v1`: queues, agents, calls, recordings."""
+"""`/api/v1`: queues, agents, calls, recordings.
+
+Every function is async although most wait for nothing: the others would run in a thread of their
+own, and the hotline belongs to the loop's.
+"""
 
 from typing import Annotated, Any, Literal
 
@@ -39,49 +43,49 @@ class AgentState(BaseModel):
 
 
 @router.get("/queues")
-def queues(hotline: Hotline) -> list[QueueStatus]:
+async def queues(hotline: Hotline) -> list[QueueStatus]:
     """All queues."""
     return hotline.queues()
 
 
 @router.get("/queues/{name}")
-def queue(name: str, hotline: Hotline) -> QueueStatus:
+async def queue(name: str, hotline: Hotline) -> QueueStatus:
     """One queue: who waits, what was promised and what was kept."""
     return hotline.queue(name)
 
 
 @router.get("/agents")
-def agents(hotline: Hotline) -> list[AgentStatus]:
+async def agents(hotline: Hotline) -> list[AgentStatus]:
     """All seats."""
     return hotline.agents()
 
 
 @router.put("/agents/{user}/state")
-def set_agent_state(user: str, wanted: AgentState, hotline: Hotline) -> AgentStatus:
+async def set_agent_state(user: str, wanted: AgentState, hotline: Hotline) -> AgentStatus:
     """Make an agent ready or not ready (409 while the seat is offline or on a call)."""
     return hotline.set_agent_state(user, wanted.state, wanted.reason)
 
 
 @router.get("/calls")
-def calls(hotline: Hotline, limit: Limit = 100, active: bool = False) -> list[CallRecord]:
+async def calls(hotline: Hotline, limit: Limit = 100, active: bool = False) -> list[CallRecord]:
     """The latest calls, newest first; `active` leaves out those that ended."""
     return hotline.calls(limit, active=active)
 
 
 @router.get("/calls/{call_id}")
-def call(call_id: str, hotline: Hotline) -> CallRecord:
+async def call(call_id: str, hotline: Hotline) -> CallRecord:
     """One call."""
     return hotline.call(call_id)
 
 
 @router.delete("/calls/{call_id}")
-def hang_up(call_id: str, hotline: Hotline) -> CallRecord:
+async def hang_up(call_id: str, hotline: Hotline) -> CallRecord:
     """End a call (409 when it has ended)."""
     return hotline.hang_up(call_id)
 
 
 @router.get("/trunks")
-def trunks(hotline: Hotline) -> list[dict[str, Any]]:
+async def trunks(hotline: Hotline) -> list[dict[str, Any]]:
     """All trunks: up or down, and what runs over them."""
     return hotline.trunks()
 

@@ -40,7 +40,7 @@ def create_app(hotline: HotlineCommands, *, token: str = "") -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
     @app.get("/", include_in_schema=False)
-    def page() -> FileResponse:
+    async def page() -> FileResponse:
         return FileResponse(STATIC / "index.html")
 
     return app
@@ -50,11 +50,11 @@ def add_health(app: FastAPI, hotline: HotlineCommands) -> None:
     """Alive, ready, and the numbers for Prometheus."""
 
     @app.get("/healthz")
-    def healthz() -> dict[str, str]:
+    async def healthz() -> dict[str, str]:
         return {"status": "alive"}
 
     @app.get("/readyz")
-    def readyz() -> JSONResponse:
+    async def readyz() -> JSONResponse:
         readiness = hotline.readiness()
         body = {
             "ready": readiness.ready,
@@ -64,7 +64,7 @@ def add_health(app: FastAPI, hotline: HotlineCommands) -> None:
         return JSONResponse(body, 200 if readiness.ready else 503)
 
     @app.get("/metrics")
-    def metrics() -> Response:
+    async def metrics() -> Response:
         return Response(hotline.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -138,7 +138,8 @@ class Conductor:
         for effect in effects:
             self.performer.perform(visit, effect)
             if isinstance(effect, v.Gone):
-                self._forget(visit)
+                # Behind what the queue has just said of the call's result.
+                self._run(partial(self._forget, visit))
         if (visit.state, visit.agent) != before:
             self.herald.call(visit)
 

@@ -18,6 +18,7 @@ HALF = FRAME // 2  # a ring is filled by 10 ms
 AHEAD = 24 * FRAME  # samples that a packet may be early
 BEHIND = 50 * FRAME  # samples that a packet may be late before it is a jump of the clock
 START_TICKS = 1
+RESUME_FRAMES = 8  # more than a pause explains: the deepest buffer that a pause may have drained
 LATE_RUN = 4  # late packets in a row after which the sender's clock is believed
 WINDOW_TICKS = 64
 MAX_PAYLOAD = 480  # 60 ms
@@ -44,6 +45,11 @@ class Jitter:
         self.late_run: Integers = np.zeros(capacity, np.int64)
         self.least: Integers = np.full(capacity, PLENTY, np.int64)  # depth in samples, of a window
         self.tick = 0
+        # For whoever fills the gaps: of the last tick, the legs that lacked something, and for
+        # every leg the flags and the place of the slot that was played.
+        self.lossy: Integers = np.zeros(0, np.int64)
+        self.pairs_played: Halves = np.zeros(0, np.uint16)
+        self.slots_played: Integers = np.zeros(0, np.int64)
 
     def clear(self, leg: int) -> None:
         """Empty the ring; the next packet starts anew."""
@@ -120,7 +126,7 @@ class Jitter:
     def _resume(self, legs: Integers, ahead: Integers, held: Integers, restart: Flags) -> Integers:
         """After a pause: frames that were lost in it are not waited for again."""
         self.held[legs] = 0
-        restart |= (held > 0) & (ahead > (held + 2) * FRAME)
+        restart |= (held > 0) & (ahead > (held + RESUME_FRAMES) * FRAME)
         skip = np.where((ahead > 0) & (held > 0), np.minimum(ahead // FRAME, held), 0)
         self.play_ts[legs] += (skip * FRAME).astype(np.uint32)
         self.play_slot[legs] = (self.play_slot[legs] + skip) % SLOTS
@@ -129,6 +135,8 @@ class Jitter:
 
     def _restart(self, legs: Integers, timestamp: Words) -> None:
         self.pairs.reshape(-1, SLOTS)[legs] = 0
+        silence = SILENCE[self.legs.codec[legs]]
+        self.ring.reshape(-1, SLOTS, FRAME)[legs] = silence[:, None, None]
         self.play_ts[legs] = timestamp
         self.head_ts[legs] = timestamp
         self.play_slot[legs] = 0
@@ -166,6 +174,8 @@ class Jitter:
         gap = go & ~have & (behind > 0)  # missing while later ones are here: lost
         advance = have | gap
         np.take(self.ring, flat, axis=0, out=out, mode="clip")
+        self.lossy = np.flatnonzero(go & (pairs != 0x0101))
+        self.pairs_played, self.slots_played = pairs, flat
         self._patch(out, have, pairs)
         state.counts["concealed"][:n] += gap
         self.pairs[flat] = np.where(advance, 0, pairs)

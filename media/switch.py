@@ -115,7 +115,7 @@ class Switch:
             self.emit(events.LegFailed(command.leg, f"port {command.port}: {error.strerror}"))
             return
         self.tick.outgoing.start(leg, *numbers)
-        self.tick.jitter.clear(leg)
+        self.tick.forget(leg)
         self.player.stop(leg)
         self.mixer.dirty = True
 
@@ -130,9 +130,10 @@ class Switch:
             legs.heard_tick[leg] = self.tick.number
             legs.timed_out[leg] = False
         codec = CODECS[command.codec]
-        if codec != legs.codec[leg] or moved:
-            self.tick.jitter.clear(leg)
+        changed = codec != legs.codec[leg]
         legs.negotiate(leg, codec, command)
+        if changed or moved or not legs.receives[leg]:
+            self.tick.forget(leg)
         self.sockets.aim(leg, (command.host, command.port))
         self.tick.outgoing.dirty = True
         self.mixer.dirty = True
@@ -161,7 +162,7 @@ class Switch:
         self.tick.latch.forget(leg)
         self.tick.keys.forget(leg)
         self.sockets.close(leg)
-        self.tick.jitter.clear(leg)
+        self.tick.forget(leg)
         _, stats = self.legs.remove(name)
         self.tick.outgoing.dirty = True
         self.emit(events.LegClosed(name, stats))

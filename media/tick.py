@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from media import events
+from media.conceal import Concealer
 from media.dtmf import Keys, Packet, Press, Pressed
 from media.jitter import HALF, MAX_PAYLOAD, Jitter
 from media.latch import Latch
@@ -64,6 +65,7 @@ class Tick:
         self.wire = wire
         self.emit = emit
         self.jitter = Jitter(legs)
+        self.concealer = Concealer(self.jitter)
         self.latch = Latch(legs)
         self.keys = Keys()
         self.taps = Taps(legs, mixer.heard)
@@ -78,6 +80,7 @@ class Tick:
         self._receive()
         high = self.legs.high
         self.jitter.play(self.mixer.heard[:high])
+        self.concealer.step(self.mixer.heard[:high])
         self.mixer.make()
         self._send(high)
         if self.number % CHECK_TICKS == 0:
@@ -88,6 +91,11 @@ class Tick:
         """The machine slept: timestamps go on as the clock did; what recordings held until now."""
         self.outgoing.timestamp += np.uint32(ticks * 160)
         return self.taps.skip(ticks)
+
+    def forget(self, leg: int) -> None:
+        """Nothing of what was heard so far has to do with what comes next."""
+        self.jitter.clear(leg)
+        self.concealer.clear(leg)
 
     def _receive(self) -> None:
         for turn in range(PASSES):
@@ -183,7 +191,7 @@ class Tick:
             state.counts["strangers"][leg] += 1
             return False
         if verdict != "accept":
-            self.jitter.clear(leg)
+            self.forget(leg)
         if verdict == "latch":
             self.wire.pin(leg, source)
             if not state.started[leg]:
@@ -242,6 +250,7 @@ class Tick:
         )
         for leg in np.flatnonzero(silent).tolist():
             state.timed_out[leg] = True
+            self.forget(leg)
             self.emit(events.RtpTimeout(state.names[leg]))
         self._pressed(self.keys.expire(self.number))
 

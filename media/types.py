@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Samples: TypeAlias = NDArray[np.int16]
+Words32: TypeAlias = NDArray[np.int32]  # signed, for sums of samples
 Words: TypeAlias = NDArray[np.uint32]
 Halves: TypeAlias = NDArray[np.uint16]
 Integers: TypeAlias = NDArray[np.int64]

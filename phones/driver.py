@@ -61,6 +61,7 @@ class SoftphoneOptions:
     transport: str | None = None
     address: str | None = None
     local_port: int | None = None
+    codec: str | None = None
     expires: int | None = None
     play: Path | None = None
     tone: int | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pjsua2 as pj
 
+G711 = ("PCMA", "PCMU")  # in order of preference
 MAX_CALLS = 4  # PJSUA_MAX_CALLS of the wheels
 
 
@@ -22,6 +23,7 @@ class EndpointOptions:
     port: int = 0
     log_level: int = 3
     first_rtp_port: int = 0  # 0: pjsua2's choice, from 40000 at random
+    codecs: tuple[str, ...] = G711
 
 
 class Endpoint:
@@ -33,7 +35,7 @@ class Endpoint:
         self.library.libCreate()
         self.library.libInit(self._config())
         self.library.audDevManager().setNullDev()
-        self._keep_g711()
+        self._keep_codecs()
         self.transport_id = self._open_transport()
         self.library.libStart()
         self.players: dict[Path, pj.AudioMediaPlayer] = {}
@@ -58,9 +60,10 @@ class Endpoint:
         media.sndAutoCloseTime = 0  # the clock thread rests between calls
         return config
 
-    def _keep_g711(self) -> None:
+    def _keep_codecs(self) -> None:
+        priorities = {name: 255 - place for place, name in enumerate(self.options.codecs)}
         for codec in self.library.codecEnum2():
-            priority = {"PCMA": 255, "PCMU": 254}.get(codec.codecId.split("/")[0], 0)
+            priority = priorities.get(codec.codecId.split("/")[0], 0)
             self.library.codecSetPriority(codec.codecId, priority)
 
     def _open_transport(self) -> int:

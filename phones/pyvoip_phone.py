@@ -18,6 +18,7 @@ import numpy as np
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its audioop import is deprecated
+    from pyVoIP.RTP import PayloadType, RTPClient
     from pyVoIP.VoIP import CallState, InvalidStateError, PhoneStatus, VoIPCall, VoIPPhone
 
 from phones.lifetime import die_with_parent
@@ -26,6 +27,16 @@ from phones.sipp import free_port
 from phones.tones import tone, write_wav
 
 FRAME = 160  # bytes of 8-bit linear audio, 20 ms
+
+
+def encoded(client: RTPClient, payload: bytes) -> bytes:
+    """What pyVoIP sends, by the codec agreed: its own method sends mu-law as A-law as well."""
+    if client.preference == PayloadType.PCMA:
+        return bytes(client.encode_pcma(payload))
+    return bytes(client.encode_pcmu(payload))
+
+
+RTPClient.encode_packet = encoded
 
 
 class SecondMake:

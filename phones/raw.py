@@ -85,6 +85,14 @@ def digest(challenge: str, method: str, uri: str, user: str, password: str) -> s
     return f'Digest {parts}, response="{response}", algorithm={algorithm}'
 
 
+class RawRefused(ValueError):
+    """A call of ours was refused; `answer` is how."""
+
+    def __init__(self, answer: RawMessage) -> None:
+        super().__init__(answer.start)
+        self.answer = answer
+
+
 class RtpEnd(asyncio.DatagramProtocol):
     """Sends a tone each 20 ms and notes when the other side's tone first arrived."""
 
@@ -160,6 +168,7 @@ class RawEnd(asyncio.DatagramProtocol):
         self.messages: asyncio.Queue[RawMessage] = asyncio.Queue()
         self.incoming: asyncio.Queue[tuple[RawMessage, Address, float]] = asyncio.Queue()
         self.calls: dict[str, RawCall] = {}
+        self.last = RawMessage("", [], "")  # final response to a REGISTER
         self.transport: asyncio.DatagramTransport
         self.address: Address = ("", 0)
 
@@ -213,12 +222,13 @@ class RawEnd(asyncio.DatagramProtocol):
         lines += [f"Call-ID: {request.get('call-id')}", f"CSeq: {request.get('cseq')}"]
         self._put([*lines, f"Contact: {self.contact}"], body, to)
 
-    def request(self, start: str, headers: list[str], to: Address, body: str = "") -> None:
-        """A request with a Via of ours."""
+    def request(self, start: str, headers: list[str], to: Address, body: str = "") -> str:
+        """A request with a Via of ours, which it returns."""
         host, port = self.address
         via = f"Via: SIP/2.0/UDP {host}:{port};rport;branch=z9hG4bKraw{next(_serial)}x{port}"
         lines = [f"{start} SIP/2.0", via, "Max-Forwards: 70", *headers, f"Contact: {self.contact}"]
         self._put(lines, body, to)
+        return via
 
     def _put(self, lines: list[str], body: str, to: Address) -> None:
         if body:
@@ -253,7 +263,7 @@ class RawEnd(asyncio.DatagramProtocol):
             headers = [f"From: {party};tag=r{number}", f"To: {party}", f"Call-ID: {call_id}"]
             headers += [f"CSeq: {number} REGISTER", "Expires: 600", *extra]
             self.request(f"REGISTER sip:{domain}", headers, registrar)
-            answer = await self.response(call_id)
+            answer = self.last = await self.response(call_id)
             status = answer.status
             if status != 401:
                 break
@@ -269,17 +279,23 @@ class RawEnd(asyncio.DatagramProtocol):
         return call
 
     async def place(self, to: Address, number: str, caller: str) -> RawCall:
-        """INVITE, 200, ACK, and audio; ValueError when it is refused."""
+        """INVITE, 200, ACK, and audio; RawRefused when it is refused."""
         call = await self._call(f"raw{next(_serial)}-{self.address[1]}", to)
         uri = f"sip:{number}@{to[0]}:{to[1]}"
         call.ours = f"<sip:{caller}@{self.address[0]}>;tag=c{next(_serial)}"
         headers = [f"From: {call.ours}", f"To: <{uri}>", f"Call-ID: {call.call_id}"]
         asserted = f"P-Asserted-Identity: <sip:{caller}@{self.address[0]}>"
         description = self.description(call.rtp_address)
-        self.request(f"INVITE {uri}", [*headers, "CSeq: 1 INVITE", asserted], to, description)
+        invite = [*headers, "CSeq: 1 INVITE", asserted]
+        via = self.request(f"INVITE {uri}", invite, to, description)
         answer = await self.response(call.call_id)
         if answer.status >= 300:
-            raise ValueError(answer.start)
+            # RFC 3261 §17.1.1.3: the ACK of a refusal belongs to the INVITE's transaction.
+            lines = [f"ACK {uri} SIP/2.0", via, "Max-Forwards: 70", headers[0]]
+            lines += [f"To: {answer.get('to')}", headers[2], "CSeq: 1 ACK"]
+            self._put(lines, "", to)
+            self.finish(call)
+            raise RawRefused(answer)
         call.theirs = answer.get("to")
         call.remote_target = answer.get("contact").strip("<>").split(">")[0] or uri
         call.routes = answer.all("record-route")[::-1]

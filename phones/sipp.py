@@ -44,7 +44,9 @@ class SippOptions:
     ring: Law = AT_ONCE
     values: dict[str, str] = field(default_factory=dict)  # for @name@ in the scenario
     transport: str = "udp"
+    address: str = "127.0.0.1"  # ours, for SIP and in the description
     media_port: int = 0
+    echo: bool = False  # sends back the RTP that it receives
     user: str = ""
     password: str = ""
     timeout_seconds: float = 60.0
@@ -62,6 +64,7 @@ class SippResult:
     unexpected: int = 0  # calls failed by a message out of order
     retransmissions: int = 0
     out_of_call: int = 0  # messages that belonged to no call
+    counted: int = 0  # what the scenario counts itself, as its counter 1
     response_ms: tuple[float, ...] = ()  # INVITE to 200, each call
     errors: tuple[str, ...] = ()  # the last lines of its error log
 
@@ -140,9 +143,9 @@ class Sipp:
         scenario = self.folder / "scenario.xml"
         scenario.write_text(fill(options), encoding="utf-8")
         line = [program, *filter(None, [options.remote]), "-sf", str(scenario), "-nostdin"]
-        line += ["-i", "127.0.0.1", "-p", str(self.port), "-s", options.service]
+        line += ["-i", options.address, "-p", str(self.port), "-s", options.service]
         line += ["-t", "t1" if options.transport == "tcp" else "u1", "-key", "caller"]
-        line += [options.caller, "-mi", "127.0.0.1", "-cid_str", "%u-%p@%s"]
+        line += [options.caller, "-mi", options.address, "-cid_str", "%u-%p@%s"]
         line += ["-trace_stat", "-stf", str(self.folder / "stat.csv"), "-fd", "1"]
         line += ["-trace_err", "-error_file", str(self.folder / "errors.log")]
         line += ["-r", f"{max(1, round(options.rate * 10))}", "-rp", "10000"]
@@ -150,6 +153,8 @@ class Sipp:
         line += ["-mp", str(options.media_port or free_media_port())]
         if options.calls:
             line += ["-m", str(options.calls)]
+        if options.echo:
+            line += ["-rtp_echo"]
         if options.limit:
             line += ["-l", str(options.limit)]
         if options.user:
@@ -225,6 +230,7 @@ class Sipp:
             unexpected=number("FailedUnexpectedMessage(C)"),
             retransmissions=number("Retransmissions(C)"),
             out_of_call=number("OutOfCallMsgs(C)"),
+            counted=number("GenericCounter1(C)"),
             response_ms=self._response_times(),
             errors=self._errors(),
         )

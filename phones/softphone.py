@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from phones.endpoint import Endpoint, EndpointOptions
+from phones.endpoint import G711, Endpoint, EndpointOptions
 from phones.laws import Law, parse_law
 from phones.lifetime import die_with_parent
 from phones.lines import CommandReader, EventWriter, take_standard_output
@@ -35,6 +35,7 @@ def arguments(line: list[str] | None = None) -> argparse.Namespace:
     add("--transport", choices=("udp", "tcp"), default="udp")
     add("--address", default="127.0.0.1", help="the local address, for SIP and RTP")
     add("--local-port", type=int, default=0)
+    add("--codec", choices=G711, help="offers and takes this one alone")
     add("--expires", type=int, default=300, metavar="SECONDS")
     add("--play", type=Path, metavar="FILE.wav")
     add("--tone", type=int, metavar="HZ", help="plays a tone in place of a file")
@@ -109,7 +110,10 @@ class Script:
 
 def run(given: argparse.Namespace, events: EventWriter) -> None:
     """The loop until quit, SIGTERM or the end of standard input."""
-    where = EndpointOptions(given.transport, given.address, given.local_port, given.log_level)
+    codecs = (given.codec,) if given.codec else G711
+    where = EndpointOptions(
+        given.transport, given.address, given.local_port, given.log_level, codecs=codecs
+    )
     endpoint = Endpoint(where)
     phone = Phone(phone_options(given), endpoint, events)
 

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from config.schema import Config  # noqa: E402
+from config.table import Table  # noqa: E402
 from config.words import allowed, model_of  # noqa: E402
 
 PAGE = ROOT / "docs" / "configuration.md"
@@ -60,6 +61,10 @@ def _toml(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, (int, float)):
         return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, Table):
+        return _toml(value.model_dump(exclude_none=True))
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + " }"
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     return json.dumps(str(value), ensure_ascii=False)

@@ -1,10 +1,13 @@
 """The configuration's words turned into each part's own settings."""
 
 import os
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 
 from acd.settings import AcdSettings, AgentSettings, QueueSettings, Rule
+from callcore.call.numbers import make_rules
+from callcore.call.profile import Profile
 from callcore.call.settings import (
     AuthSettings,
     BanSettings,
@@ -74,6 +77,7 @@ def trunk_settings(trunk: schema.Trunk) -> Trunk:
             proxy=trunk.proxy,
             realm=trunk.realm,
             transport=trunk.transport,
+            expires_seconds=trunk.expires_seconds,
         )
     return Trunk(
         name=trunk.name,
@@ -82,7 +86,19 @@ def trunk_settings(trunk: schema.Trunk) -> Trunk:
         outbound_number=trunk.outbound_number,
         max_calls=trunk.max_calls,
         calls_per_second=trunk.calls_per_second,
+        probe_seconds=trunk.probe_seconds,
+        answer_seconds=trunk.answer_seconds,
+        profile=profile_settings(trunk),
     )
+
+
+def profile_settings(trunk: schema.Trunk) -> Profile:
+    """What the operator wants, the rules for numbers made ready for use."""
+    same = {field.name: getattr(trunk, field.name) for field in fields(Profile)}
+    for name in ("numbers_in", "numbers_out"):
+        rows = [(rule.prefix, rule.pattern, rule.to) for rule in getattr(trunk, name)]
+        same[name] = make_rules(rows, country=trunk.country, area=trunk.area)
+    return Profile(**same)
 
 
 def acd_settings(config: Config) -> AcdSettings:

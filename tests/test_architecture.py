@@ -36,7 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dialog",),
     ("transaction",),
     ("message", "sdp"),
-    ("effects", "identifiers", "flow", "errors"),
+    ("effects", "identifiers", "flow", "errors", "value"),
 )
 # sdp stands beside message: it takes a body, never a header.
 APART = {("sdp", "message"), ("message", "sdp")}

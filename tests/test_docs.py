@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts import make_trunk_docs
 from scripts.make_config_docs import PAGE, page
 
 ROOT = Path(__file__).parents[1]
@@ -15,6 +16,11 @@ LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
 
 def test_the_configuration_s_reference_is_current():
     assert PAGE.read_text(encoding="utf-8") == page(), "run scripts/make_config_docs.py"
+
+
+def test_every_key_of_a_trunk_s_profile_is_documented():
+    text = make_trunk_docs.PAGE.read_text(encoding="utf-8")
+    assert text == make_trunk_docs.page(text), "run scripts/make_trunk_docs.py"
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))

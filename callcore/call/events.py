@@ -3,20 +3,44 @@
 `body` beside a description is the same description in the bytes that came.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from callcore.flow import Flow
 from callcore.message import Request
 from callcore.sdp import SessionDescription
+from callcore.value import dataclass
 
 Kind = Literal["trunk", "seat"]
 By = Literal["remote", "local", "timeout", "transport"]
+DiversionReason = Literal[
+    "unknown", "unconditional", "user-busy", "no-answer", "deflection", "unavailable"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Diverted:
+    """A number that forwarded a call, and why (RFC 5806 §4, RFC 4458)."""
+
+    number: str
+    reason: DiversionReason = "unconditional"
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a trunk says about a call beside its numbers; `headers` are those it lets pass."""
+
+    display: str = ""
+    withheld: bool = False
+    diverted: tuple[Diverted, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """Somebody calls us; `offer` is None for a delayed offer (RFC 3261 §13.2.1)."""
+    """Somebody calls us; `offer` is None for a delayed offer (RFC 3261 §13.2.1).
+
+    The numbers are in our way to write them; `caller` is "anonymous" when it is withheld.
+    """
 
     leg: str
     source: str
@@ -25,6 +49,7 @@ class Arrived:
     called: str
     offer: SessionDescription | None
     request: Request
+    presented: Presented = Presented()
 
 
 @dataclass(frozen=True, slots=True)

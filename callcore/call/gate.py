@@ -14,7 +14,7 @@ from callcore.call.trunk import Trunks
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow
 from callcore.identifiers import Identifiers
-from callcore.message import Request, check_scheme, parse_name_addr
+from callcore.message import Request, check_scheme
 
 ALLOWED = (*ALLOW.split(", "), "REGISTER")
 KNOWN = frozenset({*ALLOWED, *UNSERVED})
@@ -188,15 +188,3 @@ def _refusal(verdict: Challenged | Forbidden) -> Refusal:
         return Refusal(403, verdict.why, verdict.headers)
     why = "wrong password" if verdict.failed else "no credentials"
     return Refusal(401, why, verdict.headers, verdict.failed, verdict.failed)
-
-
-def caller_of(request: Request) -> str:
-    """RFC 3325 §9.1: a trunk is trusted to say who calls; From is what the caller says."""
-    for value in request.values("P-Asserted-Identity"):
-        try:
-            user = parse_name_addr(value, "P-Asserted-Identity").uri.user
-        except RemoteProtocolError:
-            continue
-        if user:
-            return user
-    return request.from_.uri.user or ""

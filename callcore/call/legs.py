@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from callcore.call import callee, caller
-from callcore.call.events import Arrived, Kind, Refused
+from callcore.call.events import Arrived, Kind, Presented, Refused
 from callcore.call.messages import build_invite, read_body, reply, unsupported
 from callcore.call.parting import decline_2xx
 from callcore.call.placement import Headers, Login, Party, Placement, SeatTarget, TrunkTarget
@@ -62,6 +62,7 @@ class Call(NamedTuple):
     kind: Kind
     caller: str
     called: str
+    presented: Presented = Presented()
 
 
 class Legs(Records):
@@ -76,11 +77,11 @@ class Legs(Records):
 
     def wants(self, effect: object) -> bool:
         """Whether an effect of the layer is about legs: requests without To tag are not."""
-        if isinstance(effect, Answered | Failed):
+        if isinstance(effect, (Answered, Failed)):
             return isinstance(effect.owner, LegOwner)
         if isinstance(effect, Incoming):
             return effect.request.to.tag is not None
-        return isinstance(effect, Ack | Cancelled)
+        return isinstance(effect, (Ack, Cancelled))
 
     def receive(self, effect: object, now: float) -> list[Output]:
         """An effect of the layer that is about a leg."""
@@ -125,7 +126,16 @@ class Legs(Records):
         record.keys.add(incoming.key)
         self._merged[merge_key] = self._keys[incoming.key] = record
         self._add(record)
-        arrived = Arrived(who.name, *call, offer=offer, request=request)
+        arrived = Arrived(
+            who.name,
+            call.source,
+            call.kind,
+            call.caller,
+            call.called,
+            offer,
+            request,
+            call.presented,
+        )
         out: list[Output] = []
         self._settle(record, callee.arrive(leg, arrived)[1], now, out)
         return out

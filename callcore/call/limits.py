@@ -3,10 +3,11 @@
 import math
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 
 from callcore.call.settings import LimitSettings
+from callcore.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

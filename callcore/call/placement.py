@@ -1,10 +1,10 @@
 """Who is to be called, and how: what goes into an INVITE of ours."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from callcore.call.events import Kind
+from callcore.call.events import Diverted, Kind
 from callcore.flow import Flow
+from callcore.value import dataclass
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -18,10 +18,11 @@ class Login(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Somebody as a number and a name."""
+    """Somebody as a number and a name; `withheld` asks the network to show neither."""
 
     number: str
     display: str = ""
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,15 @@ class SeatTarget:
 
 @dataclass(frozen=True, slots=True)
 class TrunkTarget:
-    """A number behind a trunk; `seat`: on whose behalf, where it is a seat's wish."""
+    """A number behind a trunk.
+
+    `diverted` when a call is forwarded to it: by whom, the first first; a caller's number then is
+    that of the call forwarded. `seat`: on whose behalf, where it is a seat's wish.
+    """
 
     trunk: str
     number: str
+    diverted: tuple[Diverted, ...] = ()
     seat: str | None = None
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from callcore.call.events import Banned, Refused
 from callcore.call.gate import CAPABILITIES, KNOWN, WITHIN_DIALOG, Gate, Refusal
 from callcore.call.limits import Bucket, Verdict
+from callcore.call.overload import refuses
 from callcore.effects import Close, Raw
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow
@@ -22,9 +23,10 @@ from callcore.message import (
     response,
     validate,
 )
-from callcore.transaction import Transmit
+from callcore.transaction import RETRY_AFTER_SECONDS, Transmit
 from callcore.transaction.matching import reply_flow, stamp
 
+RETRY_LATER = (("Retry-After", str(RETRY_AFTER_SECONDS)),)
 FACTS_PER_SECOND = 50.0  # of refusals; the counters count them all
 Effect = Transmit | Raw | Close | Refused | Banned
 Tap = Callable[[Literal["in", "out"], bytes, Flow], None]  # whole messages, as on the wire
@@ -33,18 +35,24 @@ Tap = Callable[[Literal["in", "out"], bytes, Flow], None]  # whole messages, as 
 class Reception:
     """Frames, parses, counts, admits; `emit` takes what is to be sent or told at once.
 
+    `is_served` tells a request that has its transaction already from a new one.
+
     `counters` counts (direction, method, status), status 0 for requests. Beside the messages:
     ("in", "keep-alive", 0), ("in", "malformed", status), ("in", "dropped", 503),
     ("in", "banned", 0),
     ("out", "malformed", status) and ("refused", why, status).
     """
 
-    def __init__(self, gate: Gate, emit: Callable[[Effect], None]) -> None:
+    def __init__(
+        self, gate: Gate, emit: Callable[[Effect], None], is_served: Callable[[Request], bool]
+    ) -> None:
         self.counters: Counter[tuple[str, str, int]] = Counter()
         self.tap: Tap | None = None
         self._gate = gate
         self._emit = emit
         self._framers: dict[Flow, Framer] = {}
+        self._is_served = is_served
+        self._overloaded = False
         self._facts = Bucket.full(FACTS_PER_SECOND, FACTS_PER_SECOND, 0.0)
 
     def receive(self, data: bytes, flow: Flow, now: float) -> list[Message]:
@@ -57,6 +65,10 @@ class Reception:
             return []
         message = self._message(data, flow, now)
         return [] if message is None else [message]
+
+    def delayed(self, seconds: float) -> None:
+        """How long messages wait for us."""
+        self._overloaded = refuses(self._overloaded, seconds)
 
     def flow_closed(self, flow: Flow) -> None:
         """Forget what was half received."""
@@ -168,7 +180,9 @@ class Reception:
         if request.method in WITHIN_DIALOG or request.to.tag is not None:
             return None
         if verdict is Verdict.REFUSE:
-            return Refusal(503, "too many requests", (("Retry-After", "5"),))
+            return Refusal(503, "too many requests", RETRY_LATER)
+        if self._overloaded and request.method == "INVITE" and not self._is_served(request):
+            return Refusal(503, "overload", RETRY_LATER)
         refused = self._gate.refuse_unread(request, flow, now)
         if refused is None and request.method == "OPTIONS":
             return Refusal(200, "", CAPABILITIES, counts=False)  # RFC 3261 §11.2

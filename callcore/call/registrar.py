@@ -26,6 +26,7 @@ class Binding:
     cseq: int
     instance: str = ""
     q: str = ""
+    path: tuple[str, ...] = ()  # RFC 3327: the proxies in front of the phone, as Route values
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ class Registrar:
                     facts.append(Registered(user, contact, flow))
         if before and not self._users.get(user):
             facts.append(Unregistered(user, "asked"))
-        return Outcome(200, tuple(self._contact_headers(user, now)), tuple(facts))
+        path = tuple(("Path", value) for value in request.all("Path"))  # RFC 3327 §5.3
+        return Outcome(200, (*self._contact_headers(user, now), *path), tuple(facts))
 
     def flow_closed(self, flow: Flow) -> list[Fact]:
         """RFC 5626 §3.1: a binding lives no longer than the connection that carries it."""
@@ -169,6 +171,7 @@ class Registrar:
                 cseq=request.cseq.number,
                 instance=instance,
                 q=contact.params.get("q") or "",
+                path=tuple(request.values("Path")),
             ),
         )
 

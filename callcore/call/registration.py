@@ -1,7 +1,7 @@
 """Our registration with an operator's registrar (RFC 3261 §10.2), as one table.
 
 IDLE --start--> REGISTERING --2xx--> REGISTERED --fired--> REGISTERING ...
-REGISTERING --refused, lost--> BACKING_OFF --fired--> REGISTERING
+REGISTERING --refused, lost, fired--> BACKING_OFF --fired--> REGISTERING
 any --stop--> LEAVING (if the registrar knows us) --any answer--> IDLE
 """
 
@@ -77,7 +77,11 @@ Step = tuple["TrunkRegistration", list[Effect]]
 
 @dataclass(frozen=True, slots=True)
 class TrunkRegistration:
-    """One registration; `service_route` (RFC 3608), `associated` (RFC 7315): of the last 2xx."""
+    """One registration; `service_route` (RFC 3608), `associated` (RFC 7315): of the last 2xx.
+
+    `ways` says by how many proxies the registrar can be reached; `answer_seconds` how long one
+    may be silent (0: as long as the transaction lasts).
+    """
 
     settings: Registration
     contact: str
@@ -93,6 +97,8 @@ class TrunkRegistration:
     up: bool = False
     service_route: tuple[str, ...] = ()
     associated: tuple[str, ...] = ()
+    ways: int = 1
+    answer_seconds: float = 0.0
 
 
 def step(registration: TrunkRegistration, event: Event, now: float) -> Step:
@@ -112,7 +118,8 @@ def begin(registration: TrunkRegistration, event: Event, now: float) -> Step:
     expires = registration.expires_seconds or registration.settings.expires_seconds
     begun = replace(registration, state=State.REGISTERING, expires_seconds=expires, rounds=0)
     sent, send = _send(begun, event.token)
-    return sent, [Arm(None), send]
+    patience = registration.answer_seconds
+    return sent, [Arm(now + patience if patience else None), send]
 
 
 def confirm(registration: TrunkRegistration, event: Event, now: float) -> Step:
@@ -150,7 +157,8 @@ def prove(registration: TrunkRegistration, event: Event, now: float) -> Step:
         registration, challenges=tuple(known.items()), nc=0, rounds=registration.rounds + 1
     )
     sent, send = _send(challenged, event.token)
-    return sent, [send]
+    patience = registration.answer_seconds
+    return sent, [Arm(now + patience), send] if patience else [send]
 
 
 def lengthen(registration: TrunkRegistration, event: Event, now: float) -> Step:
@@ -164,13 +172,19 @@ def lengthen(registration: TrunkRegistration, event: Event, now: float) -> Step:
 
 
 def fail(registration: TrunkRegistration, event: Event, now: float) -> Step:
-    """RFC 5626 §4.5: wait longer after each failure, never all clients at once."""
-    seconds = min(MAX_BACK_OFF_SECONDS, BACK_OFF_SECONDS * 2.0 ** min(registration.failures, 16))
+    """RFC 5626 §4.5: wait longer after each failure, never all clients at once.
+
+    A proxy that was not tried yet is tried at once (RFC 3263 §4.3).
+    """
+    failures, ways = registration.failures, max(1, registration.ways)
+    seconds = min(MAX_BACK_OFF_SECONDS, BACK_OFF_SECONDS * 2.0 ** min(failures // ways, 16))
     seconds *= 0.5 + event.jitter / 2
     retry_after = (event.response and event.response.get("Retry-After")) or ""
     digits = retry_after.split(";")[0].split("(")[0].strip()
     if digits.isdecimal():
         seconds = max(seconds, min(float(digits), 3600.0))
+    if (failures + 1) % ways:
+        seconds = 0.0
     failed = replace(
         registration,
         state=State.BACKING_OFF,
@@ -208,6 +222,7 @@ TABLE: dict[tuple[State, Kind], Handler] = {
     (State.REGISTERING, "too_brief"): lengthen,
     (State.REGISTERING, "refused"): fail,
     (State.REGISTERING, "lost"): fail,
+    (State.REGISTERING, "fired"): fail,  # silent for too long
     (State.REGISTERING, "stop"): leave,
     (State.REGISTERED, "fired"): begin,
     (State.REGISTERED, "lost"): begin,  # the connection that our contact is reached by

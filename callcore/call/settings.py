@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from callcore.call.profile import ORDINARY, Profile
+
 Algorithm = Literal["MD5", "SHA-256"]
 
 
@@ -40,7 +42,8 @@ class Trunk:
     """A way to the public network: static peers, or a registration with an operator.
 
     `peers` are `[udp://|tcp://]address[:port]` or CIDRs, all of which may call us; those that
-    name one host are also where we call, in order. 0 in a limit means no limit.
+    name one host are also where we call, in order; beside a registration they are further
+    proxies. 0 in a limit means no limit.
     """
 
     name: str
@@ -50,7 +53,8 @@ class Trunk:
     max_calls: int = 0
     calls_per_second: float = 0.0
     probe_seconds: float = 30.0  # OPTIONS to each static peer; 0 = none
-    answer_seconds: float = 6.0  # no response at all to an INVITE for so long: the next peer
+    answer_seconds: float = 6.0  # no response at all for so long: the next peer or proxy
+    profile: Profile = ORDINARY
 
 
 @dataclass(frozen=True, slots=True)

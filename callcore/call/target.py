@@ -1,11 +1,10 @@
 """Where one branch of a call goes, and what all its branches carry."""
 
-from dataclasses import dataclass
-
 from callcore.call.events import Kind
 from callcore.call.placement import Headers, Login
 from callcore.call.trunk import Target
 from callcore.flow import Flow
+from callcore.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +18,7 @@ class Destination:
     route_set: tuple[str, ...] = ()
     credentials: Login | None = None
     kind: Kind = "trunk"
+    headers: Headers = ()  # who calls, as this way's profile says it
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,15 @@ class Trunks:
             found.extend(Target(peer.transport, (host, peer.port or 5060)) for host in hosts)
         return sorted(found, key=lambda t: self.health(trunk, t).up is False)
 
+    def written(self, trunk: str, target: Target) -> str:
+        """The host and port of a target as the configuration writes them, for a Route."""
+        for peer in self._peers[trunk]:
+            hosts = self._addresses.get(peer.host, ()) if peer.network is None else (peer.host,)
+            if target.remote[0] in hosts and target.remote[1] == (peer.port or 5060):
+                host = f"[{peer.host}]" if ":" in peer.host else peer.host
+                return f"{host}:{peer.port}" if peer.port else host
+        raise LocalProtocolError(f"{target} is no target of trunk {trunk!r}")
+
     def health(self, trunk: str, target: Target) -> Health:
         """What is known of one target."""
         return self._health.get((trunk, target), Health())

@@ -149,6 +149,7 @@ class SipServer:
         if scheme == "tcp":
             return await self._streams.listen(address)
         udp = UdpSocket(address, self._datagram, self._rearm)
+        udp.on_delay = self.engine.delayed
         self._udp[udp.address] = udp
         return udp.address
 

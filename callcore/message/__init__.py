@@ -6,7 +6,7 @@ from callcore.message.message import Message, Request, Response
 from callcore.message.parse import MAX_BYTES, MAX_LINES, parse
 from callcore.message.reasons import REASONS
 from callcore.message.refusal import refusal
-from callcore.message.render import render, request, response, with_headers
+from callcore.message.render import render, request, response, with_field_on_top, with_headers
 from callcore.message.uri import Uri, parse_uri
 from callcore.message.validate import check_scheme, validate
 
@@ -33,5 +33,6 @@ __all__ = [
     "request",
     "response",
     "validate",
+    "with_field_on_top",
     "with_headers",
 ]

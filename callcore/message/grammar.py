@@ -48,7 +48,9 @@ def read_params(text: str, where: str) -> Params:
         return params
     for piece in text.split(";")[1:]:
         name, _, value = piece.partition("=")
-        _add(params, name.lower(), value or None, where)
+        name = name.lower()
+        if params.setdefault(name, value or None) != (value or None):
+            raise RemoteProtocolError("a parameter is given twice", where=where)
     return params
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from callcore.errors import RemoteProtocolError
@@ -30,11 +28,15 @@ _DISPLAY = r"[A-Za-z0-9\-.!%*_+`'~ \t\x80-\U0010ffff]*+"
 # RFC 3261 §20.10: without <> a URI holds no comma, question mark or semicolon.
 _BARE = rf'(?![^;,]*+[?])(?={URI})[^\x00-\x20;,?<>"\x7f]++'
 
+# What most URIs are, a part of URI that is tried first: 0.2 us less for each.
+_PLAIN = r"sip:(?:[A-Za-z0-9+]++@)?[A-Za-z0-9.\-]++(?::[1-9][0-9]{0,3}+)?(?=>)"
+
 _name_addr = re.compile(
-    rf"{WS}(?:(?:({QUOTED}){WS}|({_DISPLAY}))<({URI})>|({_BARE}))({PARAMS}){WS}\Z", re.DOTALL
+    rf"{WS}(?:(?:({QUOTED}){WS}|({_DISPLAY}))<({_PLAIN}|{URI})>|({_BARE}))({PARAMS}){WS}\Z",
+    re.DOTALL,
 ).match
 _via = re.compile(
-    rf"{WS}[sS][iI][pP]{WS}/{WS}[0-9.]++{WS}/{WS}({TOKEN}++)[ \t]++({HOST}){WS}"
+    rf"{WS}(?:SIP/2\.0/|[sS][iI][pP]{WS}/{WS}[0-9.]++{WS}/{WS})({TOKEN}++)[ \t]++({HOST}){WS}"
     rf"(?::{WS}({PORT}))?({PARAMS}){WS}(?:,|\Z)",
     re.DOTALL,
 ).match
@@ -66,12 +68,13 @@ class Via:
     slot that is not filled yet.
     """
 
-    __slots__ = ("_found", "host", "params", "port", "transport")
+    __slots__ = ("_found", "branch", "host", "params", "port", "transport")
 
     transport: str
     host: str
     port: int | None
     params: Params
+    branch: str | None  # RFC 3261 §8.1.1.7
     _found: re.Match[str]
 
     def __init__(
@@ -85,6 +88,9 @@ class Via:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
+            if name == "branch":
+                self.branch = value = self.params.get("branch")
+                return value
             if name not in VIA_PARTS:
                 raise AttributeError(name)
             transport, host, port, params = self._found.groups()
@@ -93,11 +99,6 @@ class Via:
             self.port = None if port is None else int(port)
             self.params = read_params(params, "Via") if params else {}
             return getattr(self, name)
-
-    @property
-    def branch(self) -> str | None:
-        """The branch parameter (RFC 3261 §8.1.1.7)."""
-        return self.params.get("branch")
 
     @property
     def received(self) -> str | None:
@@ -146,11 +147,12 @@ class NameAddr:
     Parsing checks the whole value; each part is taken when first asked for, as with Via.
     """
 
-    __slots__ = ("_found", "_where", "display", "params", "uri")
+    __slots__ = ("_found", "_where", "display", "params", "tag", "uri")
 
     display: str
     uri: Uri
     params: Mapping[str, str | None]
+    tag: str | None  # RFC 3261 §19.3
     _found: re.Match[str]
     _where: str
 
@@ -164,10 +166,11 @@ class NameAddr:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            if name == "params":
+            if name == "tag":
+                self.tag = value = self.params.get("tag")
+            elif name == "params":
                 text = self._found[5]
-                found = read_params(text, self._where) if text else {}
-                self.params = value = MappingProxyType(found)  # what is kept is shared
+                self.params = value = read_params(text, self._where) if text else {}
             elif name == "uri":
                 self.uri = value = parse_uri(self._found[3] or self._found[4], self._where)
             elif name == "display":
@@ -176,11 +179,6 @@ class NameAddr:
             else:
                 raise AttributeError(name)
             return value
-
-    @property
-    def tag(self) -> str | None:
-        """The tag parameter (RFC 3261 §19.3)."""
-        return self.params.get("tag")
 
     def with_params(self, **params: str | None) -> NameAddr:
         """The same value with parameters added or replaced."""
@@ -213,19 +211,6 @@ def parse_name_addr(text: str, where: str = "Contact") -> NameAddr:
     return value
 
 
-# The same few called numbers and CSeq come in request after request: kept, they cost a look-up.
-# What is kept is short and bounded in number, so that a flood cannot grow it.
-LONGEST_KEPT = 200
-_parse_kept_to = lru_cache(maxsize=1024)(lambda text: parse_name_addr(text, "To"))
-
-
-def parse_to(text: str) -> NameAddr:
-    """To; one without a tag is likely to have been seen before."""
-    if len(text) <= LONGEST_KEPT and "tag" not in text:
-        return _parse_kept_to(text)
-    return parse_name_addr(text, "To")
-
-
 def parse_via(text: str) -> Via:
     """The first value of a Via field; RemoteProtocolError(400).
 
@@ -241,10 +226,6 @@ def parse_via(text: str) -> Via:
 
 def parse_cseq(text: str) -> CSeq:
     """CSeq; RemoteProtocolError(400) also for a number of 2**31 or more (RFC 3261 §8.1.1.5)."""
-    return _parse_kept_cseq(text) if len(text) <= LONGEST_KEPT else _parse_cseq(text)
-
-
-def _parse_cseq(text: str) -> CSeq:
     found = _cseq(text)
     if found is None:
         raise RemoteProtocolError("not a CSeq", where="CSeq")
@@ -253,9 +234,6 @@ def _parse_cseq(text: str) -> CSeq:
     if number >= BOUND:
         raise RemoteProtocolError("the CSeq number is too large", where="CSeq")
     return _new_tuple(CSeq, (number, method))
-
-
-_parse_kept_cseq = lru_cache(maxsize=1024)(_parse_cseq)
 
 
 def parse_call_id(text: str) -> str:

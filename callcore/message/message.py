@@ -20,7 +20,6 @@ from callcore.message.headers import (
     parse_call_id,
     parse_cseq,
     parse_name_addr,
-    parse_to,
     parse_via,
 )
 from callcore.message.names import key_of
@@ -204,7 +203,7 @@ READERS: dict[str, Callable[[Message], object]] = {
     "_first": _read_first,
     "via": lambda m: parse_via(m._need("via", "Via")),
     "from_": lambda m: parse_name_addr(m._need("from", "From"), "From"),
-    "to": lambda m: parse_to(m._need("to", "To")),
+    "to": lambda m: parse_name_addr(m._need("to", "To"), "To"),
     "cseq": lambda m: parse_cseq(m._need("cseq", "CSeq")),
     "call_id": lambda m: parse_call_id(m._need("call-id", "Call-ID")),
     "contacts": _read_contacts,

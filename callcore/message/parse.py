@@ -9,7 +9,7 @@ import re
 
 from callcore.errors import RemoteProtocolError
 from callcore.message.grammar import TOKEN, legible
-from callcore.message.headers import parse_call_id, parse_cseq, parse_name_addr, parse_to, parse_via
+from callcore.message.headers import parse_call_id, parse_cseq, parse_name_addr, parse_via
 from callcore.message.message import Request, Response
 from callcore.message.names import KEYS, key_of
 
@@ -17,6 +17,7 @@ MAX_BYTES = 65536
 MAX_LINES = 512  # of a head, continuations included
 
 LINE_KEYS = {"\n" + name: key for name, key in KEYS.items()}
+_usual_key = LINE_KEYS.get
 
 # The lengths of nearly all messages, as they stand behind the colon: 0.3 us less for each.
 LENGTHS = {f" {length}": length for length in range(2048)}
@@ -38,6 +39,7 @@ _request_line = re.compile(
 _status_line = re.compile(
     r"[sS][iI][pP]/2\.0 ([1-6][0-9]{2}) ([^\x00-\x08\x0a-\x1f\x7f]*+)\Z"
 ).match
+_empty_line = re.compile(rb"\r\n\r\n").search  # a third faster than bytes.find
 _unfold = re.compile(r"\r\n[ \t]+").sub
 
 
@@ -68,7 +70,7 @@ def parse(data: bytes) -> Request | Response:
     try:
         message.via = parse_via(first["via"])
         message.from_ = parse_name_addr(first["from"], "From")
-        message.to = parse_to(first["to"])
+        message.to = parse_name_addr(first["to"], "To")
         message.call_id = parse_call_id(first["call-id"])
         message.cseq = parse_cseq(first["cseq"])
     except KeyError:
@@ -82,9 +84,10 @@ def scan(data: bytes) -> Request | Response:
     """The start line and the fields, with all that follows as the body; for `parse`."""
     if len(data) > MAX_BYTES:
         raise RemoteProtocolError("the message is too large", status=513, where="Framing")
-    end = data.find(b"\r\n\r\n")
-    if end < 0:
+    empty_line = _empty_line(data)
+    if empty_line is None:
         raise RemoteProtocolError("no empty line ends the header fields", where="Framing")
+    end = empty_line.start()
     head = data[:end].decode("utf-8", "surrogateescape")
     lines = head.split("\r")
     breaks = len(lines) - 1
@@ -97,12 +100,20 @@ def scan(data: bytes) -> Request | Response:
         return scan(data.lstrip(b"\r\n"))  # RFC 3261 §7.5
     del lines[0]
     first: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        if not value:
+            break
+        first[_usual_key(name)] = value  # type: ignore[index]  # None: seen at once below
     more: dict[str, list[str]] = {}
-    if not _index(lines, first, more):
-        start, *lines = _unfold(" ", head).split("\r")
+    if len(first) != len(lines) or None in first:
+        # No plain head: a field twice or empty, a name unknown, a fold, perhaps no colon.
         first.clear()
-        more.clear()
-        _index(lines, first, more)
+        if not _index(lines, first, more):
+            start, *lines = _unfold(" ", head).split("\r")
+            first.clear()
+            more.clear()
+            _index(lines, first, more)
     found = _request_line(start)
     message: Request | Response
     if found is not None:
@@ -134,10 +145,9 @@ def _index(lines: list[str], first: dict[str, str], more: dict[str, list[str]]) 
     Every line must begin with the LF of the CRLF before it. Splitting at CR alone and looking
     names up together with that LF costs 0.5 us less than to split at CRLF and then to count.
     """
-    usual = LINE_KEYS.get
     for line in lines:
         name, colon, value = line.partition(":")
-        key = usual(name)
+        key = _usual_key(name)
         if key is None or not colon:
             if line[:1] != "\n":
                 raise RemoteProtocolError("CR alone in a header field", where="Framing")

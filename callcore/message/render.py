@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from callcore.errors import LocalProtocolError
 from callcore.message.message import Message, Request, Response
-from callcore.message.names import key_of
+from callcore.message.names import KEYS, key_of
 from callcore.message.reasons import REASONS
 from callcore.message.uri import Uri
 
@@ -34,7 +34,12 @@ def render(message: Message) -> bytes:
 
 
 def _lines(headers: Headers, body: bytes) -> list[str]:
-    lines = [f"{name}: {value}" for name, value in headers if key_of(name) != "content-length"]
+    known = KEYS.get
+    lines = [
+        f"{name}: {value}"
+        for name, value in headers
+        if (known(name) or key_of(name)) != "content-length"
+    ]
     lines.append(f"Content-Length: {len(body)}")
     return lines
 
@@ -65,8 +70,10 @@ def response(
     RFC 3261 §8.2.6.2; Record-Route too where a dialog may come of it (§12.1.1) and Timestamp in
     a 100 (§8.2.6.1). `to_tag` is added unless To has a tag already.
     """
-    first = to._first
-    lines = ["Via:" + value for value in to._all("via")]
+    first, more = to._first, to._more
+    lines = ["Via:" + first["via"]] if "via" in first else []
+    if "via" in more:
+        lines += ["Via:" + value for value in more["via"]]
     if 100 < status < 300 and to.method in DIALOG_FORMING:
         lines += ["Record-Route:" + value for value in to._all("record-route")]
     for key, name in COPIED:
@@ -83,6 +90,19 @@ def response(
     message._lines = lines + _lines(headers, body)
     message._raw = None
     return message
+
+
+def with_field_on_top(message: Request, field: str) -> Request:
+    """The same request under one more field line, the others untouched."""
+    changed = Request.__new__(Request)
+    changed.method, changed.uri, changed.version = message.method, message.uri, message.version
+    changed.body = message.body
+    lines = message._lines
+    if lines[0][0] == "\n":  # it was received
+        lines = [line[1:] for line in lines]
+    changed._lines = [field, *lines]
+    changed._raw = None
+    return changed
 
 
 def with_headers(message: Message, headers: Headers, body: bytes | None = None) -> Message:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from callcore.errors import RemoteProtocolError
 from callcore.sdp.description import (
@@ -19,6 +21,7 @@ MAX_BYTES = 65536
 MAX_LINES = 2000
 MAX_MEDIA = 64
 MAX_FORMATS = 256
+RTP = ("RTP/", "UDP/TLS/RTP/")
 
 Attribute = tuple[str, str | None]
 
@@ -40,11 +43,16 @@ class _Section:
 
     head: str = ""
     connection: str = ""
-    attributes: list[Attribute] = field(default_factory=list)
-    direction: str | None = None
-    ptime_ms: int | None = None
-    rtpmaps: dict[int, tuple[str, int, int]] = field(default_factory=dict)
-    fmtps: dict[int, str] = field(default_factory=dict)
+    attributes: list[str] = field(default_factory=list)
+
+
+class _Facts(NamedTuple):
+    """What the a= lines of a section say."""
+
+    codecs: tuple[Codec, ...]
+    attributes: tuple[Attribute, ...]
+    direction: str | None
+    ptime_ms: int | None
 
 
 def parse_sdp(data: bytes) -> SessionDescription:
@@ -67,7 +75,7 @@ def parse_sdp(data: bytes) -> SessionDescription:
             current = _Section(head=value)
             sections.append(current)
         elif kind == "a":
-            _read_attribute(current, value)
+            current.attributes.append(value)
         elif kind == "c":
             current.connection = current.connection or _read_connection(value)
         elif current is session and kind == "o":
@@ -78,13 +86,14 @@ def parse_sdp(data: bytes) -> SessionDescription:
             times.append(value)
     if origin is None:
         raise _wrong("o= is missing")
+    facts = _facts(tuple(session.attributes), "", "", ())
     return SessionDescription(
         origin=origin,
-        media=tuple(_read_media(section, session) for section in sections),
+        media=tuple([_read_media(section, session, facts) for section in sections]),
         connection=session.connection,
         name=name,
-        direction=session.direction,
-        attributes=tuple(session.attributes),
+        direction=facts.direction,
+        attributes=facts.attributes,
         times=tuple(times),
     )
 
@@ -96,15 +105,15 @@ def _wrong(why: str) -> RemoteProtocolError:
 def _lines(data: bytes) -> list[tuple[str, str]]:
     if len(data) > MAX_BYTES:
         raise _wrong("the description is too large")
-    text = data.decode("utf-8", "replace")
-    found = [line.removesuffix("\r") for line in text.split("\n")]
-    while found and not found[-1].strip():
-        found.pop()
+    text = data.decode("utf-8", "replace").replace("\r\n", "\n").removesuffix("\r")
+    found = text.rstrip().split("\n")
     if len(found) > MAX_LINES:
         raise _wrong("too many lines")
+    if "\r" in text or "\x00" in text:
+        raise _wrong("a line is not type=value")
     pairs: list[tuple[str, str]] = []
     for line in found:
-        if line[1:2] != "=" or not line[0].isalpha() or "\r" in line or "\x00" in line:
+        if line[1:2] != "=" or not line[0].isalpha():
             raise _wrong("a line is not type=value")
         pairs.append((line[0], line[2:].rstrip(" ")))
     if not pairs or pairs[0] != ("v", "0"):
@@ -127,37 +136,65 @@ def _read_connection(value: str) -> str:
     return found[2].lower()
 
 
-def _read_attribute(section: _Section, line: str) -> None:
-    found = _attribute(line)
+# A gateway or a phone writes the same a= lines in call after call: kept, 30 us become 1. Both
+# length and number are bounded, so that a flood cannot grow it.
+LONGEST_KEPT = 1024
+
+
+def _facts(lines: tuple[str, ...], kind: str, proto: str, formats: tuple[str, ...]) -> _Facts:
+    short = sum(map(len, lines)) + sum(map(len, formats)) + len(proto) <= LONGEST_KEPT
+    read = _read_facts if short else _read_facts.__wrapped__
+    return read(lines, kind, proto, formats)
+
+
+@lru_cache(maxsize=512)
+def _read_facts(lines: tuple[str, ...], kind: str, proto: str, formats: tuple[str, ...]) -> _Facts:
+    rtpmaps: dict[int, tuple[str, int, int]] = {}
+    fmtps: dict[int, str] = {}
+    attributes: list[Attribute] = []
+    direction: str | None = None
+    ptime_ms: int | None = None
+    for line in lines:
+        found = _attribute(line)
+        if found is None:
+            raise _wrong("a= is wrong")
+        name, value = found.groups()
+        if name in DIRECTIONS and value is None:
+            direction = direction or name
+        elif name == "rtpmap":
+            _read_rtpmap(rtpmaps, value or "")
+        elif name == "fmtp":
+            _read_fmtp(fmtps, value or "")
+        elif name == "ptime":
+            ptime_ms = _read_ptime(value or "")
+        else:
+            attributes.append((name, value))
+    codecs = _codecs(rtpmaps, fmtps, kind, formats) if proto.upper().startswith(RTP) else ()
+    return _Facts(codecs, tuple(attributes), direction, ptime_ms)
+
+
+def _read_fmtp(fmtps: dict[int, str], value: str) -> None:
+    found = _fmtp(value)
     if found is None:
-        raise _wrong("a= is wrong")
-    name, value = found.groups()
-    if name in DIRECTIONS and value is None:
-        section.direction = section.direction or name
-    elif name == "rtpmap":
-        _read_rtpmap(section, value or "")
-    elif name == "fmtp":
-        fmtp = _fmtp(value or "")
-        if fmtp is None:
-            raise _wrong("a=fmtp is wrong")
-        section.fmtps[int(fmtp[1])] = fmtp[2]
-    elif name == "ptime":
-        ptime = _ptime(value or "")
-        if ptime is None:
-            raise _wrong("a=ptime is wrong")
-        section.ptime_ms = int(ptime[1]) or None
-    else:
-        section.attributes.append((name, value))
+        raise _wrong("a=fmtp is wrong")
+    fmtps[int(found[1])] = found[2]
 
 
-def _read_rtpmap(section: _Section, value: str) -> None:
+def _read_ptime(value: str) -> int | None:
+    found = _ptime(value)
+    if found is None:
+        raise _wrong("a=ptime is wrong")
+    return int(found[1]) or None
+
+
+def _read_rtpmap(rtpmaps: dict[int, tuple[str, int, int]], value: str) -> None:
     found = _rtpmap(value)
     if found is None or int(found[1]) > 127 or int(found[3]) == 0:
         raise _wrong("a=rtpmap is wrong")
-    section.rtpmaps[int(found[1])] = (found[2], int(found[3]), int(found[4] or 1) or 1)
+    rtpmaps[int(found[1])] = (found[2], int(found[3]), int(found[4] or 1) or 1)
 
 
-def _read_media(section: _Section, session: _Section) -> Media:
+def _read_media(section: _Section, session: _Section, of_all: _Facts) -> Media:
     found = _media(section.head)
     if found is None:
         raise _wrong("m= is wrong")
@@ -165,34 +202,36 @@ def _read_media(section: _Section, session: _Section) -> Media:
     formats = tuple(rest.split())
     if int(port) > 65535 or len(formats) > MAX_FORMATS:
         raise _wrong("m= is wrong")
+    facts = _facts(tuple(section.attributes), kind.lower(), proto, formats)
     return Media(
         kind=kind.lower(),
         port=int(port),
         proto=proto,
         formats=formats,
         connection=section.connection or session.connection,
-        attributes=tuple(section.attributes),
-        direction=section.direction or session.direction or "sendrecv",
-        ptime=section.ptime_ms or session.ptime_ms,
-        codecs=_codecs(section, kind.lower(), proto, formats),
+        attributes=facts.attributes,
+        direction=facts.direction or of_all.direction or "sendrecv",
+        ptime=facts.ptime_ms or of_all.ptime_ms,
+        codecs=facts.codecs,
         ports=int(ports or 1),
     )
 
 
 def _codecs(
-    section: _Section, kind: str, proto: str, formats: tuple[str, ...]
+    rtpmaps: dict[int, tuple[str, int, int]],
+    fmtps: dict[int, str],
+    kind: str,
+    formats: tuple[str, ...],
 ) -> tuple[Codec, ...]:
     """The payload types that have a meaning, in order; a dynamic one without rtpmap has none."""
-    if not proto.upper().startswith(("RTP/", "UDP/TLS/RTP/")):
-        return ()
     codecs: list[Codec] = []
     for text in dict.fromkeys(formats):
         if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) < 128):
             raise _wrong("a payload type is wrong")
         number = int(text)
-        fmtp = section.fmtps.get(number, "")
-        if number in section.rtpmaps:
-            codecs.append(Codec(number, *section.rtpmaps[number], fmtp))
+        fmtp = fmtps.get(number, "")
+        if number in rtpmaps:
+            codecs.append(Codec(number, *rtpmaps[number], fmtp))
         elif number in STATIC and kind == "audio":
             static = STATIC[number]
             codecs.append(Codec(number, static.name, static.rate, static.channels, fmtp))

@@ -10,10 +10,11 @@ from callcore.transaction.effects import (
     TransactionKey,
     Transmit,
 )
-from callcore.transaction.layer import TransactionLayer
+from callcore.transaction.layer import RETRY_AFTER_SECONDS, TransactionLayer
 from callcore.transaction.timers import T1, T2, T4, Timer
 
 __all__ = [
+    "RETRY_AFTER_SECONDS",
     "T1",
     "T2",
     "T4",

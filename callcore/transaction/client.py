@@ -16,7 +16,6 @@ E: send again     +------------+  F: fail         +------------+
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from callcore.transaction.machine import (
@@ -32,6 +31,7 @@ from callcore.transaction.machine import (
     State,
 )
 from callcore.transaction.timers import T1, T2, T4, Timer
+from callcore.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

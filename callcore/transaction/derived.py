@@ -1,6 +1,6 @@
 """Requests that the layer makes from other requests: with a Via, ACK of a failure, CANCEL."""
 
-from callcore.message import Request, Response, request, with_headers
+from callcore.message import Request, Response, request, with_field_on_top
 
 COPIED = ("From", "Call-ID")
 # RFC 3261 §22.1: what let the INVITE in must let its ACK in.
@@ -9,9 +9,7 @@ CREDENTIALS = ("Authorization", "Proxy-Authorization")
 
 def with_via(original: Request, via: str) -> Request:
     """RFC 3261 §18.1.1: the request with our Via on top."""
-    made = with_headers(original, [("Via", via), *original.headers])
-    assert isinstance(made, Request)
-    return made
+    return with_field_on_top(original, f"Via: {via}")
 
 
 def _of_same_branch(invite: Request, method: str, to: str) -> Request:

@@ -16,7 +16,6 @@ A: send again     +---------+  B: fail                 2xx: to the user
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from callcore.transaction.machine import (
@@ -34,6 +33,7 @@ from callcore.transaction.machine import (
     State,
 )
 from callcore.transaction.timers import T1, Timer
+from callcore.value import dataclass
 
 WAIT_D = 64 * T1  # §17.1.1.2: at least 32 seconds over unreliable transports, 0 otherwise
 

@@ -19,7 +19,6 @@ INVITE, G: send   +-----------+  H: fail              |
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from callcore.transaction.machine import (
@@ -38,6 +37,7 @@ from callcore.transaction.machine import (
     State,
 )
 from callcore.transaction.timers import T1, T2, T4, Timer
+from callcore.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

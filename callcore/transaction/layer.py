@@ -89,6 +89,10 @@ class TransactionLayer:
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
 
+    def serves(self, request: Request) -> bool:
+        """Whether a request repeats one that has its transaction."""
+        return server_key(request) in self._servers
+
     def receive(self, message: Message, flow: Flow, now: float) -> list[Effect]:
         """A message from the network; RemoteProtocolError if it cannot be matched at all."""
         out: list[Effect] = []
@@ -170,7 +174,8 @@ class TransactionLayer:
         timers = self._timers
         while timers and timers[0][0] <= now:
             _, _, entry, timer = heapq.heappop(timers)
-            self._step(entry, Event(timer), now, out)
+            if (entry.tx.state, timer) in entry.table:  # else its state has outlived it
+                self._step(entry, Event(timer), now, out)
         return out
 
     def deadline(self) -> float | None:

@@ -12,7 +12,6 @@ request: last     +------------+  2xx-6xx    +-----------+  J   +------------+
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from callcore.transaction.machine import (
@@ -28,6 +27,7 @@ from callcore.transaction.machine import (
     State,
 )
 from callcore.transaction.timers import T1, Timer
+from callcore.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

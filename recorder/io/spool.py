@@ -26,6 +26,7 @@ SEGMENT = re.compile(r"(?P<recording>.+)\.(?P<number>\d+)\.spool")
 READ_BYTES = 1 << 18
 # fdatasync may take at most this share of the writer thread, however slow the disk is.
 SYNC_SHARE = 0.2
+LATEST_START_MS = 60_000  # a start told longer ago is from another clock
 
 
 class SpoolError(OSError):
@@ -68,7 +69,8 @@ class SpoolSink:
         """
         if not NAME.fullmatch(recording):
             raise SpoolError(errno.EINVAL, f"{recording!r} cannot name a file of the spool")
-        line = encode_header({**header, "recording": recording})
+        later = self._later_start(recording, header)
+        line = encode_header({**header, **later, "recording": recording})
         opening = os.path.join(self.folder, f".{os.getpid()}-{time.monotonic_ns()}{OPENING}")
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND
         handle = Handle(os.open(opening, flags, 0o640), opening, time.monotonic())
@@ -96,6 +98,17 @@ class SpoolSink:
             os.fdatasync(handle.descriptor)
         finally:
             os.close(handle.descriptor)
+
+    def _later_start(self, recording: str, header: Mapping[str, Any]) -> dict[str, int]:
+        """A segment that continues a recording begins now, not when it was asked for.
+
+        The worker that replaces a dead one needs about a second to start; what was said meanwhile
+        is silence in the recording, and must be as long as it was.
+        """
+        asked_ms, now_ms = header.get("started_ms"), time.time_ns() // 1_000_000
+        if not isinstance(asked_ms, int) or not 0 <= now_ms - asked_ms <= LATEST_START_MS:
+            return {}
+        return {"started_ms": now_ms} if segments_of(self.folder, recording) else {}
 
     def _name(self, opening: str, recording: str) -> str:
         number = max((found.number for found in segments_of(self.folder, recording)), default=-1)

@@ -1,10 +1,13 @@
 """The engine and its trunks: limits, fail-over, connections, probes, registrations."""
 
-from callcore.call.events import Answered, Ended, Refused, TrunkChanged
-from callcore.call.placement import Party, TrunkTarget
+from callcore.call.events import Answered, Arrived, Ended, Presented, Refused, TrunkChanged
+from callcore.call.placement import Party, SeatTarget, TrunkTarget
+from callcore.call.profile import Profile
 from callcore.call.settings import Registration, Trunk
 from callcore.effects import Connect, Resolve
 from callcore.flow import Flow
+from callcore.message.digest import answer, parse_challenge
+from callcore.sdp import parse_sdp
 from tests.callcore.stage import SDP, Peer, Stage, only
 
 
@@ -126,11 +129,11 @@ def test_static_peers_are_probed_and_go_down_and_up_with_hysteresis():
     assert options.method == "OPTIONS"
     peer.respond(options, 404)
     assert stage.told() == [TrunkChanged("ims", True, "answered 404")]
-    stage.wait(70)  # one probe, lost after 32 s
+    stage.wait(45)  # one probe, given up after 6 s; the next comes sooner
     assert stage.told() == []
     assert stage.engine.trunk_up("ims")
-    stage.wait(60)
-    assert stage.told() == [TrunkChanged("ims", False, "timeout")]
+    stage.wait(10)
+    assert stage.told() == [TrunkChanged("ims", False, "no answer")]
     stage.taken()
     ups = []
     for _ in range(40):
@@ -202,3 +205,139 @@ def test_nothing_is_left_of_calls_that_are_over():
     assert {name: kept for name, kept in outgoing.items() if name != "_carrier" and kept} == {}
     assert stage.engine._trunk_of == {}
     assert stage.engine.trunk_calls("ims") == stage.engine.legs == stage.engine.transactions == 0
+
+
+IMS_PROXIES = Trunk(
+    "ims",
+    peers=("10.0.0.8:5080",),
+    registration=Registration(
+        "impi", "pw", "sip:+86551@ims.example", "ims.example", "10.0.0.9:5080", expires_seconds=600
+    ),
+    answer_seconds=2,
+    probe_seconds=30,
+)
+
+
+def registered_by(stage, peer):
+    """Let a proxy answer the REGISTER that came to it last."""
+    registers = [m for remote, m in stage.taken() if m.method == "REGISTER"]
+    peer.respond(registers[-1], 200, headers=[("Service-Route", "<sip:orig@core.example;lr>")])
+    return registers[-1]
+
+
+def attend(stage, peer, seconds):
+    """Let time pass while one proxy answers what comes to it; what went elsewhere."""
+    elsewhere = []
+    for _ in range(seconds):
+        stage.wait(1)
+        for remote, message in stage.taken():
+            if remote == peer.flow.remote:
+                peer.respond(message, 200)
+            else:
+                elsewhere.append(message)
+    return elsewhere
+
+
+def test_a_silent_proxy_is_left_for_the_next_and_the_one_that_works_is_stayed_with():
+    stage = Stage([IMS_PROXIES])
+    second = Peer(stage, "10.0.0.8", 5080)
+    assert stage.taken()[0][0] == ("10.0.0.9", 5080)
+    stage.wait(2.1)
+    register = registered_by(stage, second)
+    assert register.get("Route") == "<sip:10.0.0.8:5080;transport=udp;lr>"
+    assert [e.why for e in stage.told()] == ["no answer from the registrar", "registered"]
+    # The first REGISTER is still repeated, and fails later, which changes nothing.
+    assert {m.cseq.number for m in attend(stage, second, 60)} == {1}
+    assert stage.told() == []
+    assert stage.engine.trunk_up("ims")
+    stage.do("place", "L", TrunkTarget("ims", "138"), Party(""), SDP)
+    remote, invite = stage.taken()[0]
+    assert remote == ("10.0.0.8", 5080)
+    assert invite.all("Route") == [
+        "<sip:10.0.0.8:5080;transport=udp;lr>",
+        "<sip:orig@core.example;lr>",
+    ]
+
+
+def test_a_proxy_that_no_longer_answers_is_found_out_by_probes():
+    stage = Stage([IMS_PROXIES])
+    first, second = Peer(stage, "10.0.0.9", 5080), Peer(stage, "10.0.0.8", 5080)
+    registered_by(stage, first)
+    assert attend(stage, first, 100) == []
+    assert [e.why for e in stage.told()] == ["registered"]
+    assert {m.method for m in attend(stage, second, 60)} == {"OPTIONS"}
+    assert stage.told() == []  # it was up all the time: no call had been refused
+    stage.do("place", "L", TrunkTarget("ims", "138"), Party(""), SDP)
+    assert [remote for remote, m in stage.taken() if m.method == "INVITE"] == [("10.0.0.8", 5080)]
+
+
+def test_when_every_proxy_was_tried_the_trunk_waits_before_it_begins_anew():
+    stage = Stage([IMS_PROXIES])
+    stage.wait(4.1)
+    asked = {remote for remote, m in stage.taken() if m.method == "REGISTER"}
+    assert asked == {("10.0.0.9", 5080), ("10.0.0.8", 5080)}
+    stage.wait(3)
+    assert {m.cseq.number for _, m in stage.taken()} <= {1, 2}
+    stage.wait(2)
+    assert 3 in {m.cseq.number for _, m in stage.taken()}
+    stage.do("place", "L", TrunkTarget("ims", "138"), Party(""), SDP)
+    assert [e.status for e in stage.told(Ended)] == [503]
+
+
+def test_a_seat_is_who_it_proved_to_be_and_hears_no_identities():
+    """RFC 3325 §7: what a seat asserts goes nowhere, and nothing asserted goes to it."""
+    stage = Stage()
+    seat, trunk = Peer(stage, "10.0.1.1"), Peer(stage, "10.0.0.1")
+    assert seat.register().status == 200
+    asserted = [("P-Asserted-Identity", "<sip:boss@x>"), ("Privacy", "id"), ("Subject", "s")]
+    challenge = seat.invite(user="8001", from_host="hotline.local", headers=asserted)[-1][1]
+    value = answer(
+        parse_challenge(challenge.all("WWW-Authenticate")[0]),
+        method="INVITE",
+        uri="sip:12345@hotline.local",
+        user="8001",
+        password="secret-8001",
+        cnonce="c",
+        nc=1,
+    )
+    seat.invite(
+        user="8001", from_host="hotline.local", headers=[*asserted, ("Authorization", value)]
+    )
+    (arrived,) = stage.told(Arrived)
+    assert (arrived.caller, arrived.presented) == ("8001", Presented())
+    more = (("P-Asserted-Identity", "<sip:138@x>"), ("Diversion", "<sip:1@x>"), ("Subject", "s"))
+    stage.do("place", "L", SeatTarget("8001"), Party("138", "W", withheld=True), SDP, more)
+    invite = stage.taken()[-1][1]
+    assert invite.get("From").startswith("<sip:anonymous@hotline.local>")
+    assert [name for name, _ in invite.headers if name in ("Subject", *dict(more))] == ["Subject"]
+    trunk.invite(headers=asserted)
+    (arrived,) = stage.told(Arrived)
+    assert (arrived.caller, arrived.presented.withheld) == ("anonymous", True)
+    assert arrived.presented.headers == (("Subject", "s"),)
+
+
+def test_a_seat_behind_a_proxy_is_called_by_its_path():
+    """RFC 3327 §5.3: the registrar keeps Path, says so, and calls by it."""
+    stage = Stage()
+    edge = Peer(stage, "10.0.2.1")
+    path = "<sip:seat@10.0.2.1;lr;ob>"
+    answered = edge.register(headers=[("Path", path), ("Supported", "path")])
+    assert answered.get("Path") == path
+    stage.do("place", "L", SeatTarget("8001"), Party("138"), SDP)
+    remote, invite = stage.taken()[-1]
+    assert remote == ("10.0.2.1", 5060)
+    assert invite.all("Route") == [path]
+    assert invite.uri == "sip:8001@10.0.2.1:5060"
+
+
+def test_a_codec_that_the_profile_does_not_list_is_neither_heard_nor_said():
+    stage = Stage(
+        [Trunk("ims", peers=("10.0.0.1",), probe_seconds=0, profile=Profile(codecs=("PCMU",)))]
+    )
+    peer = Peer(stage, "10.0.0.1")
+    peer.invite()
+    (arrived,) = stage.told(Arrived)
+    assert arrived.offer.media[0].formats == ("0",)
+    stage.taken()
+    stage.do("place", "L", TrunkTarget("ims", "138"), Party(""), SDP)
+    assert parse_sdp(only(stage.taken()).body).media[0].formats == ("0",)

@@ -6,7 +6,16 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.jitter import AHEAD, BEHIND, LATE_RUN, PLENTY, START_TICKS, WINDOW_TICKS, Jitter
+from media.jitter import (
+    AHEAD,
+    BEHIND,
+    LATE_RUN,
+    PLENTY,
+    RESUME_FRAMES,
+    START_TICKS,
+    WINDOW_TICKS,
+    Jitter,
+)
 from media.legs import Legs
 from media.rtp import ROW, Headers
 
@@ -87,7 +96,7 @@ class Plain:
         held, self.held = self.held, 0
         ahead = timestamp - self.play
         if held and not again:
-            if ahead > (held + 2) * 160:
+            if ahead > (held + RESUME_FRAMES) * 160:
                 again = True
             elif ahead > 0:
                 self.play += min(ahead // 160, held) * 160

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from spooled_call import frames_of, header
@@ -55,6 +56,17 @@ def test_blocks_come_back_as_written(tmp_path):
     found, items = read(segment.path)
     assert found == {**header(), "recording": "r1"} == segment.header()
     assert b"".join(item.frames for item in items) == audio
+
+
+def test_a_segment_of_the_next_worker_begins_when_it_is_opened(tmp_path):
+    """It was asked for when the worker before it died; the silence between is as long as it was."""
+    asked_ms = time.time_ns() // 1_000_000 - 900
+    sink = SpoolSink(folder=str(tmp_path))
+    for _ in range(2):
+        sink.close(sink.open("r1", {"started_ms": asked_ms}))
+    first, second = (segment.header() for segment in segments_of(tmp_path, "r1"))
+    assert first["started_ms"] == asked_ms
+    assert 900 <= second["started_ms"] - asked_ms < 2000
 
 
 def test_segments_of_many_workers_never_clash(tmp_path):

@@ -103,20 +103,20 @@ def test_the_engine_asks_the_guard_for_a_seat_s_call_and_not_for_our_own():
     stage = Stage(outbound=TIGHT)
     stage.told()
     for number, seat in (("13800138000", "8001"), ("0085212345678", "8001")):
-        stage.do("place", "L", TrunkTarget("ims", number, seat), Party("12345"), SDP)
+        stage.do("place", "L", TrunkTarget("ims", number, seat=seat), Party("12345"), SDP)
         assert stage.told()[-1] == Ended("L", 403, "seat not registered", "local")
     assert stage.taken() == []
     Peer(stage, "10.0.7.1").register()
     stage.told()
-    stage.do("place", "L", TrunkTarget("ims", "0085212345678", "8001"), Party("12345"), SDP)
+    stage.do("place", "L", TrunkTarget("ims", "0085212345678", seat="8001"), Party("12345"), SDP)
     assert stage.told() == [
         Refused("8001", "INVITE", 403, "number not allowed"),
         Ended("L", 403, "number not allowed", "local"),
     ]
     for leg in "ab":
-        stage.do("place", leg, TrunkTarget("ims", "13800138000", "8001"), Party("12345"), SDP)
+        stage.do("place", leg, TrunkTarget("ims", "13800138000", seat="8001"), Party("12345"), SDP)
         assert [m.method for _, m in stage.taken()] == ["INVITE"]
-    stage.do("place", "c", TrunkTarget("ims", "13800138000", "8001"), Party("12345"), SDP)
+    stage.do("place", "c", TrunkTarget("ims", "13800138000", seat="8001"), Party("12345"), SDP)
     assert stage.told(Ended)[-1].reason == "seat's calls at once"
     stage.do("place", "d", TrunkTarget("ims", "0085212345678"), Party("12345"), SDP)
     assert [m.method for _, m in stage.taken()] == ["INVITE"]

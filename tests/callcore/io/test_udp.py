@@ -2,7 +2,7 @@
 
 import asyncio
 
-from callcore.io.udp import MAX_WAITING, UdpSocket
+from callcore.io.udp import MAX_WAITING, TURN, UdpSocket
 
 
 class Full:
@@ -73,3 +73,39 @@ async def test_ipv6_listens_beside_ipv4():
     assert heard[0].remote == heard[0].local == ("::1", port)
     for one in both:
         one.close()
+
+
+async def test_a_burst_is_worked_on_in_turns_and_in_order():
+    heard, turns, delays = [], [], []
+    receiving = UdpSocket(
+        ("127.0.0.1", 0), lambda data, flow: heard.append(data), lambda: turns.append(len(heard))
+    )
+    receiving.on_delay = delays.append
+    sending = UdpSocket(("127.0.0.1", 0), lambda data, flow: None, lambda: None)
+    for n in range(100):
+        sending.send(b"%d" % n, receiving.address)
+    async with asyncio.timeout(3):
+        while len(heard) < 100:  # noqa: ASYNC110 - the sockets' readers run meanwhile
+            await asyncio.sleep(0.01)
+    assert heard == [b"%d" % n for n in range(100)]
+    assert turns == [TURN, 2 * TURN, 3 * TURN, 100]
+    assert len(delays) == 4
+    assert delays[0] == min(delays) >= 0
+    receiving.close()
+    sending.close()
+
+
+async def test_what_was_read_is_not_worked_on_after_closing():
+    heard = []
+
+    def receive(data, flow):
+        heard.append(data)
+        receiving.close()
+
+    receiving = UdpSocket(("127.0.0.1", 0), receive, lambda: None)
+    sending = UdpSocket(("127.0.0.1", 0), lambda data, flow: None, lambda: None)
+    for _ in range(3 * TURN):
+        sending.send(b"x", receiving.address)
+    await asyncio.sleep(0.05)
+    assert heard == [b"x"]
+    sending.close()
