@@ -116,10 +116,10 @@ class Engine:
         """Listen to a host again; the ban that was lifted, None when there was none."""
         return self._gate.lift_ban(source, now)
 
-    def leg_of(self, call_id: str) -> str | None:
-        """The leg of a Call-ID, while it lives."""
-        branch = self._legs.named(call_id)
-        return None if branch is None else self._outgoing.leg(branch)
+    def call_ids(self) -> dict[str, str]:
+        """Call-ID -> leg, of all legs that live: for those who trace."""
+        found = self._legs.call_ids()
+        return {call_id: self._outgoing.leg(branch) for call_id, branch in found.items()}
 
     def is_incoming(self, leg: str) -> bool:
         """Whether a leg is their INVITE, still without a final response."""

@@ -167,7 +167,7 @@ class Facade:
 
     def trace(self, wake: Callable[[], None], *, call: str, reveal: bool) -> CallTrace:
         """SIP messages as they pass."""
-        legs = self._parts.sip.engine.leg_of, self._conductor.performer.call_of_leg
+        legs = self._parts.sip.engine.call_ids, self._conductor.performer.call_of_leg
         return CallTrace(self._tracer, wake, (call, reveal), legs)
 
     # Health, metrics, events ------------------------------------------------------------------

@@ -113,10 +113,9 @@ class Records:
         record = self._records.get(leg)
         return None if record is None else record.flow
 
-    def named(self, call_id: str) -> str | None:
-        """The leg of a Call-ID: a search through all, for those who trace."""
-        found = (r.leg.who.name for (known, _), r in self._dialogs.items() if known == call_id)
-        return next(found, None)
+    def call_ids(self) -> dict[str, str]:
+        """Call-ID -> leg, of all: for those who trace."""
+        return {call_id: record.leg.who.name for (call_id, _), record in self._dialogs.items()}
 
     def is_incoming(self, leg: str) -> bool:
         """Whether a leg is a call to us that has no final response yet."""
