@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from callcore.call.addresses import Addresses
-from callcore.call.bans import Ban
 from callcore.call.codecs import keep
 from callcore.call.events import Arrived, CallEvent, Ended, Event, Offered, Refused
 from callcore.call.events import Kind as LegKind
@@ -21,7 +20,7 @@ from callcore.call.outgoing import Outgoing
 from callcore.call.placement import Headers, Party, Placement, SeatTarget, TrunkTarget
 from callcore.call.profile import ORDINARY
 from callcore.call.reception import Effect as ReceptionEffect
-from callcore.call.reception import Reception, Tap
+from callcore.call.reception import Reception
 from callcore.call.registrar import Registrar
 from callcore.call.resolve import Resolution
 from callcore.call.settings import EngineSettings
@@ -59,11 +58,11 @@ class Engine:
         self._ids = identifiers
         self._out: list[Effect] = []
         self._addresses = Addresses(settings.advertised)
-        self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
+        self.gate = self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
         self._guard = TollGuard(settings.outbound, settings.seats, self.registrar.has)
         self._resolution = Resolution(settings, self.registrar, self.trunks, self.lines)
         self._layer = TransactionLayer(identifiers, self._addresses.sent_by)
-        self._reception = Reception(self._gate, self._out_now, self._layer.serves)
+        self.reception = self._reception = Reception(self._gate, self._out_now, self._layer.serves)
         self.delayed = self._reception.delayed  # the shell says how long messages wait
         leg_settings = LegSettings(self._addresses.contact, user_agent=settings.user_agent)
         self._legs = Legs(self._layer, identifiers, leg_settings)
@@ -98,23 +97,6 @@ class Engine:
     def registrations(self) -> int:
         """Bindings alive."""
         return len(self.registrar)
-
-    @property
-    def tap(self) -> Tap | None:
-        """Who is shown every message as it passes; None when nobody traces."""
-        return self._reception.tap
-
-    @tap.setter
-    def tap(self, tap: Tap | None) -> None:
-        self._reception.tap = tap
-
-    def bans(self, now: float) -> tuple[Ban, ...]:
-        """Hosts that are not listened to."""
-        return self._gate.bans.listed(now)
-
-    def lift_ban(self, source: str, now: float) -> Ban | None:
-        """Listen to a host again; the ban that was lifted, None when there was none."""
-        return self._gate.lift_ban(source, now)
 
     def call_ids(self) -> dict[str, str]:
         """Call-ID -> leg, of all legs that live: for those who trace."""

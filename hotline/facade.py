@@ -150,11 +150,11 @@ class Facade:
     def bans(self) -> list[BanStatus]:
         """Hosts that are not listened to."""
         now = self._parts.clock.anywhere()
-        return [self._ban(ban) for ban in self._parts.sip.engine.bans(now)]
+        return [self._ban(ban) for ban in self._parts.sip.engine.gate.bans.listed(now)]
 
     def lift_ban(self, source: str) -> BanStatus:
         """Listen to a host again; UnknownThing when it is not banned."""
-        ban = self._parts.sip.engine.lift_ban(source, self._parts.clock.anywhere())
+        ban = self._parts.sip.engine.gate.lift_ban(source, self._parts.clock.anywhere())
         if ban is None:
             raise UnknownThing(f"{source} is not banned")
         log.info("ban lifted", source=source)

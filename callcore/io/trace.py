@@ -73,14 +73,14 @@ class Tracer:
 
         trace = Trace(wake_soon, self._closed)
         self._traces.append(trace)
-        self._engine.tap = self._passed
+        self._engine.reception.tap = self._passed
         return trace
 
     def _closed(self, trace: Trace) -> None:
         if trace in self._traces:
             self._traces.remove(trace)
         if not self._traces:
-            self._engine.tap = None
+            self._engine.reception.tap = None
 
     def _passed(self, direction: Literal["in", "out"], data: bytes, flow: Flow) -> None:
         packet = Packet(time.time_ns() // 1000, direction, flow, data)

@@ -51,7 +51,7 @@ def test_nobody_taps_until_somebody_traces_and_nobody_after():
     async def look() -> None:
         stage = Stage()
         tracer = Tracer(stage.engine)
-        assert stage.engine.tap is None
+        assert stage.engine.reception.tap is None
         woken = []
         one, other = tracer.open(lambda: woken.append(1)), tracer.open(lambda: None)
         Peer(stage, "10.0.0.1").send("OPTIONS")
@@ -60,14 +60,14 @@ def test_nobody_taps_until_somebody_traces_and_nobody_after():
         assert one.take() == []
         assert woken == [1, 1]
         one.close()
-        assert stage.engine.tap is not None
+        assert stage.engine.reception.tap is not None
         for _ in range(MOST_WAITING):
             Peer(stage, "10.0.0.1").send("OPTIONS")
         assert len(other.take()) == MOST_WAITING
         assert other.dropped == MOST_WAITING + 2
         other.close()
         other.close()
-        assert stage.engine.tap is None
+        assert stage.engine.reception.tap is None
 
     asyncio.run(look())
 
