@@ -7,9 +7,10 @@ PYTHON := .venv/bin/python
 READY := .venv/.ready
 PACKAGES := .venv/.packages
 CONFIG ?=
+SECONDS ?= 240
 ARGS ?=
 
-.PHONY: help setup run test bench check format docs clean
+.PHONY: help setup run test bench fuzz check format docs clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +35,16 @@ test: setup ## the whole test suite (ARGS="-k queue" for a part of it)
 
 bench: setup ## every benchmark; figures in benchmarks/results/ (ARGS=--quick for a short run)
 	@exec $(PYTHON) scripts/bench.py $(ARGS)
+
+# Goes on from the inputs that are kept, and keeps what it finds; a crash leaves its input behind.
+fuzz: $(READY) ## atheris on every parser for SECONDS=240 in all
+	@$(PYTHON) -c 'import atheris' 2>/dev/null || $(PYTHON) -m pip install --quiet --editable '.[fuzz]'
+	@folder=$$(mktemp -d); $(PYTHON) -m tests.fuzz.kept unpack $$folder; \
+	for name in message framer sdp digest; do \
+		echo "fuzz: $$name"; \
+		$(PYTHON) -m tests.fuzz.fuzz_$$name -max_total_time=$$(( $(SECONDS) / 4 )) -max_len=4096 \
+			-reduce_inputs=1 -print_final_stats=1 $$folder/$$name 2>&1 | tail -n 12; \
+	done; $(PYTHON) -m tests.fuzz.kept pack $$folder; rm -r $$folder
 
 check: $(READY) ## ruff and mypy
 	@echo "check: ruff"; .venv/bin/ruff check . && .venv/bin/ruff format --check .

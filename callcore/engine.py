@@ -55,11 +55,11 @@ class Engine(Readings, LegCommands):
         self._ids = identifiers
         self._out: list[Effect] = []
         self._addresses = Addresses(settings.advertised)
-        self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
+        self.gate = self._gate = Gate(settings, self.trunks, self.registrar, identifiers)
         self._guard = TollGuard(settings.outbound, settings.seats, self.registrar.has)
         self._resolution = Resolution(settings, self.registrar, self.lines, identifiers.fraction)
         self._layer = TransactionLayer(identifiers, self._addresses.via)
-        self._reception = Reception(self._gate, self._out_now, self._layer.serves)
+        self.reception = self._reception = Reception(self._gate, self._out_now, self._layer.serves)
         self.delayed = self._reception.delayed  # the shell says how long messages wait
         leg_settings = LegSettings(self._addresses.contact, user_agent=settings.user_agent)
         self._legs = Legs(self._layer, identifiers, leg_settings)

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -23,9 +23,24 @@ Pattern = Annotated[
 ]
 
 
+def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("a name stands twice")
+    return values
+
+
 class Security(Table):
     """Who is not listened to; docs/security.md says what counts as a failure."""
 
+    digest_algorithms: Annotated[
+        tuple[Literal["SHA-256", "MD5"], ...],
+        Field(strict=False, min_length=1),
+        AfterValidator(_each_once),
+        Allowed('"SHA-256", "MD5" or both, each once'),
+    ] = Field(
+        default=("SHA-256", "MD5"),
+        description="what seats may prove their passwords by, in order of preference",
+    )
     ban_failures: int = Field(
         default=20,
         ge=0,
@@ -38,12 +53,6 @@ class Security(Table):
     ban_seconds: Annotated[float, Field(gt=0, le=2_592_000)] = Field(
         default=3600, description="how long a banned host is not listened to"
     )
-
-
-def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(values)) != len(values):
-        raise ValueError("a name stands twice")
-    return values
 
 
 Words = Annotated[

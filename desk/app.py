@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-from desk import api, live
+from desk import api, live, trace
 from desk.token import token_given
 from hotline.commands import HotlineCommands, Unavailable, UnknownThing, WrongState
 
@@ -36,6 +36,7 @@ def create_app(hotline: HotlineCommands, *, token: str = "") -> FastAPI:
     add_health(app, hotline)
     app.include_router(api.router, prefix="/api/v1")
     app.include_router(live.router, prefix="/api/v1")
+    app.include_router(trace.router, prefix="/api/v1")
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
     @app.get("/", include_in_schema=False)

@@ -56,7 +56,7 @@ class PartsCollector(Collector):
         yield gauge("sip_transactions", "SIP transactions alive.", engine.transactions)
         yield gauge("sip_legs", "SIP legs alive.", engine.legs)
         yield gauge("registrations", "Bindings of seats.", engine.registrations)
-        banned = len(engine.bans(self.parts.clock.anywhere()))
+        banned = len(engine.gate.bans.listed(self.parts.clock.anywhere()))
         yield gauge("sip_bans", "Hosts that are not listened to.", banned)
 
     def _trunks(self) -> Iterator[Metric]:

@@ -127,6 +127,29 @@ class BanStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SipPacket:
+    """One SIP message as it passed; `call` is the call's id where it is part of one of ours."""
+
+    at_us: int
+    direction: Literal["in", "out"]
+    transport: str
+    local: tuple[str, int]
+    remote: tuple[str, int]
+    sip_call_id: str
+    call: str | None
+    data: bytes
+
+
+class SipTrace(Protocol):
+    """Messages as they pass, until it is closed."""
+
+    @property
+    def dropped(self) -> int: ...
+    def take(self) -> list[SipPacket]: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Readiness:
     """Whether traffic should be sent here; `reasons` say why not, `warnings` what to mend."""
 
@@ -150,6 +173,7 @@ class HotlineCommands(Protocol):
     def trunks(self) -> list[dict[str, Any]]: ...
     def bans(self) -> list[BanStatus]: ...
     def lift_ban(self, source: str) -> BanStatus: ...
+    def trace(self, wake: Callable[[], None], *, call: str, reveal: bool) -> SipTrace: ...
     def readiness(self) -> Readiness: ...
     def metrics(self) -> bytes: ...
     def events_since(self, sequence: int) -> Iterator[dict[str, Any]]: ...

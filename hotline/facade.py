@@ -9,6 +9,7 @@ from prometheus_client import generate_latest
 from acd.events import AgentNotReady, AgentReady
 from acd.views import AgentView
 from callcore.call.bans import Ban
+from callcore.io.trace import Tracer
 from hotline.clock import iso
 from hotline.collected import PartsCollector
 from hotline.commands import (
@@ -25,6 +26,7 @@ from hotline.commands import (
     WrongState,
 )
 from hotline.conductor import Conductor
+from hotline.tracing import CallTrace
 from recorder.io.index import Entry, Query
 
 log = structlog.get_logger("hotline")
@@ -36,6 +38,7 @@ class Facade:
     def __init__(self, conductor: Conductor) -> None:
         self._conductor = conductor
         self._parts = conductor.parts
+        self._tracer = Tracer(conductor.parts.sip.engine)
         self._queues = {q.name: q for q in conductor.parts.config.queues}
         self._seats = {s.user: s for s in conductor.parts.config.seats}
         self._parts.meters.registry.register(PartsCollector(self._parts))
@@ -147,11 +150,11 @@ class Facade:
     def bans(self) -> list[BanStatus]:
         """Hosts that are not listened to."""
         now = self._parts.clock.anywhere()
-        return [self._ban(ban) for ban in self._parts.sip.engine.bans(now)]
+        return [self._ban(ban) for ban in self._parts.sip.engine.gate.bans.listed(now)]
 
     def lift_ban(self, source: str) -> BanStatus:
         """Listen to a host again; UnknownThing when it is not banned."""
-        ban = self._parts.sip.engine.lift_ban(source, self._parts.clock.anywhere())
+        ban = self._parts.sip.engine.gate.lift_ban(source, self._parts.clock.anywhere())
         if ban is None:
             raise UnknownThing(f"{source} is not banned")
         log.info("ban lifted", source=source)
@@ -161,6 +164,11 @@ class Facade:
         offset_ms = self._parts.clock.wall_ms() - self._parts.clock.anywhere() * 1000
         since, until = (iso(round(offset_ms + at * 1000)) for at in (ban.since, ban.until))
         return BanStatus(ban.source, ban.why, since, until)
+
+    def trace(self, wake: Callable[[], None], *, call: str, reveal: bool) -> CallTrace:
+        """SIP messages as they pass."""
+        legs = self._parts.sip.engine.call_ids, self._conductor.performer.call_of_leg
+        return CallTrace(self._tracer, wake, (call, reveal), legs)
 
     # Health, metrics, events ------------------------------------------------------------------
 

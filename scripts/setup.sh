@@ -85,6 +85,9 @@ make_environment() {
 PROGRAMS=(
     sipp:sip-tester
     kamailio:kamailio
+    svwar:sipvicious
+    sipsak:sipsak
+    tshark:tshark
     ceph-mon:ceph-mon
     ceph-mgr:ceph-mgr
     ceph-osd:ceph-osd

@@ -163,6 +163,45 @@ def _print_figures(title: str, figures: dict[str, float]) -> None:
     Console().print(table)
 
 
+@app.command("sip-trace")
+def sip_trace(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", metavar="FILE", help="The running engine's: its address."),
+    ] = None,
+    url: Annotated[str, typer.Option(help="In place of --config, as http://HOST:PORT.")] = "",
+    token: Annotated[
+        str, typer.Option(envvar="CALLCORE_TOKEN", help="The [http] token, with --url.")
+    ] = "",
+    call: Annotated[str, typer.Option(help="One call alone: its id, or a Call-ID.")] = "",
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Show whole numbers; wants the token, is audited.")
+    ] = False,
+    write: Annotated[
+        Path | None, typer.Option(metavar="FILE.pcap", help="A capture that Wireshark opens.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="The whole text of each message.")] = False,
+    seconds: Annotated[float, typer.Option(help="End after so long; 0 = Ctrl-C.")] = 0,
+    messages: Annotated[int, typer.Option(help="End after so many; 0 = Ctrl-C.")] = 0,
+) -> None:
+    """Draw SIP messages of a running engine as ladders, live; write them as a capture."""
+    from service.trace import TraceOptions, TraceRefused, follow
+
+    if (config is None) == (not url):
+        fail("give either --config or --url", USAGE)
+    if config is not None:
+        http = _loaded(config).http
+        url, token = f"http://{http.listen}", http.token.get_secret_value()
+    options = TraceOptions(url, token, call, reveal, write, full, seconds, messages)
+    try:
+        with _failures():
+            follow(options, Console(highlight=False))
+    except TraceRefused as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        return
+
+
 @recordings_app.command()
 def verify(config: ConfigOption) -> None:
     """Prove that every recording of the index is in the store, whole, and kept long enough."""

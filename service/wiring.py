@@ -9,6 +9,7 @@ from acd.settings import AcdSettings, AgentSettings, QueueSettings, Rule
 from callcore.call.numbers import make_rules
 from callcore.call.profile import Profile
 from callcore.call.settings import (
+    AuthSettings,
     BanSettings,
     EngineSettings,
     NumberClass,
@@ -37,6 +38,7 @@ def engine_settings(config: Config) -> EngineSettings:
         domain=config.sip.domain,
         seats=seats,
         trunks=tuple(trunk_settings(trunk) for trunk in config.trunks),
+        auth=AuthSettings(algorithms=config.security.digest_algorithms),
         bans=ban_settings(config.security),
         secure_seats=config.sip.seats_over_tls,
         outbound=outbound_settings(config),

@@ -78,6 +78,10 @@ class Authenticator:
             return None
         return Forbidden("blocked", (("Retry-After", str(math.ceil(seconds))),))
 
+    def forgive(self, host: str) -> None:
+        """Forget that a host failed."""
+        self._throttle.forgive(host)
+
     def challenge(
         self, flow: Flow, now: float, stale: bool = False, failed: bool = False
     ) -> Challenged:

@@ -102,6 +102,11 @@ class Gate:
             return None
         return self.bans.offended(flow.remote[0], why, now)
 
+    def lift_ban(self, source: str, now: float) -> Ban | None:
+        """Listen to a host again, as if it had never failed."""
+        self._auth.forgive(source)
+        return self.bans.lift(source, now)
+
     def knows(self, flow: Flow) -> bool:
         """Whether a flow is a trunk's or carries a seat's binding."""
         return (

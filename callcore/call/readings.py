@@ -2,23 +2,25 @@
 
 from collections import Counter
 
-from callcore.call.bans import Ban
 from callcore.call.gate import Gate
 from callcore.call.legs import Legs
 from callcore.call.lines import Lines
-from callcore.call.reception import Reception, Tap
+from callcore.call.outgoing import Outgoing
+from callcore.call.reception import Reception
 from callcore.call.registrar import Registrar
 from callcore.transaction import TransactionLayer
 
 
 class Readings:
-    """The engine's side that changes nothing (but who taps and who is banned)."""
+    """The engine's side that changes nothing."""
 
     registrar: Registrar
     lines: Lines
-    _gate: Gate
+    gate: Gate
+    reception: Reception
     _layer: TransactionLayer
     _legs: Legs
+    _outgoing: Outgoing
     _reception: Reception
 
     @property
@@ -41,22 +43,10 @@ class Readings:
         """Bindings alive."""
         return len(self.registrar)
 
-    @property
-    def tap(self) -> Tap | None:
-        """Who is shown every message as it passes; None when nobody traces."""
-        return self._reception.tap
-
-    @tap.setter
-    def tap(self, tap: Tap | None) -> None:
-        self._reception.tap = tap
-
-    def bans(self, now: float) -> tuple[Ban, ...]:
-        """Hosts that are not listened to."""
-        return self._gate.bans.listed(now)
-
-    def lift_ban(self, source: str, now: float) -> Ban | None:
-        """Listen to a host again; the ban that was lifted, None when there was none."""
-        return self._gate.bans.lift(source, now)
+    def call_ids(self) -> dict[str, str]:
+        """Call-ID -> leg, of all legs that live: for those who trace."""
+        found = self._legs.call_ids()
+        return {call_id: self._outgoing.leg(branch) for call_id, branch in found.items()}
 
     def is_incoming(self, leg: str) -> bool:
         """Whether a leg is their INVITE, still without a final response."""

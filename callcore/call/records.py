@@ -120,6 +120,10 @@ class Records:
         record = self._records.get(leg)
         return None if record is None else record.flow
 
+    def call_ids(self) -> dict[str, str]:
+        """Call-ID -> leg, of all: for those who trace."""
+        return {call_id: record.leg.who.name for (call_id, _), record in self._dialogs.items()}
+
     def is_incoming(self, leg: str) -> bool:
         """Whether a leg is a call to us that has no final response yet."""
         record = self._records.get(leg)

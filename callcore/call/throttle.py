@@ -54,6 +54,10 @@ class Throttle:
         if len(self._trusted) > self._settings.remembered:
             self._trusted.popitem(last=False)
 
+    def forgive(self, host: str) -> None:
+        """A host that somebody vouches for; users that it guessed stay blocked for their time."""
+        self._records.pop(("source", host), None)
+
     def _until(self, key: Hashable) -> float:
         record = self._records.get(key)
         return record.blocked_until if record else 0.0

@@ -13,6 +13,8 @@ from callcore.message.parse import MAX_BYTES, parse_length
 _length = re.compile(
     rb"\r\n(?:content-length|l)[ \t]*+:((?:[^\r]|\r\n[ \t])*+)(?=\r\n)", re.IGNORECASE
 )
+PINGS = b"\r\n\r\n" * 2
+_pings = re.compile(rb"(?:\r\n\r\n)++").match
 _fold = re.compile(rb"\r\n[ \t]+").sub
 
 
@@ -60,6 +62,12 @@ class Framer:
         found: list[bytes | Ping] = []
         at = 0
         try:
+            if self._end == 0 and buffer.startswith(PINGS):
+                # Thousands of them are no reason to be slow: 64 kB one by one took 7 ms.
+                run = _pings(buffer)
+                assert run is not None
+                at = run.end()
+                found += [Ping()] * (at // 4)
             while (step := self._next(at)) is not None:
                 item, at = step
                 if item is not None:

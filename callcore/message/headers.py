@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from callcore.errors import RemoteProtocolError
 from callcore.message.grammar import (
     HOST,
+    MAX_LENGTH,
     PARAMS,
     PORT,
     QUOTED,
@@ -202,7 +203,7 @@ class NameAddr:
 
 def parse_name_addr(text: str, where: str = "Contact") -> NameAddr:
     """One name-addr or addr-spec with its parameters; RemoteProtocolError(400)."""
-    found = _name_addr(text)
+    found = _name_addr(text) if len(text) <= MAX_LENGTH else None
     if found is None:
         raise RemoteProtocolError("not an address", where=where)
     value: NameAddr = _new(NameAddr)
@@ -216,7 +217,7 @@ def parse_via(text: str) -> Via:
 
     RFC 3261 §20.42: white space may stand around the slashes and the colon.
     """
-    found = _via(text)
+    found = _via(text) if len(text) <= MAX_LENGTH else None
     if found is None:
         raise RemoteProtocolError("not a Via", where="Via")
     via: Via = _new(Via)

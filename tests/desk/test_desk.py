@@ -17,10 +17,37 @@ from hotline.commands import (
     Readiness,
     RecordingEntry,
     ServiceLevels,
+    SipPacket,
     UnknownThing,
     WrongState,
 )
 from hotline.events import Alert, LiveHub
+
+
+class PaperTrace:
+    """One message, then none."""
+
+    def __init__(self) -> None:
+        self.dropped, self.closed = 0, False
+        self._packets = [
+            SipPacket(
+                at_us=1_700_000_000_000_001,
+                direction="in",
+                transport="udp",
+                local=("127.0.0.1", 5060),
+                remote=("192.0.2.1", 5060),
+                sip_call_id="a@b",
+                call="c1",
+                data=b"OPTIONS",
+            )
+        ]
+
+    def take(self) -> list[SipPacket]:
+        taken, self._packets = self._packets, []
+        return taken
+
+    def close(self) -> None:
+        self.closed = True
 
 
 class PaperHotline:
@@ -76,6 +103,12 @@ class PaperHotline:
         if source != "192.0.2.66":
             raise UnknownThing(f"{source} is not banned")
         return self.bans()[0]
+
+    def trace(self, wake: Callable[[], None], *, call: str, reveal: bool) -> "PaperTrace":
+        self.asked.append((call, reveal))
+        self.traced = PaperTrace()
+        wake()
+        return self.traced
 
     def readiness(self) -> Readiness:
         return self.ready
@@ -245,3 +278,45 @@ def test_bans_are_listed_and_lifted(desk: TestClient, hotline: PaperHotline) -> 
     assert desk.delete("/api/v1/bans/192.0.2.66").json()["why"] == "wrong password"
     assert desk.delete("/api/v1/bans/192.0.2.67").status_code == 404
     assert hotline.asked == [("192.0.2.66",), ("192.0.2.67",)]
+
+
+def test_messages_are_traced_over_a_socket(desk: TestClient, hotline: PaperHotline) -> None:
+    with desk.websocket_connect("/api/v1/trace?call=c1") as socket:
+        assert socket.receive_json() == {"tracing": True}
+        seen = socket.receive_json()
+        assert (seen["call"], seen["remote"]) == ("c1", ["192.0.2.1", 5060])
+        assert seen["data"] == "T1BUSU9OUw=="
+    assert hotline.asked == [("c1", False)]
+    assert hotline.traced.closed
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://testserver.evil.example"])
+def test_another_site_s_page_may_not_trace(desk: TestClient, origin: str) -> None:
+    with (
+        desk.websocket_connect("/api/v1/trace", headers={"origin": origin}) as socket,
+        pytest.raises(WebSocketDisconnect) as closed,
+    ):
+        socket.receive_json()
+    assert closed.value.code == 4403
+
+
+def test_numbers_are_revealed_only_with_the_token(hotline: PaperHotline) -> None:
+    """Without a token in the configuration nobody can prove that they may see them."""
+    with (
+        TestClient(create_app(hotline)) as client,
+        client.websocket_connect("/api/v1/trace?reveal=1") as socket,
+        pytest.raises(WebSocketDisconnect) as closed,
+    ):
+        socket.receive_json()
+    assert closed.value.code == 4403
+    with TestClient(create_app(hotline, token="t")) as client:
+        with (
+            client.websocket_connect("/api/v1/trace?reveal=1") as socket,
+            pytest.raises(WebSocketDisconnect) as closed,
+        ):
+            socket.receive_json()
+        assert closed.value.code == 4401
+        given = {"authorization": "Bearer t"}
+        with client.websocket_connect("/api/v1/trace?reveal=1", headers=given) as socket:
+            assert socket.receive_json() == {"tracing": True}
+    assert hotline.asked == [("", True)]

@@ -84,7 +84,5 @@ def fuzz(target: Callable[[bytes], None], corpus: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as samples:
         for number, data in enumerate(corpus):
             Path(samples, str(number)).write_bytes(data)
-        # Nothing is changed by a merge but the first folder, which wants no more folders then.
-        folders = [] if any(one.startswith("-merge") for one in sys.argv) else [samples]
-        atheris.Setup([*sys.argv, *folders], target)
+        atheris.Setup([*sys.argv, samples], target)
         atheris.Fuzz()

@@ -74,7 +74,7 @@ def test_a_host_that_keeps_guessing_is_not_heard_any_more_whatever_it_says(stage
     assert Peer(stage, "10.9.9.9", 40001).send("REGISTER", to="") == []
     assert thief.send("OPTIONS") == thief.send("BYE") == thief.send("ACK") == []
     assert stage.engine.counters["in", "banned", 0] == before + 4
-    assert [ban.source for ban in stage.engine.bans(stage.now)] == ["10.9.9.9"]
+    assert [ban.source for ban in stage.engine.gate.bans.listed(stage.now)] == ["10.9.9.9"]
     stage.wait(3601)
     assert thief.register().status == 200
 
@@ -82,7 +82,7 @@ def test_a_host_that_keeps_guessing_is_not_heard_any_more_whatever_it_says(stage
 def test_a_lifted_ban_lets_the_right_password_in(stage):
     thief = Peer(stage, "10.9.9.9")
     guess(thief, 3)
-    assert stage.engine.lift_ban("10.9.9.9", stage.now) is not None
+    assert stage.engine.gate.lift_ban("10.9.9.9", stage.now) is not None
     assert thief.register().status == 200
 
 
