@@ -2,25 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from callcore.call.addresses import Addresses
-from callcore.call.codecs import keep
 from callcore.call.commands import LegCommands
 from callcore.call.connections import Connections
 from callcore.call.events import Arrived, CallEvent, Ended, Event, Offered, Referred, Refused
 from callcore.call.events import Kind as LegKind
 from callcore.call.fraud import TollGuard
 from callcore.call.gate import Gate, Kind, Refusal, Source
-from callcore.call.identity import read
-from callcore.call.legs import Call as Origin
 from callcore.call.legs import LegOwner, Legs, LegSettings, Output
 from callcore.call.lines import Ask, Keep, Lines, Probe
 from callcore.call.lines import Effect as LineEffect
 from callcore.call.locate import Way
 from callcore.call.outgoing import Outgoing
 from callcore.call.placement import Headers, Party, Placement, SeatTarget, TrunkTarget
-from callcore.call.profile import ORDINARY
 from callcore.call.readings import Readings
 from callcore.call.reception import Effect as ReceptionEffect
 from callcore.call.reception import Reception
@@ -35,11 +30,10 @@ from callcore.effects import Close, Connect, Raw, Resolve
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow, Transport
 from callcore.identifiers import Identifiers
-from callcore.message import Request, response
+from callcore.message import response
 from callcore.transaction import Answered, Failed, Incoming, TransactionLayer, Transmit
 from callcore.transaction import Effect as LayerEffect
 
-WithOffer = TypeVar("WithOffer", Arrived, Offered)
 TRUNKS = (Keep, Probe)  # owners
 Effect = Transmit | Raw | Connect | Close | Resolve | Event
 
@@ -248,9 +242,9 @@ class Engine(Readings, LegCommands):
             if event.kind == "trunk":
                 self._trunk_of[event.leg] = event.source
                 self.lines.limits[event.source].add(event.leg)
-                event = self._heard(event, event.source)
+                event = self._resolution.heard(event, event.source)
         elif isinstance(event, Offered) and event.leg in self._trunk_of:
-            event = self._heard(event, self._trunk_of[event.leg])
+            event = self._resolution.heard(event, self._trunk_of[event.leg])
         elif isinstance(event, Referred) and event.replaced:
             event = replace(event, replaced=self._outgoing.leg(event.replaced))
         elif isinstance(event, Ended):
@@ -259,13 +253,6 @@ class Engine(Readings, LegCommands):
             if trunk is not None:
                 self.lines.limits[trunk].remove(event.leg)
         self._out.append(event)
-
-    def _heard(self, event: WithOffer, trunk: str) -> WithOffer:
-        """A trunk's offer with the codecs that may pass."""
-        codecs = self.trunks.settings[trunk].profile.codecs
-        if event.offer is None or codecs == ORDINARY.codecs:
-            return event
-        return replace(event, offer=keep(event.offer, codecs))
 
     def dead(self, target: Target, why: str, now: float) -> None:
         """A static peer did not answer a call: as good as a probe that it did not answer."""
@@ -338,16 +325,9 @@ class Engine(Readings, LegCommands):
                 headers = (("Retry-After", str(full[1])),)
                 self._respond(incoming, Refusal(503, full[0], headers), now)
                 return
-        origin = self._origin(incoming.request, source, kind)
+        origin = self._resolution.origin(incoming.request, source.name, kind)
+        origin = origin._replace(terms=self._terms(source.name if kind == "trunk" else None))
         self._legged(self._legs.arrive(incoming, origin, now), now)
-
-    def _origin(self, request: Request, source: Source, kind: LegKind) -> Origin:
-        """Who calls whom: a seat is who it proved to be, whatever it says about itself."""
-        if kind == "trunk":
-            caller, called, presented = read(request, self.trunks.settings[source.name].profile)
-            return Origin(source.name, kind, caller, called, presented, self._terms(source.name))
-        called = request.request_uri.user or request.to.uri.user or ""
-        return Origin(source.name, kind, source.name, called, terms=self.settings.seat_terms)
 
     def _terms(self, trunk: str | None) -> Terms:
         """What a trunk is granted and asked for, or (None) a seat."""

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
-from callcore.call.codecs import rearrange
+from callcore.call.codecs import keep, rearrange
+from callcore.call.events import Arrived, Kind, Offered
 from callcore.call.identity import (
     ANONYMOUS,
     IDENTITIES,
@@ -11,9 +13,11 @@ from callcore.call.identity import (
     escape,
     history_of,
     outward,
+    read,
     write,
     write_number,
 )
+from callcore.call.legs import Call as Origin
 from callcore.call.lines import Lines
 from callcore.call.placement import Headers, Login, Party, SeatTarget, TrunkTarget
 from callcore.call.profile import ORDINARY
@@ -22,7 +26,7 @@ from callcore.call.settings import EngineSettings, Registration, Trunk
 from callcore.call.target import Call, Destination
 from callcore.call.trunk import Target, Trunks
 from callcore.errors import LocalProtocolError
-from callcore.message import parse_uri
+from callcore.message import Request, parse_uri
 from callcore.message.grammar import quote
 from callcore.value import dataclass
 
@@ -31,6 +35,7 @@ MOST_UDP_BYTES = 1300
 # What an INVITE of ours has beside its addresses, offer and own headers: Via, Call-ID, Contact ...
 FIXED_BYTES = 450
 NO_TCP_SECONDS = 600.0
+WithOffer = TypeVar("WithOffer", Arrived, Offered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class Plan:
 
 
 class Resolution:
-    """Knows registrar and trunks; decides nothing but addresses."""
+    """Knows registrar, trunks and their profiles; decides what is written, never who may."""
 
     def __init__(
         self,
@@ -112,6 +117,21 @@ class Resolution:
         if profile.codecs != ORDINARY.codecs:  # which are all that our offers ever have
             offer = rearrange(offer, profile.codecs)
         return Call(offer, outward(headers, profile))
+
+    def origin(self, request: Request, source: str, kind: Kind) -> Origin:
+        """Who calls whom: a seat is who it proved to be, whatever it says about itself."""
+        if kind == "trunk":
+            caller, called, presented = read(request, self._trunks.settings[source].profile)
+            return Origin(source, kind, caller, called, presented)
+        called = request.request_uri.user or request.to.uri.user or ""
+        return Origin(source, kind, source, called)
+
+    def heard(self, event: WithOffer, trunk: str) -> WithOffer:
+        """A trunk's offer with the codecs that may pass."""
+        codecs = self._trunks.settings[trunk].profile.codecs
+        if event.offer is None or codecs == ORDINARY.codecs:
+            return event
+        return replace(event, offer=keep(event.offer, codecs))
 
     def _seat(self, user: str, caller: Party) -> Plan:
         """RFC 5626 §5.3: to each binding by the flow that it came by."""

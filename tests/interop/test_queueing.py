@@ -19,9 +19,9 @@ CONFIGURATION = {"seats": 5, "queues": {"ring_seconds": RING_SECONDS}}
 async def test_thirty_calls_at_five_a_second_are_answered_in_the_order_they_came(
     hotline: Hotline,
 ) -> None:
-    """Five agents who talk for more than a second each: most calls have to wait."""
+    """Five agents who talk for 1.5 s each can take no more than 3.4 calls/s: most have to wait."""
     before = await hotline.queue()
-    seats = [hotline.seat(str(8001 + n), tone=None, talk="1.1,0.3") for n in range(5)]
+    seats = [hotline.seat(str(8001 + n), tone=None, talk="1.5,0") for n in range(5)]
     options = SippOptions(
         "uac_waits", hotline.listener(), calls=30, rate=5, address=TRUNK, timeout_seconds=30
     )
