@@ -72,6 +72,14 @@ class Switch:
                 self.player.play(self._leg(leg), prompts, loop_last)
             case m.StopPlay(leg):
                 self.player.stop(self._leg(leg))
+            case m.Dial():
+                self._dial(command)
+            case m.Gain(leg, db):
+                self.tick.hearing.gains.set(self._leg(leg), db)
+            case m.Watch(leg, on):
+                self.tick.hearing.watched[self._leg(leg)] = on
+            case m.Measure(leg):
+                self._measure(leg)
             case m.Bridge(bridge, legs):
                 self.mixer.bridge(bridge, [self._leg(leg) for leg in legs])
             case m.Unbridge(bridge):
@@ -115,7 +123,7 @@ class Switch:
             self.emit(events.LegFailed(command.leg, f"port {command.port}: {error.strerror}"))
             return
         self.tick.outgoing.start(leg, *numbers)
-        self.tick.forget(leg)
+        self.tick.hearing.clear(leg)
         self.player.stop(leg)
         self.mixer.dirty = True
 
@@ -139,6 +147,18 @@ class Switch:
         self.mixer.dirty = True
         self.tick.taps.dirty = True
 
+    def _dial(self, command: m.Dial) -> None:
+        leg = self._leg(command.leg)
+        if self.legs.dtmf_send_type[leg] < 0:
+            raise LocalProtocolError(f"leg {command.leg} has no telephone-event")
+        tone, gap = ticks(command.tone_ms / 1000), ticks(command.gap_ms / 1000)
+        self.tick.dialler.dial(leg, command.digits, tone, gap)
+
+    def _measure(self, name: str) -> None:
+        leg = self._leg(name)
+        stats = self.legs.stats(leg)
+        self.emit(events.Measured(name, self.tick.hearing.sound(leg), stats))
+
     def _record(self, command: m.Record) -> None:
         left, right = self._leg(command.left), self._leg(command.right)
         self.tick.taps.start(command.recording, left, right)
@@ -161,8 +181,10 @@ class Switch:
         self.player.stop(leg)
         self.tick.latch.forget(leg)
         self.tick.keys.forget(leg)
+        self.tick.dialler.forget(leg)
         self.sockets.close(leg)
-        self.tick.forget(leg)
+        sound = self.tick.hearing.sound(leg)
+        self.tick.hearing.clear(leg)
         _, stats = self.legs.remove(name)
         self.tick.outgoing.dirty = True
-        self.emit(events.LegClosed(name, stats))
+        self.emit(events.LegClosed(name, stats, sound))
