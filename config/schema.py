@@ -15,6 +15,7 @@ from config.profile import Profile
 from config.queues import GENERAL, Agents, Name, PositiveSeconds, Queue, Route, Seconds, Skills
 from config.secret import Secret
 from config.security import NumberClass, Outbound, Security
+from config.sounds import Tone
 from config.table import Allowed, Table
 from config.values import Address, Listen, Peer, Ports, Store
 
@@ -137,6 +138,11 @@ class Media(Table):
     )
     rtp_timeout_seconds: PositiveSeconds = Field(
         default=30, description="a call without any voice packet for so long is dead"
+    )
+    snippets: str = Field(
+        default="",
+        description="a folder with recordings of your own of the words that announcements are put "
+        "together from (0.wav, ahead.wav ...: docs/media.md); empty = the machine's voice",
     )
 
 
@@ -312,6 +318,7 @@ class Config(Table):
     seats: Annotated[tuple[Seat, ...], Field(strict=False)] = ()
     queues: Annotated[tuple[Queue, ...], Field(strict=False)] = ()
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = ()
+    tones: Annotated[tuple[Tone, ...], Field(strict=False)] = ()
     agents: Agents = Agents()
     security: Security = Security()
     outbound: Outbound = Outbound()

@@ -304,6 +304,11 @@ class Conductor:
     def _overflow(self, effect: acd.Overflow) -> None:
         self._tell(effect.call, v.Overflowed(effect.why))
 
+    def _announce(self, effect: acd.Announce) -> None:
+        visit = self.visits.get(effect.call)
+        if visit is not None:
+            self.performer.announce(visit, effect)
+
     def _agent_changed(self, effect: acd.AgentStateChanged) -> None:
         self.herald.tell(AgentChanged(effect.agent, effect.state, iso(effect.at_ms), effect.reason))
 
@@ -381,6 +386,7 @@ QUEUE: dict[type, Callable[..., None]] = {
     acd.Offer: Conductor._offer,
     acd.CancelOffer: Conductor._cancel_offer,
     acd.Overflow: Conductor._overflow,
+    acd.Announce: Conductor._announce,
     acd.AgentStateChanged: Conductor._agent_changed,
     acd.Overstayed: Conductor._noticed,
     acd.Sidelined: Conductor._noticed,

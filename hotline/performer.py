@@ -13,6 +13,7 @@ from hotline.calls import CallBook
 from hotline.parts import Parts
 from hotline.visit import Visit
 from media.errors import LocalProtocolError as MediaError
+from media.spoken import queue_announcement
 
 log = structlog.get_logger("hotline")
 Tell = Callable[[str, v.Event], None]
@@ -117,6 +118,16 @@ class Performer:
         names = tuple(name for name in prompts if name)
         if names:
             self._parts.plane.play(effect.leg, names, loop_last=bool(queue.music))
+
+    def announce(self, visit: Visit, told: acd.Announce) -> None:
+        """The caller's place and wait, over the music; nothing of a leg that is just going."""
+        ahead = None if told.position is None else told.position - 1
+        words = queue_announcement(ahead, told.wait_seconds)
+        try:
+            if words:
+                self._parts.plane.say(visit.caller_leg, words)
+        except MediaError as error:
+            log.info("place not announced", call_id=visit.call_id, why=str(error))
 
     def stop_play(self, visit: Visit, effect: v.StopPlay) -> None:
         self._parts.plane.stop_play(effect.leg)
