@@ -18,6 +18,7 @@ from config.security import NumberClass, Outbound, Security
 from config.sounds import Tone
 from config.table import Allowed, Table
 from config.values import Address, Listen, Peer, Ports, Store
+from config.voice import Voice
 
 
 def _parsed(parse: Callable[[str], Any], kind: type) -> BeforeValidator:
@@ -121,7 +122,7 @@ class Sip(Table):
     )
 
 
-class Media(Table):
+class Media(Voice):
     """Where voice flows."""
 
     address: Ip = Field(
