@@ -157,8 +157,9 @@ class Concealer:
         if not len(legs):
             return
         after = self._linear(jitter.ring[jitter.row[legs] + jitter.play_slot[legs]], legs)
-        starts = [np.full(len(legs), at, np.int32) for at in range(0, FRAME + 2 * HALF, HALF)]
-        voice = np.concatenate([self._voice(legs, at) for at in starts], axis=1)
+        starts = np.repeat(np.arange(0, FRAME + 2 * HALF, HALF, dtype=np.int32), len(legs))
+        parts = self._voice(np.tile(legs, 4), starts).reshape(4, len(legs), HALF)
+        voice = parts.transpose(1, 0, 2).reshape(len(legs), 4 * HALF)
         shift = _phase(voice, after)
         at = np.arange(BRIDGED)
         bent = np.minimum(at, FRAME) * shift[:, None] / FRAME + at
@@ -177,16 +178,15 @@ class Concealer:
         where = (legs * 1009 + self.jitter.tick * FRAME + start) % NOISE_PERIOD
         noise = NOISE.take(where[:, None] + COLUMNS) * self.noise[legs][:, None] // NOISE_UNIT
         result: Words32 = noise.astype(np.int32)
-        voiced = np.flatnonzero(start < FADE_END)
+        bridged = self.bridged[legs] & (start < BRIDGED)
+        built = np.flatnonzero(bridged)
+        if len(built):
+            columns = start[built][:, None] + COLUMNS
+            result[built] = self.bridge[legs[built][:, None], columns]
+        voiced = np.flatnonzero((start < FADE_END) & ~bridged)
         if len(voiced):
             voice = self._voice(legs[voiced], start[voiced])
-            built = np.flatnonzero(self.bridged[legs[voiced]] & (start[voiced] < BRIDGED))
-            if len(built):
-                columns = start[voiced][built][:, None] + COLUMNS
-                voice[built] = self.bridge[legs[voiced][built][:, None], columns]
             keep = np.clip(FADE_END - (start[voiced, None] + COLUMNS), 0, FADE)
-            if len(built):
-                keep[built] = FADE
             result[voiced] = (voice * keep + result[voiced] * (FADE - keep)) // FADE
         return result
 
