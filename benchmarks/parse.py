@@ -1,8 +1,9 @@
 """Microseconds to parse an INVITE and to read Via, From, To, Call-ID and CSeq, beside others.
 
 Ours, sippy, aiosipua and sipmessage take the same 2,000 messages of 860 bytes. They are what a
-trunk brings to a hotline: branch, tag, caller and Call-ID differ in each, the number called and the CSeq of a first INVITE
-do not; `parse_all_different_us` is the time when those two differ as well. The bar holds for both.
+trunk brings to a hotline: branch, tag, caller and Call-ID differ in each, the number called and
+the CSeq of a first INVITE do not; `parse_all_different_us` is the time when those two differ as
+well. The bar holds for both.
 The figure is the best of many short passes, as the machine is shared.
 """
 
