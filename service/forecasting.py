@@ -7,20 +7,21 @@ import math
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from service.exits import USAGE, fail, failures, mistakes
+
+if TYPE_CHECKING:
+    from acd.forecast import Forecast, Load
 
 forecast_app = typer.Typer(
     help="How many agents a promise needs, what agents promise, and what calls will come."
 )
 
 Rate = Annotated[float | None, typer.Option(help="Calls that arrive in an hour.")]
-Aht = Annotated[
-    float | None, typer.Option(help="Mean handling time in seconds, wrap-up included.")
-]
+Aht = Annotated[float | None, typer.Option(help="Mean handling time in seconds, wrap-up included.")]
 Patience = Annotated[
     float | None,
     typer.Option(help="Mean patience in seconds (Erlang A); without it nobody gives up."),
@@ -32,6 +33,43 @@ Plot = Annotated[
 ]
 
 
+Agents = Annotated[int | None, typer.Option(help="How many agents there are.")]
+Ratio = Annotated[
+    float | None, typer.Option(help="In place of --agents: the fewest that reach this level.")
+]
+Versus = Annotated[
+    list[int] | None, typer.Option(help="This many agents beside; may be given again.")
+]
+Mobiles = Annotated[
+    int, typer.Option(min=0, max=100, help="Simulated: so many mobiles take overflow.")
+]
+OverflowAfter = Annotated[
+    float, typer.Option(min=0, help="A mobile rings for a call that has waited so long.")
+]
+PolicyName = Annotated[str, typer.Option("--policy", help="Simulated: who is served first.")]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option("--group", metavar="N:SKILL,SKILL", help="Simulated: N agents with these skills."),
+]
+Asks = Annotated[
+    list[str] | None,
+    typer.Option("--ask", metavar="SKILL=SHARE", help="Simulated: a share of calls needs a skill."),
+]
+Runs = Annotated[int, typer.Option(min=3, max=1000, help="Simulated runs.")]
+Calls = Annotated[int, typer.Option(min=100, max=1_000_000, help="Calls of a run.")]
+History = Annotated[
+    Path, typer.Argument(metavar="F", help="A journal, call records (JSON) or a table (CSV).")
+]
+Holidays = Annotated[
+    Path | None,
+    typer.Option(metavar="CSV", help="date,kind a line; needed for years not yet published."),
+]
+Start = Annotated[
+    str, typer.Option(metavar="DATE", help="The first; else the day after the history.")
+]
+Seed = Annotated[int, typer.Option(help="Of the simulation: the same, the same figures.")]
+
+
 @forecast_app.callback(invoke_without_command=True)
 def forecast(
     context: typer.Context,
@@ -39,31 +77,17 @@ def forecast(
     aht: Aht = None,
     patience: Patience = None,
     target_seconds: Target = 15,
-    agents: Annotated[int | None, typer.Option(help="How many agents there are.")] = None,
-    target_ratio: Annotated[
-        float | None, typer.Option(help="In place of --agents: the fewest that reach this level.")
-    ] = None,
-    versus: Annotated[
-        list[int] | None, typer.Option(help="This many agents beside; may be given again.")
-    ] = None,
-    mobiles: Annotated[
-        int, typer.Option(min=0, max=100, help="Simulated: so many mobiles take overflow.")
-    ] = 0,
-    overflow_after: Annotated[
-        float, typer.Option(min=0, help="A mobile rings for a call that has waited so long.")
-    ] = 3,
-    policy: Annotated[str, typer.Option(help="Simulated: who is served first.")] = "",
-    group: Annotated[
-        list[str] | None,
-        typer.Option(metavar="N:SKILL,SKILL", help="Simulated: N agents with these skills."),
-    ] = None,
-    ask: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SKILL=SHARE", help="Simulated: a share of calls needs a skill."),
-    ] = None,
-    runs: Annotated[int, typer.Option(min=3, max=1000, help="Simulated runs.")] = 10,
-    calls: Annotated[int, typer.Option(min=100, max=1_000_000, help="Calls of a run.")] = 4000,
-    seed: Annotated[int, typer.Option(help="Of the simulation: the same, the same figures.")] = 1,
+    agents: Agents = None,
+    target_ratio: Ratio = None,
+    versus: Versus = None,
+    mobiles: Mobiles = 0,
+    overflow_after: OverflowAfter = 3,
+    policy: PolicyName = "",
+    group: Groups = None,
+    ask: Asks = None,
+    runs: Runs = 10,
+    calls: Calls = 4000,
+    seed: Seed = 1,
     as_json: AsJson = False,
     plot: Plot = None,
 ) -> None:
@@ -74,46 +98,44 @@ def forecast(
     """
     if context.invoked_subcommand is not None:
         return
-    from acd.forecast import Load, agents_for
-    from acd.forecast import forecast as forecast_for
-
     if calls_per_hour is None or aht is None:
         fail("give --calls-per-hour and --aht, or a command: forecast history", USAGE)
     if group and agents is not None:
         fail("--group says how many agents there are: leave --agents out", USAGE)
     if not group and (agents is None) == (target_ratio is None):
         fail("give either --agents or --target-ratio", USAGE)
+    from acd.forecast import Load, agents_for
+    from acd.forecast import forecast as forecast_for
+
     with mistakes():
         load = Load(calls_per_hour, aht, patience, target_seconds)
-        if group or mobiles or policy:
-            from service.simulating import Question, answer
+        if agents is not None:
+            found = forecast_for(load, agents)
+        else:
+            found = agents_for(load, target_ratio or 0.9)
+    if not (group or mobiles or policy):
+        _exact(load, found, versus or [], as_json, plot)
+        return
+    from service.simulating import Question, answer
 
-            count = agents if agents is not None or group else agents_for(load, target_ratio or 0)
-            question = Question(
-                load=load,
-                agents=count if isinstance(count, int) else count.agents if count else 0,
-                groups=tuple(group or ()),
-                asks=tuple(ask or ()),
-                mobiles=mobiles,
-                overflow_after=overflow_after,
-                policy=policy or "answer_in_time",
-                runs=runs,
-                calls=calls,
-                seed=seed,
-            )
-            answer(question, as_json)
-            return
-        found = (
-            forecast_for(load, agents)
-            if agents is not None
-            else agents_for(load, target_ratio or 0.0)
-        )
-        others = [forecast_for(load, one) for one in versus or []]
+    how = (mobiles, overflow_after, policy or "answer_in_time", runs, calls, seed)
+    with mistakes():
+        answer(Question(load, found.agents, tuple(group or ()), tuple(ask or ()), *how), as_json)
+
+
+def _exact(
+    load: Load, found: Forecast, versus: list[int], as_json: bool, plot: Path | None
+) -> None:
+    """Erlang's answer."""
+    from acd.forecast import forecast as forecast_for
+
+    with mistakes():
+        others = [forecast_for(load, one) for one in versus]
     if plot is not None:
         from service.charts import levels_chart
 
         with failures(), mistakes():
-            levels_chart(plot, load, found.agents, target_ratio or 0.9)
+            levels_chart(plot, load, found.agents)
     figures = {"erlangs": load.erlangs, **asdict(found)}
     if others:
         figures["versus"] = [asdict(one) for one in others]
@@ -141,19 +163,12 @@ def finite(figures: Any) -> Any:
 
 @forecast_app.command()
 def history(
-    source: Annotated[
-        Path, typer.Argument(metavar="F", help="A journal, call records (JSON) or a table (CSV).")
-    ],
+    source: History,
     days: Annotated[int, typer.Option(min=1, max=366, help="How many days to forecast.")] = 7,
-    start: Annotated[
-        str, typer.Option(metavar="DATE", help="The first; else the day after the history.")
-    ] = "",
+    start: Start = "",
     interval: Annotated[int, typer.Option(help="Minutes: 15, 30, 60.")] = 30,
     queue: Annotated[str, typer.Option(help="Calls of this queue alone.")] = "",
-    holidays: Annotated[
-        Path | None,
-        typer.Option(metavar="CSV", help="date,kind a line; needed for years not yet published."),
-    ] = None,
+    holidays: Holidays = None,
     utc_offset: Annotated[int, typer.Option(help="Local time, minutes east of UTC.")] = 480,
     aht: Aht = None,
     patience: Patience = None,

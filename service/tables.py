@@ -47,6 +47,8 @@ def show_erlang(
         )
     console = Console()
     console.print(table)
+    if not math.isfinite(asked.asa_seconds):
+        console.print(f"With {asked.agents} agents the queue grows without end: give --patience")
     for other in versus:
         change = other.service_level - asked.service_level
         console.print(
@@ -57,15 +59,16 @@ def show_erlang(
 
 def seconds(value: float) -> str:
     """A wait, or that it has no mean."""
-    return f"{value:,.2f} s" if math.isfinite(value) else "grows without end"
+    return f"{value:,.2f} s" if math.isfinite(value) else "no end"
 
 
 def show_projection(report: Report) -> None:
     """A line a day, then the error and what is not known."""
     at, console = report.projection, Console(highlight=False)
     table = Table(title=f"calls by {at.minutes} minutes, from {report.history_days} days")
-    for heading in ("date", "", "calls", "busiest", "calls then", "agents then", "agents at night"):
-        table.add_column(heading, justify="left" if heading in ("date", "") else "right")
+    for heading in ("date", "", "calls", "busiest", "calls then", "agents", "at night"):
+        left = heading in ("date", "")
+        table.add_column(heading, justify="left" if left else "right", no_wrap=left)
     for day, kind, calls, agents in zip(
         at.days, report.kinds, at.expected, report.required, strict=True
     ):

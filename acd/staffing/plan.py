@@ -62,6 +62,13 @@ class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     before: tuple[str, ...] = ()  # shifts of the last days before, "" = off; the last is yesterday
 
 
+class Need(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Agents on duty by hour of the day, where they do not come from a history of calls."""
+
+    working: tuple[int, ...]  # 24 of them, on working days
+    free: tuple[int, ...] = ()  # on weekends and holidays; none = as on working days
+
+
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of a roster's input but the calls."""
 
@@ -73,6 +80,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Shift("晚", "16:00", label="晚班 late"),
     )
     people: tuple[Person, ...] = tuple(Person(f"坐席{index}") for index in range(1, 14))
+    required: Need | None = None
 
 
 def plan_from(text: str) -> Plan:
@@ -113,6 +121,11 @@ def check(plan: Plan) -> None:
         if not 0 < person.post <= 1:
             raise ValueError(f"people.{person.name}.post: above 0 and at most 1")
     _check_rules(plan.rules)
+    need = plan.required
+    if need is not None:
+        for name, hours in (("working", need.working), ("free", need.free or need.working)):
+            if len(hours) != 24 or not all(0 <= one <= 10_000 for one in hours):
+                raise ValueError(f"required.{name}: 24 numbers of agents, one an hour")
 
 
 def _check_rules(rules: Rules) -> None:

@@ -21,6 +21,7 @@ from acd.staffing.days import Days
 LEVEL_HALF_LIFE_DAYS = 21.0
 SHAPE_HALF_LIFE_DAYS = 56.0
 SHRINKAGE_DAYS = 3.0  # a kind of day is believed as much as all days once it was seen so often
+SMOOTHING_CALLS = 15.0  # an interval with so many calls is believed as much as its neighbours
 LEAST_DAYS = 14  # two weeks: with less, no weekday has been seen twice
 
 Method = Callable[[Arrivals, Sequence[date]], Counts]
@@ -192,15 +193,18 @@ def _shape(counts: Counts, classes: Sequence[int], one: int, faded: Counts) -> C
     flat = np.full(counts.shape[1], 1 / counts.shape[1])
     shape = overall / overall.sum() if overall.sum() else flat
     mean_day = max(1.0, float(overall.sum() / faded.sum()))
+    seen = shape
     for weight in (kin, alike):  # days off or working first, then days of this very class
         prior = SHRINKAGE_DAYS * mean_day * shape
-        shape = (weight @ counts + prior) / (float((weight @ counts).sum()) + prior.sum())
-    return _smoothed(shape)
+        seen = weight @ counts + prior
+        shape = seen / seen.sum()
+    return _smoothed(seen)
 
 
-def _smoothed(shape: Counts) -> Counts:
-    """A quarter to each neighbour, the day being a circle."""
-    smooth = 0.5 * shape + 0.25 * (np.roll(shape, 1) + np.roll(shape, -1))
+def _smoothed(seen: Counts) -> Counts:
+    """Shares, each drawn towards its neighbours' as far as few calls were seen in it."""
+    beside = (np.roll(seen, 1) + np.roll(seen, -1)) / 2
+    smooth = (seen * seen + SMOOTHING_CALLS * beside) / (seen + SMOOTHING_CALLS)
     return np.asarray(smooth / smooth.sum())
 
 
