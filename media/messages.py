@@ -5,14 +5,17 @@ from typing import Any
 import msgspec
 
 from media.events import (
+    DialFinished,
     Dtmf,
     LegClosed,
     LegFailed,
+    Measured,
     PromptsFinished,
     RecordingClosed,
     RtpStarted,
     RtpTimeout,
     SinkFailed,
+    Talking,
 )
 
 
@@ -49,9 +52,43 @@ class StopPlay(Command, frozen=True):
     leg: str
 
 
+class Dial(Command, frozen=True):
+    """Press keys: by telephone-event where it was agreed on, else in the sound."""
+
+    leg: str
+    digits: str
+    tone_ms: int = 100
+    gap_ms: int = 80
+
+
+class Gain(Command, frozen=True):
+    """How much louder the leg is heard by all, -20 to 20 dB."""
+
+    leg: str
+    db: int
+
+
+class Watch(Command, frozen=True):
+    """Whether Talking is to be told of the leg."""
+
+    leg: str
+    on: bool
+
+
+class Measure(Command, frozen=True):
+    """Measured is the answer."""
+
+    leg: str
+
+
 class Bridge(Command, frozen=True):
+    """`gains` as matrix.Gains, all hear all without; `held` legs hear `music`, round and round."""
+
     bridge: str
     legs: tuple[str, ...]
+    gains: tuple[tuple[float, ...], ...] | None = None
+    held: tuple[str, ...] = ()
+    music: tuple[str, ...] = ()
 
 
 class Unbridge(Command, frozen=True):
@@ -59,10 +96,28 @@ class Unbridge(Command, frozen=True):
 
 
 class Record(Command, frozen=True):
+    """`private` has the bits of taps.LEFT and taps.RIGHT that begin paused."""
+
     recording: str
-    left: str
-    right: str
+    left: tuple[str, ...]
+    right: tuple[str, ...]
     header: dict[str, Any]
+    private: int = 0
+
+
+class Tap(Command, frozen=True):
+    """Other legs on a recording's sides."""
+
+    recording: str
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+
+
+class PauseRecord(Command, frozen=True):
+    """Silence on the sides with these bits; 0 resumes both."""
+
+    recording: str
+    private: int
 
 
 class StopRecord(Command, frozen=True):
@@ -93,8 +148,7 @@ class Heartbeat(msgspec.Struct, frozen=True, tag=True):
     packets_in: int = 0
     packets_out: int = 0
     lost: int = 0
-    strangers: int = 0
-    malformed: int = 0
+    counts: dict[str, int] = {}  # the legs' counters, by name
     send_errors: int = 0
     blocks_dropped: int = 0
 
@@ -114,16 +168,35 @@ class Setup(msgspec.Struct, frozen=True):
     rtp_timeout_seconds: float = 30.0
     capacity: int = 4096
     realtime: bool = True
+    cpus: tuple[int, ...] = ()
 
 
 AnyCommand = (
-    Open | Connect | Play | StopPlay | Bridge | Unbridge | Record | StopRecord | Close | Stop
+    Open
+    | Connect
+    | Play
+    | StopPlay
+    | Dial
+    | Gain
+    | Watch
+    | Measure
+    | Bridge
+    | Unbridge
+    | Record
+    | Tap
+    | PauseRecord
+    | StopRecord
+    | Close
+    | Stop
 )
 AnyReport = (
     PromptsFinished
     | RtpStarted
     | RtpTimeout
     | Dtmf
+    | DialFinished
+    | Talking
+    | Measured
     | RecordingClosed
     | SinkFailed
     | LegClosed
