@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from media import messages as m
+from media.srtp import Keys
 
 
 class Address(NamedTuple):
@@ -28,6 +29,8 @@ class Remote:
     receive_payload_type: int | None = None
     receive_dtmf_payload_type: int | None = None
     accept_any: bool = False
+    srtp: Keys | None = None
+    rtcp_port: int = 0
 
 
 @dataclass(frozen=True)

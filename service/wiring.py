@@ -6,6 +6,7 @@ from pathlib import Path
 
 from callcore.call.numbers import make_rules
 from callcore.call.profile import Profile
+from callcore.call.registrar import Binding
 from callcore.call.settings import (
     AuthSettings,
     BanSettings,
@@ -116,6 +117,11 @@ def media_settings(config: Config) -> MediaSettings:
         realtime=config.media.realtime,
         cpus=config.media.cpus,
     )
+
+
+def over_tls(bindings: tuple[Binding, ...]) -> bool:
+    """Whether a seat can be reached only by ways on which keys in SDP are safe."""
+    return bool(bindings) and all(b.flow.transport in ("tls", "wss") for b in bindings)
 
 
 def prompt_path(name: str) -> Path:
