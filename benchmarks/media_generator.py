@@ -1,10 +1,11 @@
-"""Independent RTP parties for benchmarks/media.py: `python media_generator.py LEGS SECONDS CORE`.
+"""Independent RTP parties for the media benchmarks: `main` with LEGS SECONDS CORE KIND.
 
 Prints the parties' ports as JSON, reads the legs' host and ports as JSON from standard input,
 talks, and prints what arrived: each payload starts with its tick and its sender, and a bridge of
 one codec leaves it as it is, so every packet is found again. The parties of a group share one
 socket, so that sendmmsg and recvmmsg let one core serve thousands; to the plane's legs it makes
-no difference, each has its own port, source and SSRC.
+no difference, each has its own port, source and SSRC. KIND is plain; srtp (each packet is
+sealed by libsrtp) or mixed (what is heard is a sum): then what arrives is only counted.
 """
 
 import contextlib
@@ -17,6 +18,8 @@ import time
 from typing import Any
 
 import numpy as np
+import pylibsrtp
+from media_load import key_of
 
 GROUPS = 40  # of parties, each with its own half millisecond of the 20
 TAIL_TICKS = 10  # at the end, still on the way
@@ -66,7 +69,10 @@ def messages(rows: Any, names: Any | None) -> Any:
 class Parties:
     """All groups' sockets and rows; times a tick and party."""
 
-    def __init__(self, count: int, ticks: int) -> None:
+    def __init__(self, count: int, ticks: int, kind: str) -> None:
+        self.kind = kind
+        self.heard = 0  # packets that can only be counted, and
+        self.counting = False
         self.groups = np.array_split(np.arange(count), GROUPS)
         self.sockets = [socket.socket(type=socket.SOCK_DGRAM) for _ in range(GROUPS)]
         for sock in self.sockets:
@@ -83,7 +89,9 @@ class Parties:
         words[:, 2] = np.arange(count) + 1
         words[:, 4] = np.arange(count)
         words[:, 5] = MARK
-        self.inbox = np.zeros((BATCH, 172), np.uint8)
+        self.wide = np.zeros((count, 182 if kind == "srtp" else 172), np.uint8)  # as sent
+        self.sealers = [sealer(at) for at in range(count)] if kind == "srtp" else []
+        self.inbox = np.zeros((BATCH, 184), np.uint8)
         self.incoming = messages(self.inbox, None)
         self.sent_at = np.zeros((ticks, count))
         self.got_at = np.zeros((ticks, count))
@@ -100,7 +108,7 @@ class Parties:
         names.view(">u2")[:, 1] = ports
         names[:, 4:8] = np.frombuffer(socket.inet_aton(host), np.uint8)
         self.outgoing = [
-            messages(self.rows[group[0] : group[-1] + 1], names[group[0] : group[-1] + 1])
+            messages(self.wide[group[0] : group[-1] + 1], names[group[0] : group[-1] + 1])
             for group in self.groups
         ]
 
@@ -110,9 +118,18 @@ class Parties:
         words = self.rows.view(">u4")
         words[:, 1] = tick * 160
         words[:, 3] = tick
+        self.wide[:, :172] = self.rows
+
+    def seal(self, number: int) -> None:
+        """A group's packets, encrypted."""
+        for at in self.groups[number].tolist():
+            sealed = self.sealers[at](self.rows[at].tobytes())
+            self.wide[at] = np.frombuffer(sealed, np.uint8)
 
     def send(self, tick: int, number: int) -> None:
         group = self.groups[number]
+        if self.sealers:
+            self.seal(number)
         part = slice(group[0], group[-1] + 1)
         self.sent_at[tick, part] = time.monotonic()
         done = 0
@@ -130,10 +147,18 @@ class Parties:
         got = BATCH
         while got == BATCH:
             got = LIBC.recvmmsg(descriptor, self.incoming, BATCH, socket.MSG_DONTWAIT, None)
-            if got > 0:
+            if got > 0 and self.kind != "plain":
+                self.heard += got if self.counting else 0
+            elif got > 0:
                 words = self.inbox[:got].view(">u4")
                 mine = words[:, 5] == MARK
                 self.got_at[words[mine, 3], words[mine, 4]] = time.monotonic()
+
+
+def sealer(leg: int) -> Any:
+    """How a leg's party seals."""
+    kind = pylibsrtp.Policy.SSRC_ANY_OUTBOUND
+    return pylibsrtp.Session(pylibsrtp.Policy(key=key_of(leg, 2), ssrc_type=kind)).protect
 
 
 def talk(parties: Parties, ticks: int) -> float:
@@ -143,6 +168,7 @@ def talk(parties: Parties, ticks: int) -> float:
     turn = 0
     for tick in range(ticks):
         parties.prepare(tick)
+        parties.counting = min(100, ticks // 3) <= tick < ticks - TAIL_TICKS
         for group in range(GROUPS):
             due = start + tick * 0.02 + group * 0.02 / GROUPS
             now = time.monotonic()
@@ -162,12 +188,12 @@ def talk(parties: Parties, ticks: int) -> float:
 
 
 def main() -> None:
-    count, seconds, core = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+    count, seconds, core, kind = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     os.sched_setaffinity(0, {core})
     with contextlib.suppress(OSError):  # a generator that is late measures only itself
         os.nice(-15)
     ticks = round(seconds / 0.02)
-    parties = Parties(count, ticks)
+    parties = Parties(count, ticks, kind)
     print(json.dumps(parties.ports()), flush=True)
     host, ports = json.loads(sys.stdin.readline())
     parties.connect(host, ports)
@@ -177,7 +203,7 @@ def main() -> None:
     delay_ms = (got - sent)[got > 0] * 1000
     report = {
         "sent": int(sent.size),
-        "missing": int((got == 0).sum()),
+        "missing": int((got == 0).sum()) if kind == "plain" else max(0, sent.size - parties.heard),
         "delay_ms": {q: round(float(np.percentile(delay_ms, q)), 1) for q in (50, 99)}
         if got.any()
         else {},
@@ -185,7 +211,3 @@ def main() -> None:
         "errors": parties.errors,
     }
     print(json.dumps(report), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -113,6 +113,8 @@ class CallRecord:
     recordings: list[str] = field(default_factory=list)
     sip_status: int | None = None
     recording_paused: bool = False
+    # How the caller's and the last agent's leg sounded (media.events.Quality), once it has ended.
+    quality: dict[str, dict[str, float | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

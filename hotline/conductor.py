@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from msgspec.structs import asdict
 
 from acd import events as acd
 from callcore.call import events as sip
@@ -161,7 +162,7 @@ class Conductor:
             self._refuse(fact, 404)
             return
         try:
-            parts.media.open(fact.leg)
+            parts.media.open(fact.leg, seat=fact.source if fact.kind == "seat" else "")
         except MediaError:
             self._refuse(fact, 503, ("Retry-After", str(RETRY_AFTER_SECONDS)))
             return
@@ -329,6 +330,14 @@ class Conductor:
     def _recording_closed(self, fact: media.RecordingClosed) -> None:
         self._seal(fact.recording)
 
+    def _leg_closed(self, fact: media.LegClosed) -> None:
+        """How good it sounded, for the call's record and for the meters."""
+        call_id, side = self.performer.closing.pop(fact.leg, ("", ""))
+        record = self.parts.book.get(call_id)
+        if record is not None:
+            record.quality[side] = asdict(fact.quality)
+        self.parts.meters.heard(side or "none", fact.quality)
+
     def _sink_failed(self, fact: media.SinkFailed) -> None:
         log.error("recording not written", recording=fact.recording, why=fact.why)
         self.parts.meters.sink_failures.inc()
@@ -395,6 +404,7 @@ QUEUE: dict[type, Callable[..., None]] = {
 MEDIA: dict[type, Callable[..., None]] = {
     media.RtpTimeout: Conductor._silent,
     media.LegFailed: Conductor._leg_failed,
+    media.LegClosed: Conductor._leg_closed,
     media.RecordingClosed: Conductor._recording_closed,
     media.SinkFailed: Conductor._sink_failed,
     media.WorkerLost: Conductor._worker_lost,

@@ -18,12 +18,17 @@ NAMED = re.compile(
 PROOF = re.compile(rb'(?im)^((?:proxy-)?authorization:[^\r\n]*?\bresponse=")([0-9a-f]+)')
 
 
+# RFC 4568: the key of somebody's voice.
+KEY = re.compile(rb"(?im)^(a=crypto:[^\r\n]*?\binline:)([A-Za-z0-9+/=]+)")
+
+
 def _stars(digits: bytes) -> bytes:
     return digits[:3] + b"*" * (len(digits) - 5) + digits[-2:]
 
 
 def without_proofs(data: bytes) -> bytes:
-    """Without the answers to challenges."""
+    """Without the answers to challenges, and without keys."""
+    data = KEY.sub(lambda found: found[1] + b"0" * len(found[2]), data)
     return PROOF.sub(lambda found: found[1] + b"0" * len(found[2]), data)
 
 

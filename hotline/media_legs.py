@@ -1,9 +1,13 @@
 """Each leg's side of the session description, tied to its port in the media plane."""
 
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from callcore.errors import RemoteProtocolError
 from callcore.sdp import SessionDescription
+from callcore.sdp.crypto import KEY_BYTES
 from callcore.sdp.offer_answer import (
     LocalMedia,
     Negotiated,
@@ -13,6 +17,7 @@ from callcore.sdp.offer_answer import (
 )
 from media.errors import LocalProtocolError
 from media.io.plane import MediaPlane, Remote
+from media.srtp import Keys
 
 
 @dataclass(slots=True)
@@ -26,20 +31,36 @@ class MediaLeg:
 class MediaLegs:
     """Opens ports, writes offers and answers, and connects what was negotiated."""
 
-    def __init__(self, plane: MediaPlane, public_address: str = "") -> None:
+    def __init__(
+        self,
+        plane: MediaPlane,
+        public_address: str = "",
+        srtp: Literal["off", "offer", "require"] = "off",
+        over_tls: Callable[[str], bool] = lambda seat: False,
+    ) -> None:
         self._plane = plane
         self._public_address = public_address
+        self._srtp = srtp
+        self._over_tls = over_tls
         self._legs: dict[str, MediaLeg] = {}
         self._session_id = 0
 
     def __contains__(self, leg: str) -> bool:
         return leg in self._legs
 
-    def open(self, leg: str, near: str | None = None) -> None:
-        """Take a port for `leg`, on the worker of `near` when they are to be bridged."""
+    def open(self, leg: str, near: str | None = None, seat: str = "") -> None:
+        """Take a port for `leg`, on the worker of `near` when they are to be bridged.
+
+        `seat` is its user where it is a seat's; a trunk has SRTP only if it offers it.
+        """
         self._session_id += 1
         local = LocalMedia(
-            address="", port=0, session_id=self._session_id, version=self._session_id
+            address="",
+            port=0,
+            session_id=self._session_id,
+            version=self._session_id,
+            srtp=self._policy(seat),
+            master=secrets.token_bytes(KEY_BYTES),
         )
         self._legs[leg] = MediaLeg(self._anchored(leg, local, near))
 
@@ -82,11 +103,20 @@ class MediaLegs:
         if self._legs.pop(leg, None) is not None:
             self._plane.close(leg)
 
+    def _policy(self, seat: str) -> Literal["off", "accept", "offer", "require"]:
+        """Keys in SDP are worth something over TLS only, so only there they are offered."""
+        if self._srtp == "off" or not seat:
+            return "off" if self._srtp == "off" else "accept"
+        if self._srtp == "require":
+            return "require"
+        return "offer" if self._over_tls(seat) else "accept"
+
     def _anchored(self, leg: str, local: LocalMedia, near: str | None) -> LocalMedia:
         address = self._plane.open(leg, near=near)
         return replace(local, address=self._public_address or address.host, port=address.port)
 
     def _connect(self, leg: str, negotiated: Negotiated) -> None:
+        srtp = negotiated.srtp
         remote = Remote(
             host=negotiated.remote_host,
             port=negotiated.remote_port,
@@ -95,10 +125,16 @@ class MediaLegs:
             dtmf_payload_type=negotiated.dtmf_payload_type,
             direction=negotiated.direction,
             receive_payload_type=negotiated.receive_payload_type,
+            srtp=None if srtp is None else Keys(srtp.suite, srtp.send, srtp.receive),
+            rtcp_port=negotiated.rtcp_port,
         )
         try:
             self._plane.connect(leg, remote)
         except LocalProtocolError as error:
             # A host name in c=: to look it up would be to let a stranger steer our resolver.
             raise RemoteProtocolError(str(error), status=488, where="SDP") from None
-        self._legs[leg].negotiated = negotiated
+        known = self._legs[leg]
+        known.negotiated = negotiated
+        if known.local.srtp != "off":
+            # What was agreed is what later offers have; nobody can talk a protected call down.
+            known.local = replace(known.local, srtp="accept" if srtp is None else "require")

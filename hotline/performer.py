@@ -29,6 +29,7 @@ class Performer:
         self._queues = {q.name: q for q in parts.config.queues}
         self.call_of_leg: dict[str, str] = {}
         self.open_recordings: dict[str, str] = {}  # recording -> call, until the recorder has it
+        self.closing: dict[str, tuple[str, str]] = {}  # leg -> call, side, until it is summed up
         self.private: set[str] = set()  # recordings that are paused
 
     @property
@@ -95,7 +96,7 @@ class Performer:
         assert record is not None
         self.call_of_leg[effect.leg] = visit.call_id
         try:
-            parts.media.open(effect.leg, near=visit.caller_leg)
+            parts.media.open(effect.leg, near=visit.caller_leg, seat=effect.agent)
             offer = parts.media.offer(effect.leg)
             caller = Party(record.caller, record.caller)
             parts.sip.place(effect.leg, SeatTarget(effect.agent), caller, offer)
@@ -109,6 +110,8 @@ class Performer:
     # Media ------------------------------------------------------------------------------------
 
     def close_media(self, visit: Visit, effect: v.CloseMedia) -> None:
+        side = "caller" if effect.leg == visit.caller_leg else "agent"
+        self.closing[effect.leg] = visit.call_id, side
         self._parts.media.close(effect.leg)
         self.call_of_leg.pop(effect.leg, None)
 

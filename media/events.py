@@ -22,6 +22,8 @@ class LegStats(msgspec.Struct, frozen=True):
     comfort: int = 0  # descriptions of noise, RFC 3389
     collisions: int = 0  # the other side has chosen our SSRC
     flooded: int = 0  # ticks in which more was waiting than a leg may be read
+    replayed: int = 0  # SRTP that had come before
+    unauthenticated: int = 0  # SRTP under another key, or changed on its way
 
 
 class Sound(msgspec.Struct, frozen=True):
@@ -33,6 +35,21 @@ class Sound(msgspec.Struct, frozen=True):
     talk_ms: int = 0  # in all
     depth_ms: int = 0  # of the jitter buffer
     spread_ms: int = 0  # of arrivals: between the first and the last hundredth
+
+
+class Quality(msgspec.Struct, frozen=True):
+    """How a leg was heard, and, where it told by RTCP, how it heard us; losses 0 to 1.
+
+    `mos` and `remote_mos` are the E-model's, 1 to 4.5 (quality.py); None: nothing to judge by.
+    """
+
+    loss: float = 0.0
+    jitter_ms: float = 0.0
+    round_trip_ms: float | None = None
+    mos: float | None = None
+    remote_loss: float | None = None
+    remote_jitter_ms: float | None = None
+    remote_mos: float | None = None
 
 
 class Event(msgspec.Struct, frozen=True, tag=True):
@@ -105,6 +122,7 @@ class LegClosed(Event, frozen=True):
     leg: str
     stats: LegStats
     sound: Sound = Sound()
+    quality: Quality = Quality()
 
 
 class LegFailed(Event, frozen=True):

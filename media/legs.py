@@ -27,6 +27,8 @@ COUNTERS = (
     "comfort",
     "collisions",
     "flooded",
+    "replayed",
+    "unauthenticated",
 )
 
 

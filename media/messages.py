@@ -18,6 +18,7 @@ from media.events import (
     SinkFailed,
     Talking,
 )
+from media.srtp import Keys
 
 
 class Command(msgspec.Struct, frozen=True, tag=True):
@@ -41,6 +42,8 @@ class Connect(Command, frozen=True):
     receive_payload_type: int | None = None
     receive_dtmf_payload_type: int | None = None
     accept_any: bool = False
+    srtp: Keys | None = None
+    rtcp_port: int = 0  # 0: no reports; the RTP port: on the same one, RFC 5761
 
 
 class Play(Command, frozen=True):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from media import messages as m
+from media.srtp import Keys
 from media.tones import TONES, Tone
 
 
@@ -29,6 +30,8 @@ class Remote:
     receive_payload_type: int | None = None
     receive_dtmf_payload_type: int | None = None
     accept_any: bool = False
+    srtp: Keys | None = None
+    rtcp_port: int = 0
 
 
 @dataclass(frozen=True)

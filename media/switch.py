@@ -1,6 +1,7 @@
 """Commands become state: what a worker holds, without its sockets and its clock."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from media import events
@@ -11,6 +12,7 @@ from media.legs import Legs, Source
 from media.mix import Mixer
 from media.prompts import Bank, Player
 from media.sounds import Sounds
+from media.srtp import Guard, Keys
 from media.taps import Block
 from media.tick import Tick, Wire, ticks
 
@@ -29,6 +31,15 @@ class Sockets(Wire, Protocol):
 
     def unpin(self, leg: int) -> None:
         """Forget the latched source."""
+
+    def aim_reports(self, leg: int, port: int) -> None:
+        """Where RTCP goes; 0: nowhere."""
+
+    def guard(self, leg: int) -> Guard | None:
+        """The leg's SRTP."""
+
+    def protect(self, leg: int, guard: Guard | None) -> None:
+        """SRTP from now on, or none any more."""
 
 
 class Writer(Protocol):
@@ -130,6 +141,7 @@ class Switch:
             return
         self.tick.outgoing.start(leg, *numbers)
         self.tick.hearing.clear(leg)
+        self.tick.reports.clear(leg)
         self.player.stop(leg)
         self.mixer.dirty = True
 
@@ -149,9 +161,22 @@ class Switch:
         if changed or moved or not legs.receives[leg]:
             self.tick.forget(leg)
         self.sockets.aim(leg, (command.host, command.port))
+        self.sockets.aim_reports(leg, command.rtcp_port)
+        self._protect(leg, command.srtp)
         self.tick.outgoing.dirty = True
         self.mixer.dirty = True
         self.tick.taps.dirty = True
+
+    def _protect(self, leg: int, keys: Keys | None) -> None:
+        """RFC 3711 §3.2.1: a key that stays keeps its roll-over counter and replay list."""
+        guard = self.sockets.guard(leg)
+        if keys == (None if guard is None else guard.keys):
+            return
+        blame = partial(self._blame, leg)
+        self.sockets.protect(leg, None if keys is None else Guard(keys, blame))
+
+    def _blame(self, leg: int, what: str) -> None:
+        self.legs.counts[what][leg] += 1
 
     def _bridge(self, command: m.Bridge) -> None:
         """Who hears whom, and who is on hold, from one tick to the next."""
@@ -202,9 +227,11 @@ class Switch:
         self.tick.keys.forget(leg)
         self.tick.dialler.forget(leg)
         self.tick.overlay.stop(leg)
+        self.tick.part(leg)
         self.sockets.close(leg)
+        quality = self.tick.reports.quality(leg, self.legs.stats(leg))
         sound = self.tick.hearing.sound(leg)
         self.tick.hearing.clear(leg)
         _, stats = self.legs.remove(name)
         self.tick.outgoing.dirty = True
-        self.emit(events.LegClosed(name, stats, sound))
+        self.emit(events.LegClosed(name, stats, sound, quality))

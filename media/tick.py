@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from media import events
+from media import events, rtcp
 from media.dtmf import Dialler, Keys, Packet, Press, Pressed
 from media.hearing import Hearing
 from media.jitter import MAX_PAYLOAD
@@ -20,6 +20,7 @@ from media.mix import Mixer
 from media.outgoing import Outgoing
 from media.overlay import Overlay
 from media.prompts import Player
+from media.reports import Own, Reports
 from media.rtp import Headers, parse
 from media.taps import Block, Taps
 from media.types import HALF, TICK_SECONDS, Bytes, Integers
@@ -49,6 +50,15 @@ class Wire(Protocol):
     def send_one(self, leg: int, packet: bytes) -> None:
         """Send a packet that is not a row."""
 
+    def reports(self) -> Iterable[tuple[int, Source, bytes, float]]:
+        """RTCP that came: leg, source, packet, and when, in seconds since 1970."""
+
+    def send_report(self, leg: int, packet: bytes) -> None:
+        """Send RTCP."""
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+
 
 class Tick:
     """Holds the parts and runs them in order; `emit` takes the events."""
@@ -69,6 +79,7 @@ class Tick:
         self.hearing = Hearing(legs)
         self.jitter = self.hearing.jitter
         self.latch = Latch(legs)
+        self.reports = Reports(legs)
         self.keys = Keys()
         self.dialler = Dialler()
         self.overlay = Overlay(mixer.bank, legs)
@@ -120,6 +131,9 @@ class Tick:
             if visitors is None:
                 break
             self._welcome(*visitors, last=turn == PASSES - 1)
+        if self.number % CHECK_TICKS == 0:
+            for leg, source, data, at in self.wire.reports():
+                self._reported(leg, source, data, at)
 
     def _take(self, legs: Integers, rows: Bytes, sizes: Integers) -> None:
         """Packets from latched sources, one a leg."""
@@ -138,7 +152,7 @@ class Tick:
         if not plain.all():
             for at in np.flatnonzero(~plain).tolist():
                 leg = int(legs[at])
-                plain[at] = self._admit(leg, state.source[leg], headers, at, rows[at])
+                plain[at] = self._admit(leg, state.source[leg], headers, at, rows[at, : sizes[at]])
             legs, rows, headers = legs[plain], rows[plain], _some(headers, plain)
         self._insert(legs, rows, headers)
 
@@ -149,7 +163,7 @@ class Tick:
         headers = parse(rows, sizes)
         admitted = np.array(
             [
-                self._admit(leg, source, headers, at, rows[at])
+                self._admit(leg, source, headers, at, rows[at, : sizes[at]])
                 for at, (leg, source) in enumerate(visitors)
             ],
             np.bool_,
@@ -167,6 +181,7 @@ class Tick:
         state.counts["packets_in"][legs] += 1
         state.heard_tick[legs] = self.number
         state.timed_out[legs] = False
+        self.reports.note(legs, headers, self.number)
         self.jitter.insert(legs, rows, headers)
 
     def _admit(
@@ -174,6 +189,9 @@ class Tick:
     ) -> bool:
         """Count, latch or relay one odd packet; whether it is audio to be played."""
         state = self.legs
+        if len(row) > 1 and 192 <= row[1] <= 223:  # RFC 5761 §4: RTCP on the port of RTP
+            self._reported(leg, source, row.tobytes(), self.wire.now())
+            return False
         size = int(headers.size[at])
         kind = int(headers.payload_type[at])
         event = kind == state.dtmf_receive_type[leg]
@@ -206,6 +224,8 @@ class Tick:
         if verdict == "stranger":
             state.counts["strangers"][leg] += 1
             return False
+        if verdict != "accept":
+            self.reports.restart(leg)
         if verdict != "accept" and ssrc == int(self.outgoing.ssrc[leg]):
             state.counts["collisions"][leg] += 1
             self.outgoing.change_ssrc(leg)
@@ -219,6 +239,34 @@ class Tick:
                 state.started[leg] = True
                 self.emit(events.RtpStarted(state.names[leg]))
         return True
+
+    def _reported(self, leg: int, source: Source | None, data: bytes, at: float) -> None:
+        """RTCP from the host that the leg's voice comes from, or that its SDP names."""
+        state = self.legs
+        hosts = {known[0] for known in (state.source[leg], state.remote[leg]) if known is not None}
+        report = rtcp.parse(data)
+        if source is None or source[0] not in hosts:
+            state.counts["strangers"][leg] += 1
+        elif report is None:
+            state.counts["malformed"][leg] += 1
+        else:
+            self.reports.hear(leg, report, int(self.outgoing.ssrc[leg]), at)
+
+    def _report(self, leg: int, goodbye: bool = False) -> None:
+        out, state = self.outgoing, self.legs
+        own = Own(
+            ssrc=int(out.ssrc[leg]),
+            timestamp=int(out.timestamp[leg]),
+            packets=int(state.counts["packets_out"][leg]),
+            sends=bool(state.sends[leg]),
+        )
+        packet = self.reports.make(leg, own, self.wire.now(), goodbye)
+        self.wire.send_report(leg, packet)
+
+    def part(self, leg: int) -> None:
+        """RFC 3550 §6.6: the leg says goodbye, if it ever spoke."""
+        if self.legs.counts["packets_out"][leg]:
+            self._report(leg, goodbye=True)
 
     def _count(self, leg: int, sequence: int) -> None:
         """A packet of the stream that makes no sound: it takes a sequence number."""
@@ -274,6 +322,8 @@ class Tick:
             source = self._cover(source)
         changed = self.outgoing.fill(self.mixer.pool, source, self.number)
         self.wire.send(changed)
+        for leg in self.reports.due(self.number):
+            self._report(leg)
         for leg in finished:
             self.emit(events.PromptsFinished(self.legs.names[leg]))
 

@@ -35,7 +35,7 @@ from media.errors import NotStarted
 from media.io.plane import MediaPlane
 from recorder.io.keeper import Keeper, KeeperError
 from service.http import HttpServer
-from service.wiring import acd_settings, engine_settings, keeper_settings, media_settings
+from service.wiring import acd_settings, engine_settings, keeper_settings, media_settings, over_tls
 
 log = structlog.get_logger("service")
 
@@ -97,7 +97,12 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
         config=config,
         sip=SipServer(engine, [str(listen) for listen in config.sip.listen]),
         plane=plane,
-        media=MediaLegs(plane, config.media.public_address),
+        media=MediaLegs(
+            plane,
+            config.media.public_address,
+            config.media.srtp,
+            lambda seat: over_tls(engine.registrar.bindings(seat)),
+        ),
         queueing=queueing,
         keeper=keeper,
         clock=clock,

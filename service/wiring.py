@@ -6,6 +6,7 @@ from pathlib import Path
 
 from callcore.call.numbers import make_rules
 from callcore.call.profile import Profile
+from callcore.call.registrar import Binding
 from callcore.call.settings import (
     AuthSettings,
     BanSettings,
@@ -136,6 +137,11 @@ def snippets(folder: str) -> dict[str, str]:
             own if folder and own.exists() else prompt_path(f"cmn/{name}.wav")
         )
     return found
+
+
+def over_tls(bindings: tuple[Binding, ...]) -> bool:
+    """Whether a seat can be reached only by ways on which keys in SDP are safe."""
+    return bool(bindings) and all(b.flow.transport in ("tls", "wss") for b in bindings)
 
 
 def prompt_path(name: str) -> Path:

@@ -1,10 +1,12 @@
-"""Offer and answer for one stream of G.711 (RFC 3264, RFC 4733, RFC 3551)."""
+"""Offer and answer for one stream of voice (RFC 3264, 4733, 3551), plain or SRTP (RFC 4568)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from callcore.errors import RemoteProtocolError
+from callcore.sdp import crypto
 from callcore.sdp.description import (
     DEFAULT_PTIME_MS,
     PCMA,
@@ -26,6 +28,8 @@ MIRROR = {
 }
 SENDS = frozenset({"sendrecv", "sendonly"})
 RECEIVES = frozenset({"sendrecv", "recvonly"})
+PLAIN = frozenset({"RTP/AVP", "RTP/AVPF"})
+SECURE = frozenset({"RTP/SAVP", "RTP/SAVPF"})
 UNSPECIFIED = frozenset({"0.0.0.0", "::"})
 
 
@@ -39,6 +43,18 @@ class LocalMedia:
     direction: str = "sendrecv"
     session_id: int = 0
     version: int = 0
+    # off; accept: only when it is offered; offer: beside plain RTP; require: nothing else.
+    srtp: Literal["off", "accept", "offer", "require"] = "off"
+    master: bytes = field(default=b"", repr=False)  # our key and salt, 30 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Srtp:
+    """The suite (RFC 4568 §6.2) and both sides' master keys."""
+
+    suite: str
+    send: bytes = field(repr=False)
+    receive: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +70,31 @@ class Negotiated:
     direction: str
     ptime_ms: int
     remote_on_hold: bool
+    srtp: Srtp | None = None
+    rtcp_port: int = 0  # 0: none; the RTP port itself: RFC 5761
 
 
 def make_offer(local: LocalMedia) -> bytes:
-    """An offer of one audio stream (RFC 3264 §5.1)."""
-    return render_sdp(_describe(local, (_section(local, local.codecs, local.direction),)))
+    """An offer of one audio stream (RFC 3264 §5.1).
+
+    Where SRTP may be had but need not, it is offered twice, the protected one first: who does not
+    know it refuses that section by itself.
+    """
+    plain = _section(local, local.codecs, local.direction)
+    if local.srtp not in ("offer", "require"):
+        return render_sdp(_describe(local, (plain,)))
+    secure = _protected(plain, crypto.offered(local.master))
+    sections = (secure,) if local.srtp == "require" else (secure, plain)
+    return render_sdp(_describe(local, sections))
 
 
 def make_answer(offer: SessionDescription, local: LocalMedia) -> tuple[bytes, Negotiated]:
     """Our answer and what it means; RemoteProtocolError(488) without a codec in common.
 
     RFC 3264 §6: as many m= sections as the offer has, in its order; the first audio that we can
-    serve is taken, everything else is refused with port 0.
+    serve is taken, a protected one before a plain one, everything else is refused with port 0.
     """
-    for index, media in enumerate(offer.media):
-        if not _usable(media):
-            continue
+    for index, media, offered in _candidates(offer, local):
         chosen = _choose(media, local)
         if chosen is None:
             continue
@@ -77,10 +102,17 @@ def make_answer(offer: SessionDescription, local: LocalMedia) -> tuple[bytes, Ne
         direction = _narrow(_mirrored(media), local.direction)
         codecs = (codec,) if dtmf is None else (codec, dtmf)
         ours = replace(_section(local, codecs, direction), proto=media.proto)
+        if offered is not None:
+            accepted = replace(offered, key=local.master)
+            ours = replace(_protected(ours, (accepted,)), proto=media.proto)
+        if ("rtcp-mux", None) in media.attributes:
+            ours = replace(ours, attributes=(*ours.attributes, ("rtcp-mux", None)))
         sections = [_refused(other) for other in offer.media]
         sections[index] = ours
         agreed = _negotiated(media, codec, direction, codec.payload_type)
         agreed = replace(agreed, dtmf_payload_type=None if dtmf is None else dtmf.payload_type)
+        if offered is not None:
+            agreed = replace(agreed, srtp=Srtp(offered.suite, local.master, offered.key))
         return render_sdp(_describe(local, tuple(sections))), agreed
     raise RemoteProtocolError("no stream and codec in common", status=488, where="SDP")
 
@@ -91,17 +123,18 @@ def read_answer(local: LocalMedia, answer: SessionDescription) -> Negotiated:
     RFC 3264 §6.1: we send with the payload types of the answer, and receive with those that we
     offered.
     """
-    # An answer with several sections is wrong for our offer of one; the first audio is it.
+    # We offer one stream, at most in two ways: the first that is not refused is it.
     media = next((m for m in answer.media if _usable(m)), None)
     if media is None:
         raise RemoteProtocolError("the answer refuses the stream", status=488, where="SDP")
+    srtp = _accepted(media, local)
     chosen = _choose(media, local)
     if chosen is None:
         raise RemoteProtocolError("the answer has none of our codecs", status=488, where="SDP")
     codec, dtmf = chosen
     offered = next(c for c in local.codecs if c.same_as(codec))
     direction = _narrow(_mirrored(media), local.direction)
-    agreed = _negotiated(media, codec, direction, offered.payload_type)
+    agreed = replace(_negotiated(media, codec, direction, offered.payload_type), srtp=srtp)
     return replace(agreed, dtmf_payload_type=None if dtmf is None else dtmf.payload_type)
 
 
@@ -110,8 +143,52 @@ def _usable(media: Media) -> bool:
         media.kind == "audio"
         and media.port != 0
         and media.connection != ""
-        and media.proto.upper() in ("RTP/AVP", "RTP/AVPF")
+        and media.proto.upper() in PLAIN | SECURE
     )
+
+
+def _candidates(
+    offer: SessionDescription, local: LocalMedia
+) -> list[tuple[int, Media, crypto.Crypto | None]]:
+    """The sections that our policy lets us take, the best first, with the key of a protected one.
+
+    RFC 4568 §7.1.2: of the attributes offered the first that we can use is taken.
+    """
+    secure, plain = [], []
+    for index, media in enumerate(offer.media):
+        if not _usable(media):
+            continue
+        if media.proto.upper() in PLAIN:
+            plain.append((index, media, None))
+        elif keys := crypto.read(media):
+            secure.append((index, media, keys[0]))
+    found: list[tuple[int, Media, crypto.Crypto | None]] = []
+    found += secure if local.srtp != "off" else []
+    found += plain if local.srtp != "require" else []
+    return found
+
+
+def _accepted(media: Media, local: LocalMedia) -> Srtp | None:
+    """The keys of an answer; RemoteProtocolError(488) when it is not as protected as it must be.
+
+    RFC 4568 §7.1.3: the answer has one attribute, with tag and suite of one that we offered.
+    """
+    if media.proto.upper() in PLAIN:
+        if local.srtp == "require":
+            raise RemoteProtocolError("the answer is not protected", status=488, where="SDP")
+        return None
+    if local.srtp not in ("offer", "require"):
+        raise RemoteProtocolError("SRTP that was not offered", status=488, where="SDP")
+    ours = {(one.tag, one.suite) for one in crypto.offered(local.master)}
+    for theirs in crypto.read(media):
+        if (theirs.tag, theirs.suite) in ours:
+            return Srtp(theirs.suite, local.master, theirs.key)
+    raise RemoteProtocolError("the answer has no key of ours", status=488, where="SDP")
+
+
+def _protected(media: Media, keys: tuple[crypto.Crypto, ...]) -> Media:
+    attributes = tuple(key.attribute() for key in keys)
+    return replace(media, proto="RTP/SAVP", attributes=(*media.attributes, *attributes))
 
 
 def _choose(media: Media, local: LocalMedia) -> tuple[Codec, Codec | None] | None:
@@ -173,7 +250,19 @@ def _negotiated(media: Media, codec: Codec, direction: str, receive: int) -> Neg
         direction=direction,
         ptime_ms=media.ptime or DEFAULT_PTIME_MS,
         remote_on_hold=media.on_hold,
+        rtcp_port=_rtcp_port(media),
     )
+
+
+def _rtcp_port(media: Media) -> int:
+    """RFC 3605: a=rtcp; RFC 5761: a=rtcp-mux, which we only ever answer; else the next port."""
+    attributes = dict(media.attributes)
+    if "rtcp-mux" in attributes:
+        return media.port
+    said = (attributes.get("rtcp") or "").split(" ")[0]
+    if said.isascii() and said.isdigit() and 0 < int(said) <= 65535:
+        return int(said)
+    return media.port + 1 if media.port < 65535 else 0
 
 
 def _section(local: LocalMedia, codecs: tuple[Codec, ...], direction: str) -> Media:

@@ -146,6 +146,8 @@ class MediaPlane:
                 receive_payload_type=remote.receive_payload_type,
                 receive_dtmf_payload_type=remote.receive_dtmf_payload_type,
                 accept_any=remote.accept_any,
+                srtp=remote.srtp,
+                rtcp_port=remote.rtcp_port,
             )
         )
 

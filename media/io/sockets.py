@@ -15,13 +15,16 @@ sending, 30 % receiving (epoll is some 9 % of all), 10 % arrays, the rest the wr
 import contextlib
 import select
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from media.io.reports import ReportWire
 from media.legs import Source
 from media.outgoing import PACKET
 from media.rtp import ROW
+from media.srtp import Guard
 from media.types import Bytes, Integers
 
 RECEIVE_BUFFER = 65536  # bytes: what a stall of half a second leaves behind
@@ -57,6 +60,9 @@ class UdpWire:
         self._sends: list[tuple[Callable[[memoryview], int], memoryview]] = []
         self._plan: Integers = np.zeros(0, np.int64)
         self._stale = False
+        self._guards: dict[int, Guard] = {}  # legs with SRTP: the others pay nothing for it
+        self._reports = ReportWire(capacity)
+        self._muxed: set[int] = set()
         self.errors = 0
 
     def open(self, leg: int, host: str, port: int) -> None:
@@ -72,9 +78,13 @@ class UdpWire:
         self._doors[leg] = sock
         self._leg_of[sock.fileno()] = leg
         self._door_poll.register(sock.fileno(), select.EPOLLIN)
+        self._reports.open(leg, host, port + 1)
 
     def close(self, leg: int) -> None:
         self.unpin(leg)
+        self._reports.close(leg)
+        self._muxed.discard(leg)
+        self._guards.pop(leg, None)
         door = self._doors[leg]
         if door is not None:
             del self._leg_of[door.fileno()]
@@ -84,6 +94,26 @@ class UdpWire:
 
     def aim(self, leg: int, remote: Source) -> None:
         self._remote[leg] = remote
+        self._stale = True
+
+    def aim_reports(self, leg: int, port: int) -> None:
+        """Where RTCP goes, beside RTP: its own port, the same one, or 0 for nowhere."""
+        remote = self._remote[leg]
+        assert remote is not None
+        muxed = port == remote[1]
+        (self._muxed.add if muxed else self._muxed.discard)(leg)
+        self._reports.aim(leg, (remote[0], port) if port and not muxed else None)
+
+    def guard(self, leg: int) -> Guard | None:
+        """The leg's SRTP."""
+        return self._guards.get(leg)
+
+    def protect(self, leg: int, guard: Guard | None) -> None:
+        """SRTP from now on, or none any more."""
+        if guard is None:
+            self._guards.pop(leg, None)
+        else:
+            self._guards[leg] = guard
         self._stale = True
 
     def pin(self, leg: int, source: Source) -> None:
@@ -138,7 +168,10 @@ class UdpWire:
                 append(-1)
                 self.errors += 1
         leg_of = self._leg_of
-        legs = np.array([leg_of[fd] for fd, _ in ready])
+        of = [leg_of[fd] for fd, _ in ready]
+        if self._guards:
+            self._unlock(of, sizes)
+        legs = np.array(of)
         return _sound(legs, self.rows[: len(sizes)], np.array(sizes))
 
     def visit(self) -> tuple[list[tuple[int, Source]], Bytes, Integers] | None:
@@ -147,6 +180,7 @@ class UdpWire:
             return None
         visitors: list[tuple[int, Source]] = []
         sizes: list[int] = []
+        guards = self._guards
         for fd, _ in ready:
             leg = self._leg_of[fd]
             door = self._doors[leg]
@@ -156,9 +190,49 @@ class UdpWire:
             except OSError:
                 self.errors += 1
                 continue
-            visitors.append((leg, (source[0], source[1])))
-            sizes.append(size)
+            if leg in guards:
+                size = guards[leg].open(self._views[len(sizes)], size)
+            if size >= 0:
+                visitors.append((leg, (source[0], source[1])))
+                sizes.append(size)
+        if not visitors:  # all of this turn were bad; the next turn looks on
+            return [], self.rows[:0], np.zeros(0, np.int64)
         return visitors, self.rows[: len(sizes)], np.array(sizes, np.int64)
+
+    def _unlock(self, legs: list[int], sizes: list[int]) -> None:
+        guards, views = self._guards, self._views
+        for at, leg in enumerate(legs):
+            if leg in guards and sizes[at] >= 0:
+                sizes[at] = guards[leg].open(views[at], sizes[at])
+
+    def reports(self) -> Iterator[tuple[int, Source, bytes, float]]:
+        """RTCP that came on ports of its own: leg, source, packet, seconds since 1970."""
+        for leg, source, data, at in self._reports.read():
+            guard = self._guards.get(leg)
+            if guard is None:
+                yield leg, source, data, at
+                continue
+            row = bytearray(data)
+            size = guard.open_report(memoryview(row), len(row))
+            if size >= 0:
+                yield leg, source, bytes(row[:size]), at
+
+    def send_report(self, leg: int, packet: bytes) -> None:
+        """RTCP to the leg's party."""
+        guard = self._guards.get(leg)
+        if guard is not None:
+            packet = guard.seal_report(packet)
+        if leg not in self._muxed:
+            self._reports.send(leg, packet)
+            return
+        try:
+            self._plain_sender(leg)(memoryview(packet))
+        except OSError:
+            self.errors += 1
+
+    def now(self) -> float:
+        """Seconds since 1970, for RTCP's NTP times."""
+        return time.time()
 
     def send(self, legs: Integers | None) -> None:
         if legs is not None:
@@ -182,6 +256,13 @@ class UdpWire:
             self.errors += 1
 
     def _sender(self, leg: int) -> Callable[[memoryview], int]:
+        send, guard = self._plain_sender(leg), self._guards.get(leg)
+        if guard is None:
+            return send
+        seal = guard.seal
+        return lambda row: send(memoryview(seal(bytes(row))))
+
+    def _plain_sender(self, leg: int) -> Callable[[memoryview], int]:
         line, door, remote = self._lines[leg], self._doors[leg], self._remote[leg]
         if line is not None:
             return line.send

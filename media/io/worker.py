@@ -102,7 +102,8 @@ class Worker:
                 self.switch.obey(command, numbers)
             except LocalProtocolError as error:
                 # The parent checks first; what slips through must not cost the other calls.
-                print(f"media worker: {command}: {error}", file=sys.stderr)
+                # By its kind alone: a command may hold a key.
+                print(f"media worker: {type(command).__name__}: {error}", file=sys.stderr)
         self.writer.flush()
 
     def _measure(self, late: float) -> None:

@@ -381,3 +381,19 @@ async def test_a_recording_pauses_for_privacy_and_a_new_worker_keeps_to_it(house
     house.ended("c")
     with pytest.raises(WrongState, match="not being recorded"):
         house.desk.set_privacy("v1", True)
+
+
+async def test_how_both_legs_sounded_is_in_the_call_s_record(house: House) -> None:
+    house.seat("8001")
+    house.call()
+    house.answered("v1-a1")
+    house.ended("c")
+    for leg, mos in (("c", 4.2), ("v1-a1", 3.1)):
+        quality = media.Quality(loss=0.01, mos=mos, round_trip_ms=80.0)
+        house.conductor.on_media(media.LegClosed(leg, media.LegStats(), quality=quality))
+    told = house.desk.call("v1").quality
+    assert (told["caller"]["mos"], told["agent"]["mos"]) == (4.2, 3.1)
+    assert told["caller"]["round_trip_ms"] == 80.0
+    registry = house.conductor.parts.meters.registry
+    labels = {"side": "agent", "direction": "in", "le": "3.1"}
+    assert registry.get_sample_value("callcore_leg_mos_bucket", labels) == 1

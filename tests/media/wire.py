@@ -29,6 +29,9 @@ class Wire:
         self.sent: list[bytes] = []
         self.events: list[tuple[int, bytes]] = []
         self._plan: list[int] = []
+        self.control: list[tuple[int, Source, bytes, float]] = []
+        self.told: list[tuple[int, bytes]] = []
+        self.time = 1.8e9
 
     def open(self, leg: int, host: str, port: int) -> None:
         self.waiting[leg] = deque()
@@ -37,6 +40,23 @@ class Wire:
         self.waiting.pop(leg, None)
 
     def aim(self, leg: int, remote: Source) -> None: ...
+
+    def aim_reports(self, leg: int, port: int) -> None: ...
+
+    def guard(self, leg: int) -> None:
+        return None
+
+    def protect(self, leg: int, guard: Any) -> None: ...
+
+    def reports(self) -> Any:
+        taken, self.control = self.control, []
+        return taken
+
+    def send_report(self, leg: int, packet: bytes) -> None:
+        self.told.append((leg, packet))
+
+    def now(self) -> float:
+        return self.time
 
     def unpin(self, leg: int) -> None:
         self.pinned.pop(leg, None)

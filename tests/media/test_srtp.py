@@ -1,0 +1,140 @@
+"""SRTP both ways with real workers: a phone whose packets are sealed by libsrtp on its own."""
+
+import asyncio
+import contextlib
+
+import pylibsrtp
+
+from media import events, rtcp
+from media.srtp import PROFILES, Keys
+from tests.media.phones import Phone, exchange, power
+
+SUITE = "AES_CM_128_HMAC_SHA1_80"
+OURS, THEIRS, WRONG = bytes(range(30)), bytes(range(100, 130)), bytes(30)
+
+
+def session(key: bytes, kind: int, suite: str = SUITE) -> pylibsrtp.Session:
+    policy = pylibsrtp.Policy(key=key, ssrc_type=kind, srtp_profile=PROFILES[suite])
+    policy.allow_repeat_tx = True
+    return pylibsrtp.Session(policy=policy)
+
+
+class SecurePhone(Phone):
+    """A phone that talks and hears SRTP; what it cannot open it has not heard."""
+
+    def __init__(self, hertz: float, suite: str = SUITE) -> None:
+        super().__init__(hertz)
+        self.suite = suite
+        self.seal = session(THEIRS, pylibsrtp.Policy.SSRC_ANY_OUTBOUND, suite)
+        self.unseal = session(OURS, pylibsrtp.Policy.SSRC_ANY_INBOUND, suite)
+        self.last = b""
+
+    def packet(self, payload: bytes, kind: int | None = None, marker: bool = False) -> bytes:
+        self.last = self.seal.protect(super().packet(payload, kind, marker))
+        return self.last
+
+    def _read(self) -> None:
+        with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
+            while True:
+                data = self.socket.recv(2048)
+                with contextlib.suppress(pylibsrtp.Error):
+                    plain = self.unseal.unprotect(data)
+                    self.packets.append((asyncio.get_running_loop().time(), plain))
+                self.arrived.set()
+
+    def remote(self, **changes):
+        return super().remote(srtp=Keys(self.suite, OURS, THEIRS), **changes)
+
+
+def add(it, leg: str, phone: Phone) -> Phone:
+    it.phones.append(phone)
+    address = it.plane.open(leg, None if leg == "a" else "a")
+    it.plane.connect(leg, phone.remote())
+    phone.talk(address.port)
+    return phone
+
+
+async def test_protected_and_plain_parties_hear_each_other():
+    async with exchange() as it:
+        a = add(it, "a", SecurePhone(440))
+        b = add(it, "b", SecurePhone(1000, "AES_CM_128_HMAC_SHA1_32"))
+        c = add(it, "c", Phone(1700))
+        it.plane.bridge("call", ("a", "b"))
+        await asyncio.gather(a.hears(1000), b.hears(440))
+        it.plane.bridge("call", ("a", "c"))
+        await asyncio.gather(a.hears(1700), c.hears(440))
+        # The same keys again, as a re-INVITE brings them: the counters go on, nothing is lost.
+        it.plane.connect("a", a.remote())
+        count = len(a.packets)
+        await a.until(lambda: len(a.packets) > count + 30)
+        await c.hears(440)
+        it.plane.close("a")
+        closed = await it.wait(events.LegClosed)
+        assert (closed[0].stats.unauthenticated, closed[0].stats.replayed) == (0, 0)
+        assert closed[0].stats.lost == 0
+
+
+async def test_replays_wrong_keys_and_plain_packets_are_counted_and_not_heard():
+    async with exchange() as it:
+        a, b = add(it, "a", SecurePhone(440)), add(it, "b", SecurePhone(1000))
+        it.plane.bridge("call", ("a", "b"))
+        await asyncio.gather(a.hears(1000), b.hears(440))
+        right = a.seal
+        count = len(b.packets)
+        for _ in range(5):
+            a.send(a.last)  # a replay
+            a.send(Phone.packet(a, a.frame()))  # plain RTP with all its numbers right
+            await b.until(lambda count=count: len(b.packets) > count + 2)
+        await a.hush()
+        a.seal = session(WRONG, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
+        a.talk(a.target[1])
+        count = len(b.packets)
+        await b.until(lambda: len(b.packets) > count + 40)
+        assert power(b.audio(10), 440) < 0.1
+        await a.hush()
+        a.seal = right
+        a.talk(a.target[1])
+        await b.hears(440)
+        it.plane.close("a")
+        (closed,) = await it.wait(events.LegClosed)
+        assert closed.stats.replayed == 5
+        assert closed.stats.unauthenticated > 5 + 20
+
+
+async def test_keys_stay_out_of_what_is_printed():
+    assert "AES" in repr(Keys(SUITE, OURS, THEIRS))
+    assert repr(OURS)[2:10] not in repr(Keys(SUITE, OURS, THEIRS))
+
+
+async def test_a_party_hears_and_sends_reports_and_the_call_s_quality_is_known():
+    """RTCP beside RTP on real sockets: the worker's own report is answered."""
+    async with exchange() as it:
+        a, _ = add(it, "a", Phone(440)), add(it, "b", Phone(1000))
+        it.plane.bridge("call", ("a", "b"))
+        loop = asyncio.get_running_loop()
+        told: asyncio.Queue[tuple[bytes, tuple[str, int]]] = asyncio.Queue()
+
+        class Control(asyncio.DatagramProtocol):
+            def datagram_received(self, data, addr):
+                told.put_nowait((data, addr))
+
+        transport, _ = await loop.create_datagram_endpoint(Control, local_addr=("127.0.0.1", 0))
+        port = transport.get_extra_info("sockname")[1]
+        it.plane.connect("a", a.remote(rtcp_port=port))
+        async with asyncio.timeout(10):
+            data, source = await told.get()
+        report = rtcp.parse(data)
+        assert source[1] == a.target[1] + 1
+        assert report.sender.packets > 50
+        block = rtcp.Heard(report.ssrc, 0, 7, 100, 80, rtcp.middle(report.sender.ntp), 0)
+        transport.sendto(rtcp.build(rtcp.Report(a.ssrc, None, (block,)), "phone"), source)
+        count = len(a.packets)
+        await a.until(lambda: len(a.packets) > count + 30)
+        it.plane.close("a")
+        (closed,) = await it.wait(events.LegClosed)
+        quality = closed.quality
+        assert 0 <= quality.round_trip_ms < 5000
+        assert quality.remote_jitter_ms == 10
+        assert quality.remote_loss > 0
+        assert quality.mos > 3.5
+        transport.close()
