@@ -193,7 +193,10 @@ class Serving(Board):
         """The agent rests, the call goes back with its original time and prefers others."""
         call = self._calls[reserve.call]
         if call.callback and cue == "timeout" and reserve.state == "accepted":
+            self._step_offer(reserve, cue, NOTHING)
+            call.token = call.agent = None
             self._attempt_over(call, "unreached")
+            self._move(reserve.agent, "withdrawn")  # not the agent's doing
             return
         self._step_offer(reserve, cue, NOTHING)
         if cue == "timeout" and reserve.state == "ringing" and reserve.place == "seat":

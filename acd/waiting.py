@@ -8,6 +8,7 @@ from acd.agents import Agent
 from acd.calls import Call
 from acd.effects import Announce, Arm, Offer, OfferCallback, Overflow, Why
 from acd.lines import Line
+from acd.policies import Stage
 from acd.prediction import predicted_wait
 from acd.queue import Queue
 from acd.serving import Serving
@@ -149,7 +150,10 @@ class Waiting(Serving):
             return
         one = steps[index]
         again = self.now_ms + AGAIN_MS, f"step/{index}"
-        waits = one.when == "predicted" and not self.misses(call)
+        won = self._reserves.get(call.token or "")
+        waits = (won is not None and won.state == "accepted") or (
+            one.when == "predicted" and not self.misses(call)
+        )
         if waits or STEPS[one.target](self, call, one):
             self._plan(call, *again)
 
@@ -161,7 +165,9 @@ class Waiting(Serving):
             idle = [
                 (agent.since_ms, user)
                 for user, agent in ((user, self._agents[user]) for user in mobiles)
-                if agent.state == "offline" and self._may_help(user, call)
+                if agent.state == "offline"
+                and self._may_help(user, call)
+                and not self._passes_over(user, call)
             ]
             if idle:
                 user = min(idle)[1]
@@ -211,6 +217,18 @@ class Waiting(Serving):
     def _may_help(self, user: str, call: Call) -> bool:
         skills = call.line.demand.skills
         return user not in call.tried and self._matcher.may_help(user, skills)
+
+    def _passes_over(self, user: str, call: Call) -> bool:
+        """Whether an older call past the cap, for which nothing rings, could have this mobile."""
+        for line in self._matcher.lines_of(call.queue.name):
+            line.refresh(self.now_ms)
+            for entry in line.stages[Stage.PROMOTED]:
+                other = entry[4]
+                if other.waiter.queued_ms >= call.waiter.queued_ms:
+                    break
+                if not other.rivals and self._may_help(user, other):
+                    return True
+        return False
 
     def _add_rival(self, call: Call, token: str) -> None:
         call.rivals += (token,)
