@@ -42,6 +42,10 @@ class Serving(Board):
         """What became of the call, which is an attempt at a callback."""
         raise NotImplementedError
 
+    def _is_lost(self, call: Call) -> bool:
+        """Whether nothing that is still to come would take the waiting call."""
+        raise NotImplementedError
+
     def _forget_callback_of(self, number: str) -> None:
         """The citizen of this number has been answered."""
         raise NotImplementedError
@@ -211,7 +215,7 @@ class Serving(Board):
             self._attempt_over(call, "released")
         elif reserve.token == call.token:
             self._requeue(call)
-        elif call.state == "waiting" and call.overdue and not call.rivals:
+        elif self._is_lost(call):
             self._stop_waiting(call)
             self._leave_queue(call)
 

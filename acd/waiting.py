@@ -14,6 +14,7 @@ from acd.queue import Queue
 from acd.serving import Serving
 from acd.settings import OverflowStep
 
+NOBODY = ""  # the favourite of a call that came when the queue was closed
 AGAIN_MS = 1000  # a step whose time has come, but not its condition, is looked at again
 
 
@@ -64,6 +65,8 @@ class Waiting(Serving):
             self._plan(call, max(self.now_ms, due_ms), f"widen/{index}")
         if call.bridged_ms is None:
             for index, one in enumerate(settings.overflow):
+                if (one.when == "closed") is not call.closed:
+                    continue
                 due_ms = queued_ms + round(one.after_seconds * 1000)
                 self._plan(call, max(self.now_ms, due_ms), f"step/{index}")
 
@@ -82,6 +85,22 @@ class Waiting(Serving):
         if call.agenda and not call.until_ms and call.name in self._calls:
             call.until_ms = call.agenda[0][0]
             self._out.append(Arm("call/" + call.name, call.until_ms))
+
+    def _find_closed(self, call: Call) -> None:
+        """Outside of the hours: no agent is sought; the steps for that are taken, or it ends."""
+        call.closed, call.favourite = True, NOBODY
+        if not any(one.when == "closed" for one in call.queue.settings.overflow):
+            self._out.append(Overflow(call.name, "closed"))
+            self._stay_elsewhere(call)
+            return
+        self._wait(call)
+
+    def _is_lost(self, call: Call) -> bool:
+        """Whether nothing that is still to come would take the waiting call."""
+        if call.state != "waiting" or call.rivals:
+            return False
+        steps_left = any(what.startswith("step/") for _, what in call.agenda)
+        return call.overdue or (call.closed and not steps_left)
 
     # What may be on the agenda
 
@@ -271,7 +290,7 @@ class Waiting(Serving):
 
 def why_of(one: OverflowStep) -> Why:
     """The reason that the effect carries."""
-    return "predicted" if one.when == "predicted" else "waited"
+    return one.when
 
 
 AGENDA: dict[str, Callable[[Waiting, Call, int], None]] = {
