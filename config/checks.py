@@ -41,6 +41,7 @@ def _names(config: Config) -> Iterator[Clash]:
     yield from _repeated("seats", "user", (seat.user for seat in config.seats))
     yield from _repeated("queues", "name", (queue.name for queue in config.queues))
     yield from _repeated("routes", "number", (route.number for route in config.routes))
+    yield from _repeated("callers", "number", (caller.number for caller in config.callers))
 
 
 def _listeners(config: Config) -> Iterator[Clash]:
@@ -139,6 +140,19 @@ def _queues(config: Config) -> Iterator[Clash]:
             yield Clash(("queues", index, "skills"), shown, told)
 
 
+def _calendar(config: Config) -> Iterator[Clash]:
+    queues = {queue.name for queue in config.queues}
+    seats = {seat.user for seat in config.seats}
+    for index, entry in enumerate(config.calendar):
+        for number, name in enumerate(entry.queues):
+            if name not in queues:
+                told = "the name of a queue: " + (", ".join(sorted(queues)) or "there is none yet")
+                yield Clash(("calendar", index, "queues", number), name, told)
+    for index, caller in enumerate(config.callers):
+        if caller.agent and caller.agent not in seats:
+            yield Clash(("callers", index, "agent"), caller.agent, "the user of a seat")
+
+
 def _stores(config: Config) -> Iterator[Clash]:
     keys = {
         "access_key": config.recordings.access_key.get_secret_value(),
@@ -189,6 +203,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
     _trunk_modes,
     _trunk_peers,
     _queues,
+    _calendar,
     _stores,
     _tokens,
     _not_yet,

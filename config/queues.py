@@ -1,10 +1,10 @@
 """The tables of queues, routes and what becomes of those who wait."""
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from config.calendar import Hours, Openings
 from config.table import Allowed, Table
 
 Name = Annotated[
@@ -23,30 +23,6 @@ PositiveSeconds = Annotated[float, Field(gt=0, le=86_400)]
 GENERAL = ("general",)
 
 
-def _hours(text: str) -> str:
-    minutes_of(text)
-    return text
-
-
-def minutes_of(text: str) -> tuple[int, int]:
-    """Minutes of the day of "08:00-20:00"; ValueError when it says no such thing."""
-    found = re.fullmatch(r"([0-9]{2}):([0-9]{2})-([0-9]{2}):([0-9]{2})", text)
-    if found is None:
-        raise ValueError("not HH:MM-HH:MM")
-    numbers = [int(one) for one in found.groups()]
-    start, end = numbers[0] * 60 + numbers[1], numbers[2] * 60 + numbers[3]
-    if max(numbers[1], numbers[3]) > 59 or not 0 <= start < end <= 1440:
-        raise ValueError("not a rising time of one day")
-    return start, end
-
-
-Hours = Annotated[
-    str,
-    AfterValidator(_hours),
-    Allowed('a rising time of one day, as "08:00-20:00"; "00:00-24:00" = always'),
-]
-
-
 class OverflowStep(Table):
     """What is done for a caller who still waits after so long."""
 
@@ -54,8 +30,10 @@ class OverflowStep(Table):
         description="whom it goes to"
     )
     after_seconds: Seconds = Field(description="the wait after which it is done")
-    when: Literal["predicted", "waited"] = Field(
-        default="waited", description="predicted: only while a late answer is predicted"
+    when: Literal["predicted", "waited", "closed"] = Field(
+        default="waited",
+        description="predicted: only while a late answer is predicted; "
+        "closed: only for callers who come outside of the hours",
     )
     number: str = Field(
         default="", pattern=r"^(\+?[0-9]{2,20})?$", description="city: whom to dial"
@@ -166,7 +144,7 @@ class Queue(Table):
     overflow: Steps = Field(
         default=(),
         description="tables of target (mobile, supervisor, city, message, callback), "
-        "after_seconds, when (predicted, waited), number and prompt",
+        "after_seconds, when (predicted, waited, closed), number and prompt",
     )
     mobile_ring_seconds: PositiveSeconds = Field(
         default=20, description="how long a mobile, or the city platform, is rung"
@@ -185,6 +163,9 @@ class Queue(Table):
     )
     patience_seconds: PositiveSeconds = Field(
         default=120, description="expected patience of callers, until enough is measured"
+    )
+    opening: Openings = Field(
+        default=(), description="when callers are queued, in local time; none = always"
     )
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from config.calendar import CalendarEntry, Caller
 from config.profile import Profile
 from config.queues import GENERAL, Agents, Name, PositiveSeconds, Queue, Route, Seconds, Skills
 from config.secret import Secret
@@ -313,6 +314,8 @@ class Config(Table):
     queues: Annotated[tuple[Queue, ...], Field(strict=False)] = ()
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = ()
     agents: Agents = Agents()
+    calendar: Annotated[tuple[CalendarEntry, ...], Field(strict=False)] = ()
+    callers: Annotated[tuple[Caller, ...], Field(strict=False)] = ()
     security: Security = Security()
     outbound: Outbound = Outbound()
     number_classes: Annotated[tuple[NumberClass, ...], Field(strict=False)] = ()

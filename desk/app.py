@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-from desk import api, floor, live, trace
+from desk import api, callers, floor, live, trace
 from desk.token import token_given
 from hotline.commands import HotlineCommands, NotAllowed, Unavailable, UnknownThing, WrongState
 
@@ -35,6 +35,7 @@ def create_app(hotline: HotlineCommands, *, token: str = "") -> FastAPI:
         app.middleware("http")(demand(token))
     add_health(app, hotline)
     app.include_router(api.router, prefix="/api/v1")
+    app.include_router(callers.router, prefix="/api/v1")
     app.include_router(floor.router, prefix="/api/v1")
     app.include_router(live.router, prefix="/api/v1")
     app.include_router(trace.router, prefix="/api/v1")
