@@ -73,13 +73,8 @@ class Hotline:
         return path
 
     async def start(self) -> None:
-        """The engine and its processes get one core, which they inherit."""
-        cores = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {self.core})
-        try:
-            await self.engine.start()
-        finally:
-            os.sched_setaffinity(0, cores)
+        """The engine with its media worker, and every seat registered."""
+        await self.engine.start()
         for user in self.plan.users:
             end = RawEnd(user, 0, 0)
             await end.open(port=self.seats)
@@ -92,12 +87,22 @@ class Hotline:
             if status != 200:
                 raise SystemExit(f"seat {user} could not register: {status}")
 
-    def spent(self) -> float:
-        """CPU seconds of the engine and its media worker."""
+    def processes(self) -> list[int]:
+        """The engine and its media worker."""
         pids = [self.engine.pid]
         for task in Path(f"/proc/{self.engine.pid}/task").iterdir():
             pids += [int(one) for one in (task / "children").read_text().split()]
-        return sum(cpu_seconds(pid) for pid in pids)
+        return pids
+
+    def pin(self) -> None:
+        """One core for all of it from now on."""
+        for pid in self.processes():
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                os.sched_setaffinity(int(task.name), {self.core})
+
+    def spent(self) -> float:
+        """CPU seconds of the engine and its media worker."""
+        return sum(cpu_seconds(pid) for pid in self.processes())
 
     def phones(self, scenario: str, talk: Law, *, trace: bool) -> Sipp:
         """All seats."""
@@ -162,6 +167,7 @@ async def main() -> None:
             outcome.figures["handoffs"] = len(times)
             for name, share in (("median", 0.5), ("p99", 0.99), ("worst", 1.0)):
                 outcome.figures[f"handoff_{name}_ms"] = round(percentile(times or [1e9], share), 2)
+            hotline.pin()
             for rate in RATES:
                 result, spent = await hotline.burst(rate, seconds)
                 good = result.successful / (rate * seconds)
