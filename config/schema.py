@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from config.calls import Calls
 from config.profile import Profile
 from config.secret import Secret
 from config.security import NumberClass, Outbound, Security
@@ -211,6 +212,7 @@ class Seat(Table):
     )
     skills: Names = Field(default=GENERAL, description="the skills that queues ask for")
     mobile: PhoneOrNone = Field(default="", description="the person's mobile, for overflow")
+    remote: bool = Field(default=False, description="takes calls at the mobile, after pressing 1")
     auto_ready: bool = Field(
         default=True, description="ready as soon as the phone is registered; no desk needed"
     )
@@ -363,6 +365,7 @@ class Config(Table):
     seats: Annotated[tuple[Seat, ...], Field(strict=False)] = ()
     queues: Annotated[tuple[Queue, ...], Field(strict=False)] = ()
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = ()
+    calls: Calls = Calls()
     security: Security = Security()
     outbound: Outbound = Outbound()
     number_classes: Annotated[tuple[NumberClass, ...], Field(strict=False)] = ()

@@ -64,13 +64,25 @@ class AgentStatus:
 
 
 @dataclass(slots=True)
+class Segment:
+    """One party's part in a call: who, from when to when, and why it came (hotline/errands.py)."""
+
+    leg: str
+    who: str
+    kind: Literal["seat", "number"]
+    why: str
+    since: str
+    until: str | None = None
+
+
+@dataclass(slots=True)
 class CallRecord:
     """A citizen's call; times are ISO 8601 with milliseconds, None while they have not come."""
 
     call_id: str
     caller: str
     called: str
-    direction: Literal["inbound", "outbound"]
+    direction: Literal["inbound", "outbound", "internal"]
     queue: str | None
     agent: str | None
     arrived: str
@@ -83,6 +95,7 @@ class CallRecord:
     state: str = "waiting"
     recordings: list[str] = field(default_factory=list)
     sip_status: int | None = None
+    segments: list[Segment] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

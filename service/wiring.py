@@ -1,7 +1,7 @@
 """The configuration's words turned into each part's own settings."""
 
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,9 +18,11 @@ from callcore.call.settings import (
     Seat,
     Trunk,
 )
+from callcore.call.terms import SEAT
 from config import schema
 from config.schema import Config
 from config.security import Security, number_classes
+from hotline.sound import RINGBACK
 from media.io.plane import MediaSettings
 from recorder.io.keeper import KeeperSettings
 
@@ -42,6 +44,7 @@ def engine_settings(config: Config) -> EngineSettings:
         bans=ban_settings(config.security),
         secure_seats=config.sip.seats_over_tls,
         outbound=outbound_settings(config),
+        seat_terms=replace(SEAT, transfers=True),
     )
 
 
@@ -135,6 +138,7 @@ def queue_settings(queue: schema.Queue) -> QueueSettings:
 def media_settings(config: Config) -> MediaSettings:
     """The media plane: ports, workers, prompts, and where its taps write."""
     names = {n for queue in config.queues for n in (queue.announcement, queue.music) if n}
+    names.add(RINGBACK)
     return MediaSettings(
         address=config.media.address,
         first_port=config.media.ports.first,

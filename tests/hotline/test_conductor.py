@@ -9,6 +9,7 @@ import pytest
 from acd.core import Core
 from acd.settings import AcdSettings, AgentSettings, QueueSettings
 from callcore.call import events as sip
+from callcore.call.settings import EngineSettings
 from callcore.flow import Flow
 from callcore.message import Request, request
 from callcore.sdp import parse_sdp
@@ -63,6 +64,7 @@ class PaperSip:
         self.done: list[tuple[Any, ...]] = []
         self.on_event: Any = None
         self.engine = self
+        self.settings = EngineSettings("hotline.local")
 
     def trunk_up(self, name: str) -> bool:
         return True
@@ -318,7 +320,7 @@ async def test_hold_is_the_agents_and_the_caller_hears_music(house: House) -> No
     assert house.plane.done[-1] == ("play", "c", "hold.wav")
     assert house.desk.agents()[0].state == "held"
     house.conductor.on_sip(sip.Offered("v1-a1", OFFER))
-    assert house.plane.done[-1] == ("stop_play", "c")
+    assert house.plane.done[-2:] == [("stop_play", "c"), ("bridge", "c", "v1-a1")]
     assert house.desk.agents()[0].state == "talking"
 
 
