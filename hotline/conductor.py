@@ -15,6 +15,7 @@ import structlog
 
 from acd import events as acd
 from callcore.call import events as sip
+from callcore.call.cause import ELSEWHERE
 from hotline import visit_facts as f
 from hotline.arrivals import Arrivals
 from hotline.clock import iso
@@ -23,6 +24,7 @@ from hotline.errors import BadTarget, NotNow
 from hotline.events import AgentChanged, Alert, TrunkChanged
 from hotline.herald import Herald
 from hotline.negotiation import Negotiation
+from hotline.outbound import Outbound
 from hotline.parts import Parts
 from hotline.performer import Performer
 from hotline.policies import make_policy
@@ -37,6 +39,7 @@ from recorder import events as recorder
 
 log = structlog.get_logger("hotline")
 CLOSING_SECONDS = 5.0
+WORDS = {"no_answer": "no answer", "completed_elsewhere": ELSEWHERE}
 
 
 class Conductor:
@@ -55,6 +58,7 @@ class Conductor:
         self._arrivals = Arrivals(self)
         self._negotiation = Negotiation(parts, self._tell_leg)
         self._referrals = Referrals(self)
+        self._outbound = Outbound(self)
         self._seats = {s.user: s for s in parts.config.seats}
         self._results: dict[str, CallResult] = {}
         self._inbox: deque[Callable[[], None]] = deque()
@@ -254,10 +258,24 @@ class Conductor:
         self.tell(effect.call, f.Offered(self.directory.seat(effect.agent), effect.token))
 
     def _cancel_offer(self, effect: acd.CancelOffer) -> None:
-        self.tell(effect.call, f.OfferCancelled(effect.token))
+        self.tell(effect.call, f.OfferCancelled(effect.token, WORDS.get(effect.reason, "")))
 
     def _overflow(self, effect: acd.Overflow) -> None:
-        self.tell(effect.call, f.Overflowed(effect.why))
+        """To a mobile or to the city beside the queue; or out of it."""
+        if effect.target not in ("mobile", "city"):
+            self.tell(effect.call, f.Overflowed(effect.why))
+            return
+        try:
+            target = self.directory.overflow(effect.agent, effect.address)
+        except BadTarget as error:
+            log.error("nowhere to overflow to", target=effect.target, why=str(error))
+            at_ms = self.parts.clock.wall_ms()
+            self.parts.queueing.tell(acd.Refused(at_ms, effect.token, error.status))
+            return
+        self.tell(effect.call, f.Offered(target, effect.token, "overflow"))
+
+    def _call_back(self, effect: acd.CallBack) -> None:
+        self._outbound.call_back(effect)
 
     def _agent_changed(self, effect: acd.AgentStateChanged) -> None:
         self.herald.tell(AgentChanged(effect.agent, effect.state, iso(effect.at_ms)))
@@ -345,6 +363,7 @@ QUEUE: dict[type, Callable[..., None]] = {
     acd.Offer: Conductor._offer,
     acd.CancelOffer: Conductor._cancel_offer,
     acd.Overflow: Conductor._overflow,
+    acd.CallBack: Conductor._call_back,
     acd.AgentStateChanged: Conductor._agent_changed,
 }
 MEDIA: dict[type, Callable[..., None]] = {

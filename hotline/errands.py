@@ -23,6 +23,7 @@ class Errand:
     seconds: Literal["", "ring", "desk", "return"] = "ring"
     uses: str = ""  # what its minutes are booked under
     then: str = ""  # the errand of whom is called next
+    carries: bool = False  # the queue's token is for that one
     failed: Literal["nothing", "asker", "return", "queue", "end"] = "nothing"
 
 
@@ -42,6 +43,9 @@ ERRANDS: dict[str, Errand] = {
     "take over": Errand(Role.AGENT, Place.TALK, answered="leaves"),
     "desk": Errand(
         Role.AGENT, Place.TALK, seconds="desk", uses="remote seat", then="callee", failed="end"
+    ),
+    "called back": Errand(
+        Role.CITIZEN, Place.TALK, uses="callback", then="offer", carries=True, failed="end"
     ),
     "callee": Errand(Role.CITIZEN, Place.TALK, uses="outbound", failed="end"),
 }

@@ -39,9 +39,12 @@ def settle_accounts(
     handed = {leg for one in effects if isinstance(one, HandOver) for leg in one.legs}
     after = name_recordings(after)
     all_effects: list[Effect] = []
+    if anew:  # the legs must be somewhere before anything is played to them
+        all_effects += effects
     if after.phase is not Phase.ENDING:
         all_effects += changes(SILENCE if anew else scene(before), after)
-    all_effects += effects
+    if not anew:
+        all_effects += effects
     all_effects += recordings(before, after, anew)
     all_effects += held(before, after)
     all_effects += membership(before, after, handed)

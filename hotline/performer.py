@@ -20,8 +20,8 @@ from hotline.visit_state import Visit
 from media.errors import LocalProtocolError as MediaError
 
 log = structlog.get_logger("hotline")
+OURS = ("callee", "called back", "desk", "emergency")  # nobody's call is forwarded by these
 Tell = Callable[[str, f.Event], None]
-DIVERTED = {"overflow": "no-answer", "transfer": "deflection"}
 
 
 class Performer:
@@ -57,16 +57,7 @@ class Performer:
 
     def join_queue(self, visit: Visit, _: e.JoinQueue) -> None:
         record = self._record(visit)
-        self._enqueue(record, record.queue or "")
-
-    def requeued(self, visit: Visit, effect: e.Requeued) -> None:
-        """The core knows a call no more once its agent has left it: it arrives anew."""
-        record = self._record(visit)
-        self._queue(acd.CallEnded(self._now_ms(), visit.call_id))
-        record.queue = effect.queue or record.queue
-        self._enqueue(record, record.queue or "")
-
-    def _enqueue(self, record: CallRecord, queue: str) -> None:
+        queue = record.queue or ""
         at_ms = self._now_ms()
         self._book.queued(record.call_id, at_ms)
         arrived = acd.Arrived(
@@ -77,6 +68,21 @@ class Performer:
             skills=tuple(self._queues[queue].skills),
         )
         self._queue(arrived)
+
+    def requeued(self, visit: Visit, effect: e.Requeued) -> None:
+        """The wait goes on from when the call first came."""
+        record = self._record(visit)
+        record.queue = effect.queue or record.queue
+        self._queue(acd.Transferred(self._now_ms(), visit.call_id, effect.queue))
+
+    def handed_over(self, visit: Visit, effect: e.HandedOver) -> None:
+        self._queue(acd.HandedOver(self._now_ms(), visit.call_id, effect.agent))
+
+    def departed(self, visit: Visit, _: e.Departed) -> None:
+        self._queue(acd.Departed(self._now_ms(), visit.call_id))
+
+    def unreached(self, visit: Visit, effect: e.Unreached) -> None:
+        self._queue(acd.CallbackUnreached(self._now_ms(), visit.call_id, effect.status))
 
     def leave_queue(self, visit: Visit, _: e.LeaveQueue) -> None:
         self._queue(acd.HungUp(self._now_ms(), visit.call_id))
@@ -100,14 +106,17 @@ class Performer:
     def call_resumed(self, visit: Visit, _: e.CallResumed) -> None:
         self._queue(acd.Resumed(self._now_ms(), visit.call_id))
 
-    def call_over(self, visit: Visit, _: e.CallOver | e.Departed | e.HandedOver) -> None:
+    def call_over(self, visit: Visit, _: e.CallOver) -> None:
         self._queue(acd.CallEnded(self._now_ms(), visit.call_id))
 
     def agent_lost(self, visit: Visit, _: e.AgentLost) -> None:
         self._queue(acd.AgentDropped(self._now_ms(), visit.call_id))
 
     def seat_busy(self, visit: Visit, effect: e.SeatBusy) -> None:
-        """Nothing yet tells the queue's core of a seat's other calls."""
+        self._queue(acd.AgentSeized(self._now_ms(), effect.user, visit.call_id))
+
+    def seat_free(self, visit: Visit, effect: e.SeatFree) -> None:
+        self._queue(acd.AgentReleased(self._now_ms(), effect.user, visit.call_id))
 
     # SIP --------------------------------------------------------------------------------------
 
@@ -133,10 +142,13 @@ class Performer:
             caller = asker.name if asker and effect.errand == "consult" else record.caller
             return SeatTarget(target.name), Shown(caller, caller)
         seat = asker.name if asker and asker.is_seat and not target.emergency else None
-        if effect.errand in ("callee", "desk", "emergency") or record.direction != "inbound":
+        if (
+            effect.errand in ("callee", "called back", "desk", "emergency")
+            or record.direction != "inbound"
+        ):
             return TrunkTarget(target.trunk, target.number, seat=seat), Shown("")
-        reason = "no-answer" if effect.errand == "overflow" else "deflection"
-        forwarded = Diverted(record.called, "no-answer" if reason == "no-answer" else "deflection")
+        is_overflow = effect.errand in ("offer", "overflow")
+        forwarded = Diverted(record.called, "no-answer" if is_overflow else "deflection")
         way = TrunkTarget(target.trunk, target.number, (forwarded,), seat)
         return way, Shown(record.caller, record.caller)
 
@@ -232,11 +244,12 @@ TABLE: dict[type, Callable[..., None]] = {
     e.CallHeld: Performer.call_held,
     e.CallResumed: Performer.call_resumed,
     e.CallOver: Performer.call_over,
-    e.HandedOver: Performer.call_over,
-    e.Departed: Performer.call_over,
+    e.HandedOver: Performer.handed_over,
+    e.Departed: Performer.departed,
+    e.Unreached: Performer.unreached,
     e.AgentLost: Performer.agent_lost,
     e.SeatBusy: Performer.seat_busy,
-    e.SeatFree: Performer.seat_busy,
+    e.SeatFree: Performer.seat_free,
     e.DialLeg: Performer.dial_leg,
     e.AnswerLeg: Performer.answer_leg,
     e.ProgressLeg: Performer.progress_leg,

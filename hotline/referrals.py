@@ -73,13 +73,14 @@ class Referrals:
             raise NotNow("nobody is there to talk with")
         adoption = f.Adopt(leg, parties, reports)
         step(conductor.visits[to], adoption)  # raises NotNow before anything has changed
+        for party in parties:
+            conductor.performer.call_of_leg[party.leg] = to
+        # First taken, then given: in between nobody may think that their seats are free.
+        conductor.tell(to, adoption)
         if not reports:  # the REFER came on the call that is given up
             self._sip.accept_transfer(other)
             self._sip.progress_transfer(other, 200)
         conductor.tell(gives, f.Yield(other))
-        for party in parties:
-            conductor.performer.call_of_leg[party.leg] = to
-        conductor.tell(to, adoption)
 
     def _visit(self, leg: str) -> tuple[str, Visit]:
         call_id = self._conductor.performer.call_of_leg.get(leg)

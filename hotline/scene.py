@@ -38,7 +38,7 @@ def scene(visit: Visit) -> Scene:
     plays: dict[str, str] = {}
     for party in visit.parties:
         heard = tuple(other.leg for other in visit.parties if is_heard(other, party))
-        if party.is_here and heard and party.stage is Stage.UP:
+        if heard:
             hears[party.leg] = heard
         prompt = prompt_for(visit, party, bool(heard))
         if prompt:
@@ -48,7 +48,7 @@ def scene(visit: Visit) -> Scene:
 
 def is_heard(speaker: Party, listener: Party) -> bool:
     """Whether one hears the other."""
-    if speaker is listener or speaker.muted or speaker.away or listener.stage is not Stage.UP:
+    if speaker is listener or speaker.muted or speaker.away or not listener.is_here:
         return False
     if speaker.stage is Stage.RINGING:  # early media, for those whom it is to join
         return speaker.early and speaker.place is listener.place and not speaker.token
@@ -71,7 +71,7 @@ def prompt_for(visit: Visit, party: Party, hears: bool) -> str:
         return "thanks" if visit.score else f"survey {visit.asked}"
     if is_citizen and visit.phase is Phase.MESSAGE:
         return "message"
-    if hears or visit.phase is not Phase.TALKING:
+    if hears or visit.hearers_of(party) or visit.phase is not Phase.TALKING:
         return ""
     if party.place is Place.HOLD:
         return "music"

@@ -68,6 +68,12 @@ class Directory:
         """The seat at its mobile: whoever answers there has to press a key."""
         return Target("seat", seat.user, self.trunk(), seat.mobile, confirm=True)
 
+    def overflow(self, agent: str, address: str) -> Target:
+        """An agent's mobile, or (no agent) the number of the city's platform."""
+        if not agent:
+            return Target("number", address, self.trunk(), address)
+        return Target("seat", agent, self.trunk(), address, confirm=True)
+
     def queue(self, name: str) -> QueueTarget:
         """A queue by its name."""
         if name not in self._queues:

@@ -58,9 +58,9 @@ def enter_seat(call_id: str, leg: str, seat: Target, policy: Policy = USUAL) -> 
     return Visit(call_id, (party,), Phase.TALKING, policy)
 
 
-def begin(call_id: str, policy: Policy = USUAL) -> Visit:
-    """A call of the desk's: Dial says whom to call first, and whom then."""
-    return Visit(call_id, (), Phase.TALKING, policy)
+def begin(call_id: str, policy: Policy = USUAL, *, in_queue: bool = False) -> Visit:
+    """A call of the desk's or (`in_queue`) of the queue's: Dial says whom to call first."""
+    return Visit(call_id, (), Phase.TALKING, policy, in_queue)
 
 
 def step(visit: Visit, event: f.Event) -> Step:
@@ -235,9 +235,10 @@ def reanchor(visit: Visit, _: f.MediaLost) -> Step:
             effects.append(Reanchor(party.leg, near))
             near = near or party.leg
     more: list[Effect] = list(effects)
-    for party in visit.parties:
-        if party.is_coming or party.stage is Stage.ARRIVED:
-            visit, others = give_up(visit, party, 503, "media lost")
+    for leg in [party.leg for party in visit.parties]:
+        coming = visit.find(leg)
+        if coming is not None and coming.is_coming:
+            visit, others = give_up(visit, coming, 503, "media lost")
             more += others
     return visit, more
 

@@ -76,6 +76,13 @@ class Requeued:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreached:
+    """The citizen of a callback was busy, did not answer or could not be had."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
 class AgentLost:
     """The agent is gone but the caller is not."""
 
@@ -283,6 +290,7 @@ Effect = (
     | HandedOver
     | Departed
     | Requeued
+    | Unreached
     | AgentLost
     | SeatBusy
     | SeatFree

@@ -21,6 +21,7 @@ from hotline.visit_effects import (
     RefuseOffer,
     Report,
     Requeued,
+    Unreached,
 )
 from hotline.visit_facts import Dial
 from hotline.visit_state import Phase, Visit
@@ -67,7 +68,7 @@ def join_talk(visit: Visit, party: Party) -> Step:
     before = visit
     effects: list[Effect] = []
     visit = visit.put(party)
-    if party.token:
+    if party.token and not ERRANDS[party.errand].carries:
         visit, effects = accept_offer(visit, party)
     asker = visit.find(party.asked_by)
     if asker is not None and asker.is_here:
@@ -75,7 +76,9 @@ def join_talk(visit: Visit, party: Party) -> Step:
         effects += more
     then = ERRANDS[party.errand].then
     if party.then is not None and then:
-        visit, more = ring(visit, Dial(party.then, then, party.leg))
+        carried = party.token if ERRANDS[party.errand].carries else ""
+        wanted = Dial(party.then, then, party.leg, token=carried)
+        visit, more = ring(visit, wanted)
         effects += more
     if sum(one.stage is Stage.UP for one in visit.parties) < 2:
         return visit, effects
@@ -128,7 +131,10 @@ def disown(visit: Visit, heir: Party | None = None) -> Step:
 def fail(visit: Visit, party: Party, status: int) -> Step:
     """A leg that was called has not come: what its errand says."""
     effects: list[Effect] = []
-    if party.token:
+    if party.errand in ("callee", "called back") and visit.in_queue:
+        visit = replace(visit, in_queue=False)
+        effects.append(Unreached(status))
+    elif party.token:
         effects.append(RefuseOffer(party.token, status))
     asker = visit.find(party.asked_by)
     here = asker is not None and asker.stage is Stage.UP

@@ -93,7 +93,8 @@ def test_an_attended_transfer_by_command():
     flow = talking().on(f.Dial(OTHER, "consult", "v-a1"), f.LegRinging("v-a2")).now("held")
     flow.hears(c="<music>", a1="<ringback>").on(f.LegAnswered("v-a2"))
     flow.hears(c="<music>", a1="a2", a2="a1").expect(of=TAPE)
-    flow.on(f.Complete("v-a1")).expect(e.EndLeg("v-a1")).expect(e.HandedOver("8002"), of=QUEUE)
+    flow.on(f.Complete("v-a1")).expect(e.EndLeg("v-a1"))
+    flow.expect(e.HandedOver("8002"), e.CallResumed(), of=QUEUE)
     flow.hears(c="a2", a2="c")
 
 
@@ -177,7 +178,7 @@ def test_a_supervisor_who_only_listens_does_not_keep_the_call_up():
 
 
 def test_a_supervisor_takes_over():
-    flow = talking().on(f.Dial(BOSS, "take over", "v-a1"), f.LegAnswered("v-a2"))
+    flow = talking().on(f.Dial(BOSS, "take over", "v-a1")).on(f.LegAnswered("v-a2"))
     flow.expect(e.EndLeg("v-a1")).hears(c="a2", a2="c").expect(e.HandedOver("9001"), of=QUEUE)
 
 
