@@ -9,6 +9,7 @@ from callcore.errors import LocalProtocolError
 from hotline import visit_effects as e
 from hotline.parts import Parts
 from hotline.visit_state import Visit
+from media.matrix import Gains
 
 log = structlog.get_logger("hotline")
 RINGBACK = "ringback.wav"
@@ -20,7 +21,6 @@ class Sound:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._queues = {q.name: q for q in parts.config.queues}
-        self._rooms: dict[str, list[tuple[str, ...]]] = {}  # call -> the legs of each bridge
         self.open_recordings: dict[str, str] = {}  # recording -> call, until the recorder has it
 
     def perform(self, visit: Visit, effect: e.Effect) -> None:
@@ -29,18 +29,15 @@ class Sound:
 
     def forget(self, visit: Visit) -> None:
         """The visit is gone."""
-        for number in range(len(self._rooms.pop(visit.call_id, []))):
-            self._parts.plane.unbridge(bridge_of(visit.call_id, number))
+        self._parts.plane.unbridge(visit.call_id)
 
     def arrange(self, visit: Visit, effect: e.Arrange) -> None:
-        """One bridge for each set of legs that hear one another."""
-        after = rooms(effect.hears)
-        before = self._rooms.get(visit.call_id, [])
-        for number in range(len(after), len(before)):
-            self._parts.plane.unbridge(bridge_of(visit.call_id, number))
-        for number, legs in enumerate(after):
-            self._parts.plane.bridge(bridge_of(visit.call_id, number), legs)
-        self._rooms[visit.call_id] = after
+        """One bridge a visit, with a matrix where not everybody hears everybody."""
+        legs, gains = matrix_of(effect.hears)
+        if legs:
+            self._parts.plane.bridge(visit.call_id, legs, gains)
+        else:
+            self._parts.plane.unbridge(visit.call_id)
 
     def play(self, visit: Visit, effect: e.Play) -> None:
         prompts = self._prompts(visit, effect.what)
@@ -68,7 +65,6 @@ class Sound:
 
     def reanchor(self, visit: Visit, effect: e.Reanchor) -> None:
         """A leg whose far end cannot be told now (no ACK yet) cannot be saved."""
-        self._rooms.pop(visit.call_id, None)
         offer = self._parts.media.move(effect.leg, effect.near)
         try:
             self._parts.sip.offer(effect.leg, offer)
@@ -101,21 +97,13 @@ class Sound:
         self._parts.plane.stop_record(effect.recording)
 
 
-def bridge_of(call_id: str, number: int) -> str:
-    """The name of a visit's bridge: the talk's is the call's."""
-    return call_id if number == 0 else f"{call_id}/{number}"
-
-
-def rooms(hears: e.Hears) -> list[tuple[str, ...]]:
-    """Sets of legs that hear one another, the largest first."""
-    known = {leg: frozenset((leg, *others)) for leg, others in hears}
-    found: dict[frozenset[str], None] = {}
-    for leg, room in known.items():
-        mutual = frozenset(one for one in room if one == leg or leg in known.get(one, frozenset()))
-        if len(mutual) > 1 and all(mutual <= known[one] for one in mutual):
-            found[mutual] = None
-    ordered = sorted(found, key=len, reverse=True)
-    return [tuple(leg for leg in known if leg in room) for room in ordered]
+def matrix_of(hears: e.Hears) -> tuple[tuple[str, ...], Gains | None]:
+    """The legs of a bridge, and (None: all hear all) who of them hears whom."""
+    known = dict(hears)
+    legs = tuple(dict.fromkeys((*known, *(leg for _, others in hears for leg in others))))
+    rows = tuple(tuple(float(mouth in known.get(ear, ())) for mouth in legs) for ear in legs)
+    is_full = all(row.count(1.0) == len(legs) - 1 for row in rows)
+    return legs, None if is_full else rows
 
 
 TABLE: dict[type, Callable[..., None]] = {

@@ -5,14 +5,17 @@ from typing import Any
 import msgspec
 
 from media.events import (
+    DialFinished,
     Dtmf,
     LegClosed,
     LegFailed,
+    Measured,
     PromptsFinished,
     RecordingClosed,
     RtpStarted,
     RtpTimeout,
     SinkFailed,
+    Talking,
 )
 
 
@@ -49,9 +52,43 @@ class StopPlay(Command, frozen=True):
     leg: str
 
 
+class Dial(Command, frozen=True):
+    """Press keys: by telephone-event where it was agreed on, else in the sound."""
+
+    leg: str
+    digits: str
+    tone_ms: int = 100
+    gap_ms: int = 80
+
+
+class Gain(Command, frozen=True):
+    """How much louder the leg is heard by all, -20 to 20 dB."""
+
+    leg: str
+    db: int
+
+
+class Watch(Command, frozen=True):
+    """Whether Talking is to be told of the leg."""
+
+    leg: str
+    on: bool
+
+
+class Measure(Command, frozen=True):
+    """Measured is the answer."""
+
+    leg: str
+
+
 class Bridge(Command, frozen=True):
+    """`gains` as matrix.Gains, all hear all without; `held` legs hear `music`, round and round."""
+
     bridge: str
     legs: tuple[str, ...]
+    gains: tuple[tuple[float, ...], ...] | None = None
+    held: tuple[str, ...] = ()
+    music: tuple[str, ...] = ()
 
 
 class Unbridge(Command, frozen=True):
@@ -59,10 +96,28 @@ class Unbridge(Command, frozen=True):
 
 
 class Record(Command, frozen=True):
+    """`private` has the bits of taps.LEFT and taps.RIGHT that begin paused."""
+
     recording: str
-    left: str
-    right: str
+    left: tuple[str, ...]
+    right: tuple[str, ...]
     header: dict[str, Any]
+    private: int = 0
+
+
+class Tap(Command, frozen=True):
+    """Other legs on a recording's sides."""
+
+    recording: str
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+
+
+class PauseRecord(Command, frozen=True):
+    """Silence on the sides with these bits; 0 resumes both."""
+
+    recording: str
+    private: int
 
 
 class StopRecord(Command, frozen=True):
@@ -117,13 +172,31 @@ class Setup(msgspec.Struct, frozen=True):
 
 
 AnyCommand = (
-    Open | Connect | Play | StopPlay | Bridge | Unbridge | Record | StopRecord | Close | Stop
+    Open
+    | Connect
+    | Play
+    | StopPlay
+    | Dial
+    | Gain
+    | Watch
+    | Measure
+    | Bridge
+    | Unbridge
+    | Record
+    | Tap
+    | PauseRecord
+    | StopRecord
+    | Close
+    | Stop
 )
 AnyReport = (
     PromptsFinished
     | RtpStarted
     | RtpTimeout
     | Dtmf
+    | DialFinished
+    | Talking
+    | Measured
     | RecordingClosed
     | SinkFailed
     | LegClosed

@@ -115,7 +115,7 @@ class PaperPlane:
     def stop_play(self, leg: str) -> None:
         self.done.append(("stop_play", leg))
 
-    def bridge(self, bridge: str, legs: tuple[str, ...]) -> None:
+    def bridge(self, bridge: str, legs: tuple[str, ...], gains: Any = None) -> None:
         self.done.append(("bridge", *legs))
 
     def unbridge(self, bridge: str) -> None:
