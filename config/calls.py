@@ -38,3 +38,16 @@ class Calls(Table):
     confirm_seconds: Patience = Field(
         default=10, description="how long whoever answers a mobile has to press 1"
     )
+    confirm: str = Field(default="confirm.wav", description="what asks for that key")
+    platform_trunk: str = Field(
+        default="", description="the trunk of the city's platform; empty = `trunk`"
+    )
+    platform_number: str = Field(
+        default="",
+        pattern=r"^[0-9]{0,20}$",
+        description="its number; empty = there is none",
+        json_schema_extra={"allowed": "a number, or empty"},
+    )
+    supervision_visible: bool = Field(
+        default=False, description="the desk of an agent shows who listens"
+    )

@@ -84,9 +84,11 @@ def _secure_seats(config: Config) -> Iterator[Clash]:
 
 def _calls(config: Config) -> Iterator[Clash]:
     names = [trunk.name for trunk in config.trunks]
-    if config.calls.trunk and config.calls.trunk not in names:
-        told = "the name of a trunk: " + (", ".join(names) or "there is none yet")
-        yield Clash(("calls", "trunk"), config.calls.trunk, told)
+    for field in ("trunk", "platform_trunk"):
+        value = getattr(config.calls, field)
+        if value and value not in names:
+            told = "the name of a trunk: " + (", ".join(names) or "there is none yet")
+            yield Clash(("calls", field), value, told)
     for index, seat in enumerate(config.seats):
         if seat.remote and not (seat.mobile and names):
             told = "false, or a mobile for the seat and a trunk to call it by"

@@ -12,10 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from config.calls import Calls
+from config.codes import FeatureCodes
+from config.minutes import Minutes
 from config.profile import Profile
 from config.queues import GENERAL, Agents, Name, PositiveSeconds, Queue, Route, Seconds, Skills
 from config.secret import Secret
 from config.security import NumberClass, Outbound, Security
+from config.survey import Message, Survey
 from config.table import Allowed, Table
 from config.values import Address, Listen, Peer, Ports, Store
 
@@ -315,6 +318,10 @@ class Config(Table):
     queues: Annotated[tuple[Queue, ...], Field(strict=False)] = ()
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = ()
     calls: Calls = Calls()
+    feature_codes: FeatureCodes = FeatureCodes()
+    survey: Survey = Survey()
+    message: Message = Message()
+    minutes: Minutes = Minutes()
     agents: Agents = Agents()
     security: Security = Security()
     outbound: Outbound = Outbound()

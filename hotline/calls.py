@@ -3,8 +3,9 @@
 from collections import OrderedDict
 from itertools import islice
 
+from callcore.call.events import Ended
 from hotline.clock import iso
-from hotline.commands import CallRecord, CallResult, Segment
+from hotline.commands import CallRecord, CallResult, Cause, Segment
 from hotline.visit_effects import Joined
 
 
@@ -63,6 +64,15 @@ class CallBook:
         for segment in self._records[call_id].segments:
             if segment.leg == leg and segment.until is None:
                 segment.until = iso(at_ms)
+
+    def leg_ended(self, call_id: str, fact: Ended) -> None:
+        """Why a leg ended, as SIP and Q.850 have it."""
+        record = self._records.get(call_id)
+        if record is None:
+            return
+        if record.sip_status is None:
+            record.sip_status = fact.status
+        record.causes.append(Cause(fact.leg, fact.status, fact.cause, fact.reason, fact.by))
 
     def ended(self, call_id: str, result: CallResult, at_ms: int) -> CallRecord:
         """The call is over; a call that was answered stays answered."""

@@ -23,6 +23,7 @@ from hotline.commands import CallRecord, CallResult
 from hotline.errors import BadTarget, NotNow
 from hotline.events import AgentChanged, Alert, TrunkChanged
 from hotline.herald import Herald
+from hotline.keypads import Keypads
 from hotline.negotiation import Negotiation
 from hotline.outbound import Outbound
 from hotline.parts import Parts
@@ -58,7 +59,8 @@ class Conductor:
         self._arrivals = Arrivals(self)
         self._negotiation = Negotiation(parts, self._tell_leg)
         self._referrals = Referrals(self)
-        self._outbound = Outbound(self)
+        self.outbound = Outbound(self)
+        self._keypads = Keypads(self)
         self._seats = {s.user: s for s in parts.config.seats}
         self._results: dict[str, CallResult] = {}
         self._inbox: deque[Callable[[], None]] = deque()
@@ -190,8 +192,12 @@ class Conductor:
 
     def policy_of(self, queue: str | None) -> Policy:
         """What the configuration says for a new visit."""
-        del queue
-        return make_policy(self.parts.config)
+        return make_policy(self.parts.config, queue, self.parts.chance)
+
+    def is_supervisor(self, user: str) -> bool:
+        """Whether a seat may listen to others."""
+        seat = self._seats.get(user)
+        return seat is not None and seat.role == "supervisor"
 
     def leg_of_seat(self, user: str) -> str | None:
         """A leg of that seat's that has media: its next one goes to the same worker."""
@@ -215,9 +221,7 @@ class Conductor:
     def _ended(self, fact: sip.Ended) -> None:
         call_id = self.performer.call_of_leg.get(fact.leg)
         if call_id is not None:
-            record = self.parts.book.get(call_id)
-            if record is not None and record.sip_status is None:
-                record.sip_status = fact.status
+            self.parts.book.leg_ended(call_id, fact)
         self._tell_leg(fact.leg, f.LegEnded(fact.leg, fact.status, fact.by))
 
     def _registered(self, fact: sip.Registered) -> None:
@@ -263,7 +267,8 @@ class Conductor:
     def _overflow(self, effect: acd.Overflow) -> None:
         """To a mobile or to the city beside the queue; or out of it."""
         if effect.target not in ("mobile", "city"):
-            self.tell(effect.call, f.Overflowed(effect.why))
+            message = effect.target == "message"
+            self.tell(effect.call, f.Overflowed(effect.why, message))
             return
         try:
             target = self.directory.overflow(effect.agent, effect.address)
@@ -275,7 +280,7 @@ class Conductor:
         self.tell(effect.call, f.Offered(target, effect.token, "overflow"))
 
     def _call_back(self, effect: acd.CallBack) -> None:
-        self._outbound.call_back(effect)
+        self.outbound.call_back(effect)
 
     def _agent_changed(self, effect: acd.AgentStateChanged) -> None:
         self.herald.tell(AgentChanged(effect.agent, effect.state, iso(effect.at_ms), effect.reason))
@@ -290,7 +295,11 @@ class Conductor:
         self._tell_leg(fact.leg, f.LegSilent(fact.leg))
 
     def _pressed(self, fact: media.Dtmf) -> None:
+        """An answer to a prompt, or a key of a feature code."""
         self._tell_leg(fact.leg, f.Digit(fact.leg, fact.digit))
+        call_id = self.performer.call_of_leg.get(fact.leg)
+        if call_id is not None and call_id in self.visits:
+            self._keypads.pressed(call_id, fact.leg, fact.digit)
 
     def _prompts_finished(self, fact: media.PromptsFinished) -> None:
         self._tell_leg(fact.leg, f.PromptsEnded(fact.leg))

@@ -21,14 +21,14 @@ from hotline.commands import (
     WrongState,
 )
 from hotline.conductor import Conductor
-from hotline.floor import Floor
+from hotline.control import Control
 from hotline.tracing import CallTrace
 from recorder.io.index import Entry, Query
 
 log = structlog.get_logger("hotline")
 
 
-class Facade(Floor):
+class Facade(Control):
     """Implements hotline.commands.HotlineCommands over a conductor and its parts."""
 
     def __init__(self, conductor: Conductor) -> None:
@@ -41,13 +41,6 @@ class Facade(Floor):
     def calls(self, limit: int, *, active: bool = False) -> list[CallRecord]:
         """The latest calls, newest first."""
         return self._parts.book.latest(limit, active=active)
-
-    def call(self, call_id: str) -> CallRecord:
-        """One call; UnknownThing when it is not in the book."""
-        record = self._parts.book.get(call_id)
-        if record is None:
-            raise UnknownThing(f"no call {call_id!r}")
-        return record
 
     def hang_up(self, call_id: str) -> CallRecord:
         """End a call; WrongState when it is over."""

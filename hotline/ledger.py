@@ -63,6 +63,9 @@ def name_recordings(visit: Visit) -> Visit:
     citizen = visit.citizen
     if citizen is None or citizen.stage is not Stage.UP or citizen.place is not Place.TALK:
         return visit
+    if visit.phase is Phase.MESSAGE and visit.heard and not citizen.recording:
+        name = f"{visit.call_id}-{visit.parts + 1}"
+        return replace(visit.put(replace(citizen, recording=name)), parts=visit.parts + 1)
     for party in visit.where(Stage.UP, place=Place.TALK):
         if party is not citizen and not party.recording:
             name = f"{visit.call_id}-{visit.parts + 1}"
@@ -76,7 +79,7 @@ def running(visit: Visit) -> dict[str, tuple[str, str]]:
     if citizen is None or citizen.stage is not Stage.UP or visit.phase is Phase.ENDING:
         return {}
     return {
-        party.recording: (citizen.leg, party.leg)
+        party.recording: (citizen.leg, "" if party is citizen else party.leg)
         for party in visit.where(Stage.UP)
         if party.recording
     }

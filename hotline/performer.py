@@ -14,6 +14,7 @@ from hotline import visit_effects as e
 from hotline import visit_facts as f
 from hotline.calls import CallBook
 from hotline.commands import CallRecord
+from hotline.events import Alert
 from hotline.parts import Parts
 from hotline.sound import Sound
 from hotline.visit_state import Visit
@@ -126,6 +127,9 @@ class Performer:
         self.call_of_leg[effect.leg] = visit.call_id
         near = next((one.leg for one in visit.parties if one.leg in parts.media), None)
         try:
+            if self._is_used_up(effect):
+                log.warning("package used up", trunk=effect.target.trunk, errand=effect.errand)
+                raise LocalProtocolError("the trunk's minutes are used up")
             parts.media.open(effect.leg, near=near)
             offer = parts.media.offer(effect.leg)
             target, shown = self._way(visit, effect)
@@ -133,6 +137,13 @@ class Performer:
         except (LocalProtocolError, MediaError) as error:
             log.warning("leg not dialled", who=effect.target.name, why=str(error))
             self._tell(visit.call_id, f.LegEnded(effect.leg, 480, "local"))
+
+    def _is_used_up(self, effect: e.DialLeg) -> bool:
+        """A hard stop; never for emergency numbers."""
+        target = effect.target
+        if not target.trunk or target.emergency:
+            return False
+        return not self._parts.accounts.may_call(target.trunk)
 
     def _way(self, visit: Visit, effect: e.DialLeg) -> tuple[SeatTarget | TrunkTarget, Shown]:
         """Where to call, and who it is said to be: the citizen, forwarded by our number."""
@@ -198,8 +209,27 @@ class Performer:
     def parted(self, visit: Visit, effect: e.Parted) -> None:
         self._book.parted(visit.call_id, effect.leg, self._now_ms())
 
-    def minutes(self, visit: Visit, effect: e.StartMinutes | e.StopMinutes) -> None:
-        """Nothing meters a trunk yet."""
+    def start_minutes(self, visit: Visit, effect: e.StartMinutes) -> None:
+        self._parts.accounts.begin(effect.leg, effect.trunk, effect.uses)
+
+    def stop_minutes(self, visit: Visit, effect: e.StopMinutes) -> None:
+        charge = self._parts.accounts.end(effect.leg)
+        if charge is not None:
+            record = self._record(visit)
+            record.outgoing_seconds += charge.milliseconds / 1000
+            record.billed_seconds += charge.billed_seconds
+
+    def scored(self, visit: Visit, effect: e.Scored) -> None:
+        self._record(visit).survey = effect.key
+        log.info("survey answered", call_id=visit.call_id, key=effect.key)
+
+    def message_taken(self, visit: Visit, _: e.MessageTaken) -> None:
+        """A task for whoever calls back: the record says so, and the live events."""
+        record = self._record(visit)
+        record.message = True
+        log.info("message taken", call_id=visit.call_id)
+        text = f"{record.call_id}: a message is to be called back"
+        self._parts.hub.publish(self._parts.clock.iso_now(), Alert("message", text))
 
     def arm(self, visit: Visit, effect: e.Arm) -> None:
         self.disarm(visit, e.Disarm(effect.timer))
@@ -261,8 +291,10 @@ TABLE: dict[type, Callable[..., None]] = {
     e.CloseMedia: Performer.close_media,
     e.Joined: Performer.joined,
     e.Parted: Performer.parted,
-    e.StartMinutes: Performer.minutes,
-    e.StopMinutes: Performer.minutes,
+    e.StartMinutes: Performer.start_minutes,
+    e.StopMinutes: Performer.stop_minutes,
+    e.Scored: Performer.scored,
+    e.MessageTaken: Performer.message_taken,
     e.Arm: Performer.arm,
     e.Disarm: Performer.disarm,
     e.Gone: Performer.gone,

@@ -70,7 +70,7 @@ def prompt_for(visit: Visit, party: Party, hears: bool) -> str:
     if is_citizen and visit.phase is Phase.SURVEY:
         return "thanks" if visit.score else f"survey {visit.asked}"
     if is_citizen and visit.phase is Phase.MESSAGE:
-        return "message"
+        return "" if visit.heard else "message"
     if hears or visit.hearers_of(party) or visit.phase is not Phase.TALKING:
         return ""
     if party.place is Place.HOLD:

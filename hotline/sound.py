@@ -51,14 +51,22 @@ class Sound:
         """A call that no queue has has the first queue's music."""
         record = self._parts.book.get(visit.call_id)
         queue = self._queues.get(record.queue or "") if record is not None else None
+        config = self._parts.config
+        fixed = {
+            "ringback": RINGBACK,
+            "confirm": config.calls.confirm,
+            "thanks": config.survey.thanks,
+            "message": config.message.prompt,
+        }
+        if what in fixed:
+            return (fixed[what],)
+        if what.startswith("survey"):
+            return (config.survey.prompt,)
         music = next(iter(self._queues.values())).music if self._queues else ""
         if queue is not None:
             music = queue.music
-        if what == "welcome" and queue is not None:
-            return tuple(name for name in (queue.announcement, music) if name)
-        if what == "ringback":
-            return (RINGBACK,)
-        return (music,) if music else ()
+        welcome = queue.announcement if what == "welcome" and queue is not None else ""
+        return tuple(name for name in (welcome, music) if name)
 
     def stop_play(self, visit: Visit, effect: e.StopPlay) -> None:
         self._parts.plane.stop_play(effect.leg)
@@ -89,8 +97,9 @@ class Sound:
             "queue": record.queue,
             "started_ms": self._parts.clock.wall_ms(),
         }
+        right = (effect.other_leg,) if effect.other_leg else ()  # nobody: a message
         self._parts.plane.record(
-            effect.recording, left=effect.caller_leg, right=effect.other_leg, header=header
+            effect.recording, left=(effect.caller_leg,), right=right, header=header
         )
 
     def stop_recording(self, visit: Visit, effect: e.StopRecording) -> None:

@@ -55,7 +55,16 @@ class Directory:
             return self.queue(rest)
         if scheme == "number" and rest:
             return self.number(rest)
+        if text == PLATFORM:
+            return self.platform()
         return self._plain(text)
+
+    def platform(self) -> Target:
+        """The city's 12345 platform, by a trunk of its own where it has one."""
+        number, trunk = self._calls.platform_number, self._calls.platform_trunk
+        if not number:
+            raise BadTarget("the city's platform has no number here ([calls] platform_number)")
+        return Target("number", number, trunk or self.trunk(), number)
 
     def seat(self, user: str) -> Target:
         """A seat: its phone, or the mobile of one that works there."""
@@ -71,7 +80,8 @@ class Directory:
     def overflow(self, agent: str, address: str) -> Target:
         """An agent's mobile, or (no agent) the number of the city's platform."""
         if not agent:
-            return Target("number", address, self.trunk(), address)
+            trunk = self._calls.platform_trunk or self.trunk()
+            return Target("number", address, trunk, address)
         return Target("seat", agent, self.trunk(), address, confirm=True)
 
     def queue(self, name: str) -> QueueTarget:

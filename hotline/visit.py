@@ -25,9 +25,11 @@ from hotline.visit_effects import (
     CallOver,
     Effect,
     JoinQueue,
+    MessageTaken,
     ProgressLeg,
     Reanchor,
     Report,
+    Scored,
 )
 from hotline.visit_moves import (
     NO_ANSWER,
@@ -100,7 +102,7 @@ def take_back(visit: Visit, event: f.OfferCancelled) -> Step:
 def overflow(visit: Visit, event: f.Overflowed) -> Step:
     """Nobody can answer: a message is taken, or the call ends."""
     citizen = visit.citizen
-    if citizen is None or not visit.policy.message:
+    if citizen is None or not (event.message or visit.policy.message):
         return finish(visit, event.why)
     effects: list[Effect] = []
     for party in visit.offers:
@@ -173,7 +175,8 @@ def ended(visit: Visit, event: f.LegEnded) -> Step:
 def left(visit: Visit, party: Party, *, dead: bool = False) -> Step:
     """A party that was here is gone (and taken out of `visit`, or on its way out)."""
     if party.role is Role.CITIZEN:
-        return finish(visit, "caller hung up", by_caller=True)
+        after, effects = finish(visit, "caller hung up", by_caller=True)
+        return after, [MessageTaken(), *effects] if visit.heard else effects
     if party.leg == visit.owner and dead and may_return(visit):
         after = replace(visit, phase=Phase.QUEUED, owner="", greeted=True)
         return after, [AgentLost()]
@@ -253,7 +256,7 @@ def score(visit: Visit, event: f.Digit) -> Step:
         return visit, []
     if event.digit not in visit.policy.survey_keys:
         return visit, []
-    return replace(visit, score=event.digit), []
+    return replace(visit, score=event.digit), [Scored(event.digit)]
 
 
 def ask_again(visit: Visit, event: f.Fired) -> Step:
@@ -269,8 +272,16 @@ def thanked(visit: Visit, event: f.PromptsEnded) -> Step:
     return finish(visit, "survey over") if visit.score else (visit, [])
 
 
+def prompted(visit: Visit, event: f.PromptsEnded) -> Step:
+    """After the tone: the recording begins."""
+    return replace(visit, heard=True), []
+
+
 def message_over(visit: Visit, event: f.Fired) -> Step:
-    return finish(visit, "message taken") if event.timer == "message/" else fired(visit, event)
+    if event.timer != "message/":
+        return fired(visit, event)
+    after, effects = finish(visit, "message taken")
+    return after, [MessageTaken(), *effects] if visit.heard else effects
 
 
 # Commands of all phases -------------------------------------------------------------------------
@@ -316,6 +327,7 @@ TABLE: dict[tuple[Phase, type], Callable[..., Step]] = {
     (Phase.SURVEY, f.Digit): score,
     (Phase.SURVEY, f.Fired): ask_again,
     (Phase.SURVEY, f.PromptsEnded): thanked,
+    (Phase.MESSAGE, f.PromptsEnded): prompted,
     (Phase.MESSAGE, f.Fired): message_over,
     (Phase.ENDING, f.LegEnded): ended,
 }

@@ -259,6 +259,18 @@ class StopMinutes:
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """The citizen's answer to the survey."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTaken:
+    """The citizen left a message: somebody is to call back."""
+
+
+@dataclass(frozen=True, slots=True)
 class Arm:
     """Tell Fired in so many seconds."""
 
@@ -313,6 +325,8 @@ Effect = (
     | Parted
     | StartMinutes
     | StopMinutes
+    | Scored
+    | MessageTaken
     | Arm
     | Disarm
     | Gone

@@ -31,9 +31,10 @@ class OfferCancelled:
 
 @dataclass(frozen=True, slots=True)
 class Overflowed:
-    """The queue gives the call up."""
+    """The queue gives the call up; `message`: the citizen may leave one."""
 
     why: str
+    message: bool = False
 
 
 # Of a leg ---------------------------------------------------------------------------------------

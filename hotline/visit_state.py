@@ -55,6 +55,7 @@ class Visit:
     parts: int = 0
     asked: int = 0  # how often the survey's question was put
     score: str = ""
+    heard: bool = False  # the message's prompt is over: what is said now is the message
 
     # Looking ------------------------------------------------------------------------------------
 

@@ -106,7 +106,8 @@ def profile_settings(trunk: schema.Trunk) -> Profile:
 def media_settings(config: Config) -> MediaSettings:
     """The media plane: ports, workers, prompts, and where its taps write."""
     names = {n for queue in config.queues for n in (queue.announcement, queue.music) if n}
-    names.add(RINGBACK)
+    names |= {RINGBACK, config.calls.confirm, config.survey.prompt, config.survey.thanks}
+    names |= {config.message.prompt}
     return MediaSettings(
         address=config.media.address,
         first_port=config.media.ports.first,

@@ -15,6 +15,7 @@ from callcore.message import Request, request
 from callcore.sdp import parse_sdp
 from callcore.sdp.offer_answer import LocalMedia, make_offer
 from config.loader import loads
+from hotline.accounts import Accounts
 from hotline.calls import CallBook
 from hotline.clock import Clock
 from hotline.conductor import Conductor
@@ -121,8 +122,8 @@ class PaperPlane:
     def unbridge(self, bridge: str) -> None:
         pass
 
-    def record(self, recording: str, left: str, right: str, header: dict[str, Any]) -> None:
-        self.done.append(("record", recording, left, right, header["agent"]))
+    def record(self, recording: str, left: Any, right: Any, header: dict[str, Any]) -> None:
+        self.done.append(("record", recording, *left, *right, header["agent"]))
 
     def stop_record(self, recording: str) -> None:
         self.done.append(("stop_record", recording))
@@ -163,6 +164,8 @@ class House:
             hub=LiveHub(),
             book=CallBook(),
             meters=Meters(),
+            chance=lambda: 0.0,
+            accounts=Accounts(CONFIG, clock, LiveHub(), None),
             call_ids=iter(f"v{n}" for n in range(1, 100)).__next__,
         )
         self.conductor = Conductor(parts)
