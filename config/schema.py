@@ -21,6 +21,7 @@ from config.security import NumberClass, Outbound, Security
 from config.survey import Message, Survey
 from config.table import Allowed, Table
 from config.values import Address, Listen, Peer, Ports, Store
+from config.voice import Voice
 
 
 def _parsed(parse: Callable[[str], Any], kind: type) -> BeforeValidator:
@@ -124,7 +125,7 @@ class Sip(Table):
     )
 
 
-class Media(Table):
+class Media(Voice):
     """Where voice flows."""
 
     address: Ip = Field(

@@ -1,5 +1,6 @@
 """A visit's sound: who hears whom, what is played, what is recorded, told to the media plane."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +10,12 @@ from callcore.errors import LocalProtocolError
 from hotline import visit_effects as e
 from hotline.parts import Parts
 from hotline.visit_state import Visit
+from media.errors import LocalProtocolError as MediaError
 from media.matrix import Gains
 
 log = structlog.get_logger("hotline")
 RINGBACK = "ringback.wav"
+BOTH_SIDES = ("left", "right")
 
 
 class Sound:
@@ -22,6 +25,7 @@ class Sound:
         self._parts = parts
         self._queues = {q.name: q for q in parts.config.queues}
         self.open_recordings: dict[str, str] = {}  # recording -> call, until the recorder has it
+        self.private: set[str] = set()  # calls whose recordings are paused
 
     def perform(self, visit: Visit, effect: e.Effect) -> None:
         """Do it now."""
@@ -29,6 +33,7 @@ class Sound:
 
     def forget(self, visit: Visit) -> None:
         """The visit is gone."""
+        self.private.discard(visit.call_id)
         self._parts.plane.unbridge(visit.call_id)
 
     def arrange(self, visit: Visit, effect: e.Arrange) -> None:
@@ -99,8 +104,26 @@ class Sound:
         }
         right = (effect.other_leg,) if effect.other_leg else ()  # nobody: a message
         self._parts.plane.record(
-            effect.recording, left=(effect.caller_leg,), right=right, header=header
+            effect.recording,
+            (effect.caller_leg,),
+            right,
+            header,
+            BOTH_SIDES if visit.call_id in self.private else (),
         )
+
+    def set_privacy(self, call_id: str, paused: bool) -> None:
+        """Pause or resume all that is recorded of a call, parts to come included.
+
+        It outlasts the media worker. MediaError when nothing is recorded.
+        """
+        plane, done = self._parts.plane, 0
+        for recording in [one for one, call in self.open_recordings.items() if call == call_id]:
+            with contextlib.suppress(MediaError):  # closed, and not sealed yet
+                (plane.pause_record if paused else plane.resume_record)(recording)
+                done += 1
+        if not done:
+            raise MediaError(f"nothing of call {call_id} is recorded")
+        (self.private.add if paused else self.private.discard)(call_id)
 
     def stop_recording(self, visit: Visit, effect: e.StopRecording) -> None:
         self._parts.plane.stop_record(effect.recording)
