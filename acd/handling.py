@@ -72,7 +72,7 @@ class Handling(Promises):
     def _transfer(self, event: Transferred) -> None:
         """The agent wraps up; the caller waits with its original time, and is counted once."""
         call = self._calls.get(event.call)
-        if call is None or call.state != "talking" or call.callback:
+        if call is None or call.state not in ("talking", "away") or call.callback:
             self.ignored += 1
             return
         queue = self._queues.get(event.queue) if event.queue else call.queue

@@ -83,6 +83,19 @@ def _secure_seats(config: Config) -> Iterator[Clash]:
         yield Clash(("sip", "seats_over_tls"), "true", told)
 
 
+def _calls(config: Config) -> Iterator[Clash]:
+    names = [trunk.name for trunk in config.trunks]
+    for field in ("trunk", "platform_trunk"):
+        value = getattr(config.calls, field)
+        if value and value not in names:
+            told = "the name of a trunk: " + (", ".join(names) or "there is none yet")
+            yield Clash(("calls", field), value, told)
+    for index, seat in enumerate(config.seats):
+        if seat.remote and not (seat.mobile and names):
+            told = "false, or a mobile for the seat and a trunk to call it by"
+            yield Clash(("seats", index, "remote"), "true", told)
+
+
 def _classes(config: Config) -> Iterator[Clash]:
     classes = number_classes(config.number_classes)
     yield from _repeated("number_classes", "name", (one.name for one in config.number_classes))
@@ -199,6 +212,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
     _listeners,
     _certificates,
     _secure_seats,
+    _calls,
     _classes,
     _trunk_modes,
     _trunk_peers,

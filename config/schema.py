@@ -12,12 +12,17 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from config.calendar import CalendarEntry, Caller
+from config.calls import Calls
+from config.codes import FeatureCodes
+from config.minutes import Minutes
 from config.profile import Profile
 from config.queues import GENERAL, Agents, Name, PositiveSeconds, Queue, Route, Seconds, Skills
 from config.secret import Secret
 from config.security import NumberClass, Outbound, Security
+from config.survey import Message, Survey
 from config.table import Allowed, Table
 from config.values import Address, Listen, Peer, Ports, Store
+from config.voice import Voice
 
 
 def _parsed(parse: Callable[[str], Any], kind: type) -> BeforeValidator:
@@ -121,7 +126,7 @@ class Sip(Table):
     )
 
 
-class Media(Table):
+class Media(Voice):
     """Where voice flows."""
 
     address: Ip = Field(
@@ -204,6 +209,7 @@ class Seat(Table):
         default=GENERAL, description="the skills that queues ask for; english:7 = at level 7 of 9"
     )
     mobile: PhoneOrNone = Field(default="", description="the person's mobile, for overflow")
+    remote: bool = Field(default=False, description="takes calls at the mobile, after pressing 1")
     auto_ready: bool = Field(
         default=True, description="ready as soon as the phone is registered; no desk needed"
     )
@@ -313,6 +319,11 @@ class Config(Table):
     seats: Annotated[tuple[Seat, ...], Field(strict=False)] = ()
     queues: Annotated[tuple[Queue, ...], Field(strict=False)] = ()
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = ()
+    calls: Calls = Calls()
+    feature_codes: FeatureCodes = FeatureCodes()
+    survey: Survey = Survey()
+    message: Message = Message()
+    minutes: Minutes = Minutes()
     agents: Agents = Agents()
     calendar: Annotated[tuple[CalendarEntry, ...], Field(strict=False)] = ()
     callers: Annotated[tuple[Caller, ...], Field(strict=False)] = ()

@@ -69,8 +69,7 @@ class PartsCollector(Collector):
         for trunk in self.parts.config.trunks:
             up.add_metric([trunk.name], engine.trunk_up(trunk.name))
             calls.add_metric([trunk.name], engine.trunk_calls(trunk.name))
-            # Nothing is dialled over a trunk yet: every minute used is one that we placed.
-            minutes.add_metric([trunk.name], 0)
+            minutes.add_metric([trunk.name], self.parts.accounts.used_minutes(trunk.name))
         yield from (up, calls, minutes)
 
     def _queues(self) -> Iterator[Metric]:
@@ -138,6 +137,15 @@ class PartsCollector(Collector):
         packets.add_metric(["in"], stats.packets_in)
         packets.add_metric(["out"], stats.packets_out)
         yield packets
+        odd = CounterMetricFamily(
+            "callcore_media_odd_packets",
+            "RTP packets that were not simply played, and frames made up, by why.",
+            labels=["why"],
+        )
+        for why, count in stats.counts.items():
+            if why not in ("packets_in", "packets_out"):
+                odd.add_metric([why], count)
+        yield odd
         heard = stats.packets_in + stats.lost
         yield gauge(
             "media_loss_ratio",

@@ -1,7 +1,7 @@
 """The configuration's words turned into each part's own settings."""
 
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from callcore.call.numbers import make_rules
@@ -16,9 +16,11 @@ from callcore.call.settings import (
     Seat,
     Trunk,
 )
+from callcore.call.terms import SEAT
 from config import schema
 from config.schema import Config
 from config.security import Security, number_classes
+from hotline.sound import RINGBACK
 from media.io.plane import MediaSettings
 from recorder.io.keeper import KeeperSettings
 from service.queues import acd_settings as acd_settings
@@ -41,6 +43,7 @@ def engine_settings(config: Config) -> EngineSettings:
         bans=ban_settings(config.security),
         secure_seats=config.sip.seats_over_tls,
         outbound=outbound_settings(config),
+        seat_terms=replace(SEAT, transfers=True),
     )
 
 
@@ -103,6 +106,8 @@ def profile_settings(trunk: schema.Trunk) -> Profile:
 def media_settings(config: Config) -> MediaSettings:
     """The media plane: ports, workers, prompts, and where its taps write."""
     names = {n for queue in config.queues for n in (queue.announcement, queue.music) if n}
+    names |= {RINGBACK, config.calls.confirm, config.survey.prompt, config.survey.thanks}
+    names |= {config.message.prompt}
     return MediaSettings(
         address=config.media.address,
         first_port=config.media.ports.first,
@@ -112,6 +117,9 @@ def media_settings(config: Config) -> MediaSettings:
         sink=SINK,
         sink_arguments={"folder": config.recordings.spool},
         rtp_timeout_seconds=config.media.rtp_timeout_seconds,
+        heartbeat_timeout_seconds=config.media.stuck_seconds,
+        realtime=config.media.realtime,
+        cpus=config.media.cpus,
     )
 
 

@@ -9,13 +9,16 @@ import pytest
 from acd.core import Core
 from acd.settings import AcdSettings, AgentSettings, QueueSettings
 from callcore.call import events as sip
+from callcore.call.settings import EngineSettings
 from callcore.flow import Flow
 from callcore.message import Request, request
 from callcore.sdp import parse_sdp
 from callcore.sdp.offer_answer import LocalMedia, make_offer
 from config.loader import loads
+from hotline.accounts import Accounts
 from hotline.calls import CallBook
 from hotline.clock import Clock
+from hotline.commands import WrongState
 from hotline.conductor import Conductor
 from hotline.events import LiveHub
 from hotline.facade import Facade
@@ -44,6 +47,7 @@ CONFIG = loads(
     [[queues]]
     name = "12345"
     wrap_up_seconds = 0
+    survey = false
     [[routes]]
     number = "12345"
     queue = "12345"
@@ -63,6 +67,7 @@ class PaperSip:
         self.done: list[tuple[Any, ...]] = []
         self.on_event: Any = None
         self.engine = self
+        self.settings = EngineSettings("hotline.local")
 
     def trunk_up(self, name: str) -> bool:
         return True
@@ -113,14 +118,23 @@ class PaperPlane:
     def stop_play(self, leg: str) -> None:
         self.done.append(("stop_play", leg))
 
-    def bridge(self, bridge: str, legs: tuple[str, ...]) -> None:
+    def bridge(self, bridge: str, legs: tuple[str, ...], gains: Any = None) -> None:
         self.done.append(("bridge", *legs))
 
     def unbridge(self, bridge: str) -> None:
         pass
 
-    def record(self, recording: str, left: str, right: str, header: dict[str, Any]) -> None:
-        self.done.append(("record", recording, left, right, header["agent"]))
+    def record(
+        self, recording: str, left: Any, right: Any, header: dict[str, Any], paused: Any = ()
+    ) -> None:
+        self.done.append(("record", recording, *left, *right, header["agent"]))
+        self.paused = list(paused)
+
+    def pause_record(self, recording: str) -> None:
+        self.done.append(("pause", recording))
+
+    def resume_record(self, recording: str) -> None:
+        self.done.append(("resume", recording))
 
     def stop_record(self, recording: str) -> None:
         self.done.append(("stop_record", recording))
@@ -161,6 +175,8 @@ class House:
             hub=LiveHub(),
             book=CallBook(),
             meters=Meters(),
+            chance=lambda: 0.0,
+            accounts=Accounts(CONFIG, clock, LiveHub(), None),
             call_ids=iter(f"v{n}" for n in range(1, 100)).__next__,
         )
         self.conductor = Conductor(parts)
@@ -318,7 +334,7 @@ async def test_hold_is_the_agents_and_the_caller_hears_music(house: House) -> No
     assert house.plane.done[-1] == ("play", "c", "hold.wav")
     assert house.desk.agents()[0].state == "held"
     house.conductor.on_sip(sip.Offered("v1-a1", OFFER))
-    assert house.plane.done[-1] == ("stop_play", "c")
+    assert house.plane.done[-2:] == [("stop_play", "c"), ("bridge", "c", "v1-a1")]
     assert house.desk.agents()[0].state == "talking"
 
 
@@ -338,3 +354,20 @@ async def test_the_desk_is_told_every_step_in_order(house: House) -> None:
     house.ended("c")
     told = [e["state"] for e in house.desk.events_since(0) if e["event"] == "call"]
     assert told == ["waiting", "ringing", "talking", "ending", "ended"]
+
+
+async def test_a_recording_pauses_for_privacy_and_a_new_worker_keeps_to_it(house: House) -> None:
+    house.seat("8001")
+    house.call()
+    with pytest.raises(WrongState, match="not being recorded"):
+        house.desk.set_privacy("v1", True)
+    house.answered("v1-a1")
+    assert house.desk.set_privacy("v1", True).recording_paused
+    assert ("pause", "v1-1") in house.plane.done
+    house.conductor.on_media(media.WorkerLost(0, ("c", "v1-a1"), ("v1-1",)))
+    assert house.plane.paused == ["left", "right"]
+    assert not house.desk.set_privacy("v1", False).recording_paused
+    assert ("resume", "v1-1") in house.plane.done
+    house.ended("c")
+    with pytest.raises(WrongState, match="not being recorded"):
+        house.desk.set_privacy("v1", True)
