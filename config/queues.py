@@ -38,14 +38,11 @@ class OverflowStep(Table):
     number: str = Field(
         default="", pattern=r"^(\+?[0-9]{2,20})?$", description="city: whom to dial"
     )
-    prompt: str = Field(default="", description="message: what is played before the call ends")
 
     @model_validator(mode="after")
     def _addressed(self) -> "OverflowStep":
         if self.target == "city" and not self.number:
             raise ValueError("target city needs a number")
-        if self.target == "message" and not self.prompt:
-            raise ValueError("target message needs a prompt")
         return self
 
 
@@ -71,6 +68,9 @@ class Callback(Table):
         default=45, description="how long both phones together may ring"
     )
     hours: Hours = Field(default="08:00-20:00", description="when citizens are called back")
+    prompt: str = Field(
+        default="callback.wav", description="offers it, and says that key 1 takes it"
+    )
 
 
 class Affinity(Table):
@@ -144,7 +144,7 @@ class Queue(Table):
     overflow: Steps = Field(
         default=(),
         description="tables of target (mobile, supervisor, city, message, callback), "
-        "after_seconds, when (predicted, waited, closed), number and prompt",
+        "after_seconds, when (predicted, waited, closed) and number",
     )
     mobile_ring_seconds: PositiveSeconds = Field(
         default=20, description="how long a mobile, or the city platform, is rung"

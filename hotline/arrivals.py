@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
+from acd import events as acd
 from callcore.call.events import Arrived
 from callcore.errors import RemoteProtocolError
 from hotline import visit_facts as f
@@ -42,6 +43,8 @@ class Arrivals:
             queue = self._conductor.routes.find(fact.called)
             if queue is None:
                 self._refuse(fact, 404)
+            elif self._is_blocked(fact, queue):
+                self._refuse(fact, 603)
             else:
                 self._queue(fact, queue, Target("number", fact.caller))
 
@@ -54,6 +57,16 @@ class Arrivals:
         policy = self._conductor.policy_of(queue)
         self._begin(record, enter(record.call_id, fact.leg, caller, policy), fact.leg)
         self._conductor.tell(record.call_id, f.Entered())
+
+    def _is_blocked(self, fact: Arrived, queue: str) -> bool:
+        """A number on the blacklist is turned away before anything is answered, and counted."""
+        queueing = self._parts.queueing
+        mark = queueing.core.mark_of(fact.caller)
+        if mark is None or mark.kind == "vip":
+            return False
+        at_ms, call_id = self._parts.clock.wall_ms(), self._parts.call_ids()
+        queueing.tell(acd.Turned(at_ms, call_id, queue, fact.caller, mark.kind))
+        return True
 
     # A seat -------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from hotline.outbound import Outbound
 from hotline.parts import Parts
 from hotline.performer import Performer
 from hotline.policies import make_policy
+from hotline.promised import CallbackOffers
 from hotline.referrals import Referrals
 from hotline.routes import Routes
 from hotline.targets import Directory
@@ -60,6 +61,7 @@ class Conductor:
         self._negotiation = Negotiation(parts, self._tell_leg)
         self._referrals = Referrals(self)
         self.outbound = Outbound(self)
+        self.callback_offers = CallbackOffers(self)
         self._keypads = Keypads(self)
         self._seats = {s.user: s for s in parts.config.seats}
         self._results: dict[str, CallResult] = {}
@@ -282,6 +284,9 @@ class Conductor:
     def _call_back(self, effect: acd.CallBack) -> None:
         self.outbound.call_back(effect)
 
+    def _offer_callback(self, effect: acd.OfferCallback) -> None:
+        self.callback_offers.offer(effect)
+
     def _agent_changed(self, effect: acd.AgentStateChanged) -> None:
         self.herald.tell(AgentChanged(effect.agent, effect.state, iso(effect.at_ms), effect.reason))
 
@@ -300,6 +305,7 @@ class Conductor:
         call_id = self.performer.call_of_leg.get(fact.leg)
         if call_id is not None and call_id in self.visits:
             self._keypads.pressed(call_id, fact.leg, fact.digit)
+            self.callback_offers.pressed(call_id, fact.leg, fact.digit)
 
     def _prompts_finished(self, fact: media.PromptsFinished) -> None:
         self._tell_leg(fact.leg, f.PromptsEnded(fact.leg))
@@ -346,6 +352,7 @@ class Conductor:
 
     def _forget(self, visit: Visit) -> None:
         del self.visits[visit.call_id]
+        self.callback_offers.forget(visit.call_id)
         result = self._results.pop(visit.call_id, "failed")
         record = self.parts.book.ended(visit.call_id, result, self.parts.clock.wall_ms())
         self.parts.meters.calls.labels(record.direction, record.result).inc()
@@ -376,6 +383,7 @@ QUEUE: dict[type, Callable[..., None]] = {
     acd.CancelOffer: Conductor._cancel_offer,
     acd.Overflow: Conductor._overflow,
     acd.CallBack: Conductor._call_back,
+    acd.OfferCallback: Conductor._offer_callback,
     acd.AgentStateChanged: Conductor._agent_changed,
     acd.Overstayed: Conductor._noticed,
     acd.Sidelined: Conductor._noticed,

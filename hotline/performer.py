@@ -12,6 +12,7 @@ from callcore.call.placement import SeatTarget, TrunkTarget
 from callcore.errors import LocalProtocolError, RemoteProtocolError
 from hotline import visit_effects as e
 from hotline import visit_facts as f
+from hotline.auto_answer import headers_of
 from hotline.calls import CallBook
 from hotline.commands import CallRecord
 from hotline.events import Alert
@@ -33,6 +34,8 @@ class Performer:
         self._tell = tell
         self._queues = {q.name: q for q in parts.config.queues}
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        domain = parts.config.sip.domain
+        self._answering = {s.user: headers_of(s.auto_answer, domain) for s in parts.config.seats}
         self.call_of_leg: dict[str, str] = {}
         self.sound = Sound(parts)
 
@@ -133,10 +136,18 @@ class Performer:
             parts.media.open(effect.leg, near=near)
             offer = parts.media.offer(effect.leg)
             target, shown = self._way(visit, effect)
-            parts.sip.place(effect.leg, target, shown, offer)
+            parts.sip.place(effect.leg, target, shown, offer, self._headers(effect, target))
         except (LocalProtocolError, MediaError) as error:
             log.warning("leg not dialled", who=effect.target.name, why=str(error))
             self._tell(visit.call_id, f.LegEnded(effect.leg, 480, "local"))
+
+    def _headers(
+        self, effect: e.DialLeg, target: SeatTarget | TrunkTarget
+    ) -> tuple[tuple[str, str], ...]:
+        """A seat with a headset is asked to answer by itself, when the call is for its agent."""
+        if isinstance(target, TrunkTarget) or effect.errand not in ("offer", "desk"):
+            return ()
+        return self._answering.get(target.user, ())
 
     def _is_used_up(self, effect: e.DialLeg) -> bool:
         """A hard stop; never for emergency numbers."""

@@ -70,7 +70,11 @@ class Sound:
         music = next(iter(self._queues.values())).music if self._queues else ""
         if queue is not None:
             music = queue.music
-        welcome = queue.announcement if what == "welcome" and queue is not None else ""
+        welcome = ""
+        if what == "welcome" and queue is not None:
+            now_ms = self._parts.clock.wall_ms()
+            today = self._parts.queueing.core.announcement(queue.name, now_ms)
+            welcome = today or queue.announcement
         return tuple(name for name in (welcome, music) if name)
 
     def stop_play(self, visit: Visit, effect: e.StopPlay) -> None:

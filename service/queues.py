@@ -112,8 +112,7 @@ def queue_settings(queue: tables.Queue) -> QueueSettings:
 def overflow_steps(queue: tables.Queue) -> tuple[OverflowStep, ...]:
     """The table's steps, led by the one that has a key of its own."""
     steps = [
-        OverflowStep(one.target, one.after_seconds, one.when, one.number or one.prompt)
-        for one in queue.overflow
+        OverflowStep(one.target, one.after_seconds, one.when, one.number) for one in queue.overflow
     ]
     if queue.overflow_mobile_after_seconds:
         steps.insert(0, OverflowStep("mobile", queue.overflow_mobile_after_seconds, "predicted"))

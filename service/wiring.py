@@ -108,6 +108,8 @@ def media_settings(config: Config) -> MediaSettings:
     names = {n for queue in config.queues for n in (queue.announcement, queue.music) if n}
     names |= {RINGBACK, config.calls.confirm, config.survey.prompt, config.survey.thanks}
     names |= {config.message.prompt}
+    names |= {entry.announcement for entry in config.calendar if entry.announcement}
+    names |= {queue.callback.prompt for queue in config.queues if queue.callback.prompt}
     return MediaSettings(
         address=config.media.address,
         first_port=config.media.ports.first,
