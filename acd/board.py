@@ -10,19 +10,21 @@ from typing import Any
 import msgspec
 
 from acd.agents import Agent, Pace, timer_of
+from acd.calendar import entry_at, is_open, local_minute
 from acd.callbacks import Callback
 from acd.callbacks import timer_of as callback_timer
 from acd.callers import Callers
 from acd.calls import Call, CallRecord
 from acd.delays import Delay
 from acd.effects import Effect
+from acd.marks import CallerMark, Marks
 from acd.matching import Matcher
 from acd.offers import Reserve
 from acd.policies import Waiter, order
 from acd.prediction import predicted_wait
 from acd.queue import Queue
 from acd.service_level import Tally, tally
-from acd.settings import AcdSettings, Rule
+from acd.settings import AcdSettings, CalendarEntry, Rule
 from acd.views import AgentView, QueueView
 
 
@@ -47,6 +49,8 @@ class Board:
         self._delays: dict[str, Delay] = {}  # of each agent, from the offer to the bridge
         self._favourites: dict[str, list[Call]] = {}  # calls that wait for one agent alone
         self._callers = Callers(0)
+        self._marks = Marks()
+        self._has_hours = False  # whether any queue is ever closed
         self._callbacks: dict[str, Callback] = {}
         self._due: dict[str, None] = {}  # callbacks to be dialled as soon as agents are idle
         self._numbers: dict[str, str] = {}  # whom an active callback is promised
@@ -152,8 +156,31 @@ class Board:
         """The callbacks that are promised, and the latest that are over."""
         return list(self._callbacks.values())
 
+    def mark_of(self, number: str) -> CallerMark | None:
+        """The mark in force for a caller's number."""
+        return self._marks.find(number)
+
+    def marks(self) -> list[CallerMark]:
+        """Marks made by people, not those of the configuration."""
+        return list(self._marks.made.values())
+
+    def announcement(self, queue: str, now_ms: int) -> str:
+        """What the calendar wants callers of the queue to hear first; "" = as always."""
+        entry = self._entry_of(queue, now_ms)
+        return "" if entry is None else entry.announcement
+
+    def is_open(self, queue: str, now_ms: int) -> bool:
+        """Whether callers of the queue are served now."""
+        settings, entry = self._queues[queue].settings, self._entry_of(queue, now_ms)
+        minute = local_minute(now_ms, self._settings.utc_offset_minutes)
+        return is_open(settings.opening, entry, minute)
+
+    def _entry_of(self, queue: str, now_ms: int) -> CalendarEntry | None:
+        minute = local_minute(now_ms, self._settings.utc_offset_minutes)
+        return entry_at(self._settings.calendar, queue, minute)
+
     def is_held_for(self, call: str) -> str | None:
-        """The one agent that the call waits for, and for no other until its bound is over."""
+        """Whom alone the call waits for, until its bound is over; "" = nobody, it came too late."""
         return self._calls[call].favourite
 
     def _promised_in(self, queue: str) -> int:
@@ -175,6 +202,7 @@ class Board:
             "reserves": self.reserves(),
             "timers": self.timers(),
             "callbacks": self.callbacks(),
+            "marks": self.marks(),
             "delays": {user: one.ms for user, one in self._delays.items()},
         }
         plain: dict[str, Any] = msgspec.to_builtins(state, str_keys=True)

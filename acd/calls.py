@@ -51,6 +51,7 @@ class Call:
         "away",
         "bridged_ms",
         "callback",
+        "closed",
         "entry",
         "favourite",
         "greeted_ms",
@@ -101,6 +102,7 @@ class Call:
         self.planned = False  # whether the agenda of its wait is laid down
         self.skills = arrival.skills  # beside the queue's
         self.widened = 0  # of the queue's widenings, those that have taken place
+        self.closed = False  # came outside of the queue's hours
         self.away = False  # in other hands than ours: the city's, or a message's
         self.overdue = False  # past max_wait while a phone was ringing for it
         self.answered = False  # counted as answered by the queue's rule

@@ -51,6 +51,9 @@ class Core(Handling):
             events.CallbackAsked: self._ask_callback,
             events.CallbackUnreached: self._unreached,
             events.CallbackCancelled: self._cancel_callback,
+            events.CallerMarked: self._mark_caller,
+            events.CallerReviewed: self._review_caller,
+            events.CallerCleared: self._clear_caller,
             events.Fired: self._fire,
             events.Configured: lambda one: self._configure(one.settings),
             events.Restarted: self._restart,
@@ -82,7 +85,9 @@ class Core(Handling):
             call.tally = queue.ledger.tally(self.now_ms)
             call.tally.offered += 1
             self._calls[event.call] = queue.calls[event.call] = call
-            if queue.remembers or event.agent:
+            if self._has_hours and not self.is_open(queue.name, self.now_ms):
+                self._find_closed(call)
+            elif queue.remembers or event.agent or self._marks:
                 self._recognise(call)
             else:
                 self._seek_agent(call)
@@ -148,6 +153,8 @@ class Core(Handling):
         self._settings = settings
         self._pace = agents.pace_of(settings)
         self._callers.kept = settings.kept_callers
+        self._marks.configure(settings.callers)
+        self._has_hours = bool(settings.calendar) or any(one.opening for one in settings.queues)
         interval_ms = settings.interval_minutes * 60_000
         for one in settings.queues:
             queue = self._queues.get(one.name)

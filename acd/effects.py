@@ -23,7 +23,7 @@ CancelReason: TypeAlias = Literal[
     "unreached",  # a callback's citizen did not answer
 ]
 Target: TypeAlias = Literal["mobile", "city", "message", "end"]
-Why: TypeAlias = Literal["max_wait", "predicted", "waited"]
+Why: TypeAlias = Literal["max_wait", "predicted", "waited", "closed"]
 Order: TypeAlias = Literal["agent_first", "citizen_first"]
 CallbackEnd: TypeAlias = Literal["answered", "given_up", "cancelled"]
 

@@ -205,6 +205,33 @@ class CallbackCancelled(Fact, frozen=True, array_like=True, gc=False, tag=True):
     callback: str
 
 
+class CallerMarked(Fact, frozen=True, array_like=True, gc=False, tag=True):
+    """A number was marked (acd/marks.py); an agent's `proposed` mark waits for a review."""
+
+    number: str
+    kind: str  # blocked, nuisance, vip
+    by: str
+    proposed: bool = False
+    note: str = ""
+    priority: int = 0
+    agent: str = ""
+
+
+class CallerReviewed(Fact, frozen=True, array_like=True, gc=False, tag=True):
+    """The supervisor keeps (blocks the number) or rejects a proposed mark."""
+
+    number: str
+    keep: bool
+    by: str
+
+
+class CallerCleared(Fact, frozen=True, array_like=True, gc=False, tag=True):
+    """The mark of a number is taken back."""
+
+    number: str
+    by: str = ""
+
+
 class Fired(Fact, frozen=True, array_like=True, gc=False, tag=True):
     """A timer that was armed has run out."""
 
@@ -246,6 +273,9 @@ Event: TypeAlias = (
     | CallbackAsked
     | CallbackUnreached
     | CallbackCancelled
+    | CallerMarked
+    | CallerReviewed
+    | CallerCleared
     | Fired
     | Configured
     | Restarted

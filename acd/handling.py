@@ -6,11 +6,15 @@ from acd.calls import Call
 from acd.events import (
     AgentReleased,
     AgentSeized,
+    CallerCleared,
+    CallerMarked,
+    CallerReviewed,
     Departed,
     HandedOver,
     Prioritised,
     Transferred,
 )
+from acd.marks import KINDS, CallerMark, Review
 from acd.promises import Promises
 
 BUSY = ("talking", "held")
@@ -68,7 +72,7 @@ class Handling(Promises):
     def _transfer(self, event: Transferred) -> None:
         """The agent wraps up; the caller waits with its original time, and is counted once."""
         call = self._calls.get(event.call)
-        if call is None or call.state != "talking" or call.callback:
+        if call is None or call.state not in ("talking", "away") or call.callback:
             self.ignored += 1
             return
         queue = self._queues.get(event.queue) if event.queue else call.queue
@@ -114,6 +118,11 @@ class Handling(Promises):
             if known.priority > call.waiter.priority:
                 call.waiter = call.waiter._replace(priority=known.priority)
             user = user or known.agent
+        mark = self._marks.find(number) if number else None
+        if mark is not None:
+            if mark.priority > call.waiter.priority:
+                call.waiter = call.waiter._replace(priority=mark.priority)
+            user = user or mark.agent
         agent = self._agents.get(user)
         skills = call.line.demand.skills
         if agent is None or not self._matcher.is_able(user, skills):
@@ -127,3 +136,29 @@ class Handling(Promises):
             self._plan(call, self.now_ms + bound_ms, "favourite")
         else:
             self._seek_agent(call)
+
+    def _mark_caller(self, event: CallerMarked) -> None:
+        if event.kind not in KINDS or not event.number:
+            self.ignored += 1
+            return
+        review: Review = "proposed" if event.proposed else "in_force"
+        self._marks.propose(
+            CallerMark(
+                event.number,
+                event.kind,
+                review,
+                event.by,
+                self.now_ms,
+                event.note,
+                priority=event.priority,
+                agent=event.agent,
+            )
+        )
+
+    def _review_caller(self, event: CallerReviewed) -> None:
+        if not self._marks.review(event.number, event.keep, event.by, self.now_ms):
+            self.ignored += 1
+
+    def _clear_caller(self, event: CallerCleared) -> None:
+        if not self._marks.remove(event.number):
+            self.ignored += 1

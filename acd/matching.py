@@ -76,6 +76,10 @@ class Matcher:
                     pool.lines.append(line)
         return line
 
+    def lines_of(self, queue: str) -> list[Line]:
+        """The lines of one queue in which somebody waits."""
+        return [one for (name, _), one in self._lines.items() if name == queue and one.count]
+
     def best_agent(self, call: Call, now_ms: int) -> Agent | None:
         """The idle agent to ring for this call; none of the reserve for a call that is late."""
         line = call.line

@@ -42,6 +42,10 @@ class Serving(Board):
         """What became of the call, which is an attempt at a callback."""
         raise NotImplementedError
 
+    def _is_lost(self, call: Call) -> bool:
+        """Whether nothing that is still to come would take the waiting call."""
+        raise NotImplementedError
+
     def _forget_callback_of(self, number: str) -> None:
         """The citizen of this number has been answered."""
         raise NotImplementedError
@@ -193,7 +197,10 @@ class Serving(Board):
         """The agent rests, the call goes back with its original time and prefers others."""
         call = self._calls[reserve.call]
         if call.callback and cue == "timeout" and reserve.state == "accepted":
+            self._step_offer(reserve, cue, NOTHING)
+            call.token = call.agent = None
             self._attempt_over(call, "unreached")
+            self._move(reserve.agent, "withdrawn")  # not the agent's doing
             return
         self._step_offer(reserve, cue, NOTHING)
         if cue == "timeout" and reserve.state == "ringing" and reserve.place == "seat":
@@ -208,7 +215,7 @@ class Serving(Board):
             self._attempt_over(call, "released")
         elif reserve.token == call.token:
             self._requeue(call)
-        elif call.state == "waiting" and call.overdue and not call.rivals:
+        elif self._is_lost(call):
             self._stop_waiting(call)
             self._leave_queue(call)
 

@@ -26,7 +26,8 @@ class OverflowStep:
 
     target: Literal["mobile", "supervisor", "city", "message", "callback"]
     after_seconds: float
-    when: Literal["predicted", "waited"] = "waited"  # predicted: only when a miss is predicted
+    # predicted: only when a miss is; closed: for callers who come outside of the hours, only
+    when: Literal["predicted", "waited", "closed"] = "waited"
     address: str = ""  # city: the number; message: the prompt
 
 
@@ -36,6 +37,39 @@ class Widening:
 
     after_seconds: float
     skills: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningHours:
+    """On these days of the week (0 = Monday), between these minutes of the day."""
+
+    weekdays: tuple[int, ...]
+    from_minute: int
+    to_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarEntry:
+    """A time unlike others, in local minutes since 1970; the first that holds counts."""
+
+    name: str
+    from_minute: int
+    to_minute: int
+    queues: tuple[str, ...] = ()  # () = all
+    closed: bool = False
+    hours: tuple[OpeningHours, ...] = ()  # instead of the queue's; () = the queue's
+    announcement: str = ""  # instead of the queue's
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSettings:
+    """What is known of a number, or with a trailing * of all that begin so."""
+
+    number: str
+    kind: Literal["blocked", "nuisance", "vip"]
+    priority: int = 0
+    agent: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +124,7 @@ class QueueSettings:
     affinity: AffinitySettings = field(default_factory=AffinitySettings)
     expected_handle_seconds: float = 180  # talk and wrap-up, until enough is measured
     expected_patience_seconds: float = 120
+    opening: tuple[OpeningHours, ...] = ()  # () = always
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +166,8 @@ class AcdSettings:
     kept_intervals: int = 192  # exact counts for each interval, this many back
     kept_calls: int = 20_000  # records of ended calls held in memory
     kept_callers: int = 20_000  # callers whose last agent and calls are remembered
+    calendar: tuple[CalendarEntry, ...] = ()
+    callers: tuple[CallerSettings, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises ValueError for what cannot be counted or matched."""

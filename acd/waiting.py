@@ -8,11 +8,13 @@ from acd.agents import Agent
 from acd.calls import Call
 from acd.effects import Announce, Arm, Offer, OfferCallback, Overflow, Why
 from acd.lines import Line
+from acd.policies import Stage
 from acd.prediction import predicted_wait
 from acd.queue import Queue
 from acd.serving import Serving
 from acd.settings import OverflowStep
 
+NOBODY = ""  # the favourite of a call that came when the queue was closed
 AGAIN_MS = 1000  # a step whose time has come, but not its condition, is looked at again
 
 
@@ -63,6 +65,8 @@ class Waiting(Serving):
             self._plan(call, max(self.now_ms, due_ms), f"widen/{index}")
         if call.bridged_ms is None:
             for index, one in enumerate(settings.overflow):
+                if (one.when == "closed") is not call.closed:
+                    continue
                 due_ms = queued_ms + round(one.after_seconds * 1000)
                 self._plan(call, max(self.now_ms, due_ms), f"step/{index}")
 
@@ -81,6 +85,22 @@ class Waiting(Serving):
         if call.agenda and not call.until_ms and call.name in self._calls:
             call.until_ms = call.agenda[0][0]
             self._out.append(Arm("call/" + call.name, call.until_ms))
+
+    def _find_closed(self, call: Call) -> None:
+        """Outside of the hours: no agent is sought; the steps for that are taken, or it ends."""
+        call.closed, call.favourite = True, NOBODY
+        if not any(one.when == "closed" for one in call.queue.settings.overflow):
+            self._out.append(Overflow(call.name, "closed"))
+            self._stay_elsewhere(call)
+            return
+        self._wait(call)
+
+    def _is_lost(self, call: Call) -> bool:
+        """Whether nothing that is still to come would take the waiting call."""
+        if call.state != "waiting" or call.rivals:
+            return False
+        steps_left = any(what.startswith("step/") for _, what in call.agenda)
+        return call.overdue or (call.closed and not steps_left)
 
     # What may be on the agenda
 
@@ -149,7 +169,10 @@ class Waiting(Serving):
             return
         one = steps[index]
         again = self.now_ms + AGAIN_MS, f"step/{index}"
-        waits = one.when == "predicted" and not self.misses(call)
+        won = self._reserves.get(call.token or "")
+        waits = (won is not None and won.state == "accepted") or (
+            one.when == "predicted" and not self.misses(call)
+        )
         if waits or STEPS[one.target](self, call, one):
             self._plan(call, *again)
 
@@ -161,7 +184,9 @@ class Waiting(Serving):
             idle = [
                 (agent.since_ms, user)
                 for user, agent in ((user, self._agents[user]) for user in mobiles)
-                if agent.state == "offline" and self._may_help(user, call)
+                if agent.state == "offline"
+                and self._may_help(user, call)
+                and not self._passes_over(user, call)
             ]
             if idle:
                 user = min(idle)[1]
@@ -212,6 +237,18 @@ class Waiting(Serving):
         skills = call.line.demand.skills
         return user not in call.tried and self._matcher.may_help(user, skills)
 
+    def _passes_over(self, user: str, call: Call) -> bool:
+        """Whether an older call past the cap, for which nothing rings, could have this mobile."""
+        for line in self._matcher.lines_of(call.queue.name):
+            line.refresh(self.now_ms)
+            for entry in line.stages[Stage.PROMOTED]:
+                other = entry[4]
+                if other.waiter.queued_ms >= call.waiter.queued_ms:
+                    break
+                if not other.rivals and self._may_help(user, other):
+                    return True
+        return False
+
     def _add_rival(self, call: Call, token: str) -> None:
         call.rivals += (token,)
         self._out.append(Arm(token, self._reserves[token].until_ms))
@@ -253,7 +290,7 @@ class Waiting(Serving):
 
 def why_of(one: OverflowStep) -> Why:
     """The reason that the effect carries."""
-    return "predicted" if one.when == "predicted" else "waited"
+    return one.when
 
 
 AGENDA: dict[str, Callable[[Waiting, Call, int], None]] = {

@@ -43,6 +43,7 @@ def _names(config: Config) -> Iterator[Clash]:
     yield from _repeated("queues", "name", (queue.name for queue in config.queues))
     yield from _repeated("tones", "name", (tone.name for tone in config.tones))
     yield from _repeated("routes", "number", (route.number for route in config.routes))
+    yield from _repeated("callers", "number", (caller.number for caller in config.callers))
 
 
 def _listeners(config: Config) -> Iterator[Clash]:
@@ -82,6 +83,19 @@ def _secure_seats(config: Config) -> Iterator[Clash]:
     ):
         told = "false, or a tls:// or wss:// address in listen: no seat could register"
         yield Clash(("sip", "seats_over_tls"), "true", told)
+
+
+def _calls(config: Config) -> Iterator[Clash]:
+    names = [trunk.name for trunk in config.trunks]
+    for field in ("trunk", "platform_trunk"):
+        value = getattr(config.calls, field)
+        if value and value not in names:
+            told = "the name of a trunk: " + (", ".join(names) or "there is none yet")
+            yield Clash(("calls", field), value, told)
+    for index, seat in enumerate(config.seats):
+        if seat.remote and not (seat.mobile and names):
+            told = "false, or a mobile for the seat and a trunk to call it by"
+            yield Clash(("seats", index, "remote"), "true", told)
 
 
 def _classes(config: Config) -> Iterator[Clash]:
@@ -151,6 +165,19 @@ def _queues(config: Config) -> Iterator[Clash]:
             yield Clash(("queues", index, "skills"), shown, told)
 
 
+def _calendar(config: Config) -> Iterator[Clash]:
+    queues = {queue.name for queue in config.queues}
+    seats = {seat.user for seat in config.seats}
+    for index, entry in enumerate(config.calendar):
+        for number, name in enumerate(entry.queues):
+            if name not in queues:
+                told = "the name of a queue: " + (", ".join(sorted(queues)) or "there is none yet")
+                yield Clash(("calendar", index, "queues", number), name, told)
+    for index, caller in enumerate(config.callers):
+        if caller.agent and caller.agent not in seats:
+            yield Clash(("callers", index, "agent"), caller.agent, "the user of a seat")
+
+
 def _stores(config: Config) -> Iterator[Clash]:
     keys = {
         "access_key": config.recordings.access_key.get_secret_value(),
@@ -197,11 +224,13 @@ CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
     _listeners,
     _certificates,
     _secure_seats,
+    _calls,
     _classes,
     _trunk_modes,
     _trunk_peers,
     _queues,
     _tones,
+    _calendar,
     _stores,
     _tokens,
     _not_yet,

@@ -1,10 +1,10 @@
 """The tables of queues, routes and what becomes of those who wait."""
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from config.calendar import Hours, Openings
 from config.table import Allowed, Table
 
 Name = Annotated[
@@ -23,30 +23,6 @@ PositiveSeconds = Annotated[float, Field(gt=0, le=86_400)]
 GENERAL = ("general",)
 
 
-def _hours(text: str) -> str:
-    minutes_of(text)
-    return text
-
-
-def minutes_of(text: str) -> tuple[int, int]:
-    """Minutes of the day of "08:00-20:00"; ValueError when it says no such thing."""
-    found = re.fullmatch(r"([0-9]{2}):([0-9]{2})-([0-9]{2}):([0-9]{2})", text)
-    if found is None:
-        raise ValueError("not HH:MM-HH:MM")
-    numbers = [int(one) for one in found.groups()]
-    start, end = numbers[0] * 60 + numbers[1], numbers[2] * 60 + numbers[3]
-    if max(numbers[1], numbers[3]) > 59 or not 0 <= start < end <= 1440:
-        raise ValueError("not a rising time of one day")
-    return start, end
-
-
-Hours = Annotated[
-    str,
-    AfterValidator(_hours),
-    Allowed('a rising time of one day, as "08:00-20:00"; "00:00-24:00" = always'),
-]
-
-
 class OverflowStep(Table):
     """What is done for a caller who still waits after so long."""
 
@@ -54,20 +30,19 @@ class OverflowStep(Table):
         description="whom it goes to"
     )
     after_seconds: Seconds = Field(description="the wait after which it is done")
-    when: Literal["predicted", "waited"] = Field(
-        default="waited", description="predicted: only while a late answer is predicted"
+    when: Literal["predicted", "waited", "closed"] = Field(
+        default="waited",
+        description="predicted: only while a late answer is predicted; "
+        "closed: only for callers who come outside of the hours",
     )
     number: str = Field(
         default="", pattern=r"^(\+?[0-9]{2,20})?$", description="city: whom to dial"
     )
-    prompt: str = Field(default="", description="message: what is played before the call ends")
 
     @model_validator(mode="after")
     def _addressed(self) -> "OverflowStep":
         if self.target == "city" and not self.number:
             raise ValueError("target city needs a number")
-        if self.target == "message" and not self.prompt:
-            raise ValueError("target message needs a prompt")
         return self
 
 
@@ -93,6 +68,9 @@ class Callback(Table):
         default=45, description="how long both phones together may ring"
     )
     hours: Hours = Field(default="08:00-20:00", description="when citizens are called back")
+    prompt: str = Field(
+        default="callback.wav", description="offers it, and says that key 1 takes it"
+    )
 
 
 class Affinity(Table):
@@ -166,7 +144,7 @@ class Queue(Table):
     overflow: Steps = Field(
         default=(),
         description="tables of target (mobile, supervisor, city, message, callback), "
-        "after_seconds, when (predicted, waited), number and prompt",
+        "after_seconds, when (predicted, waited, closed) and number",
     )
     mobile_ring_seconds: PositiveSeconds = Field(
         default=20, description="how long a mobile, or the city platform, is rung"
@@ -185,6 +163,9 @@ class Queue(Table):
     )
     patience_seconds: PositiveSeconds = Field(
         default=120, description="expected patience of callers, until enough is measured"
+    )
+    opening: Openings = Field(
+        default=(), description="when callers are queued, in local time; none = always"
     )
 
 

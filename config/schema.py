@@ -11,11 +11,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from config.calendar import CalendarEntry, Caller
+from config.calls import Calls
+from config.codes import FeatureCodes
+from config.minutes import Minutes
 from config.profile import Profile
 from config.queues import GENERAL, Agents, Name, PositiveSeconds, Queue, Route, Seconds, Skills
 from config.secret import Secret
 from config.security import NumberClass, Outbound, Security
 from config.sounds import Tone
+from config.survey import Message, Survey
 from config.table import Allowed, Table
 from config.values import Address, Listen, Peer, Ports, Store
 from config.voice import Voice
@@ -210,6 +215,7 @@ class Seat(Table):
         default=GENERAL, description="the skills that queues ask for; english:7 = at level 7 of 9"
     )
     mobile: PhoneOrNone = Field(default="", description="the person's mobile, for overflow")
+    remote: bool = Field(default=False, description="takes calls at the mobile, after pressing 1")
     auto_ready: bool = Field(
         default=True, description="ready as soon as the phone is registered; no desk needed"
     )
@@ -320,7 +326,14 @@ class Config(Table):
     queues: Annotated[tuple[Queue, ...], Field(strict=False)] = ()
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = ()
     tones: Annotated[tuple[Tone, ...], Field(strict=False)] = ()
+    calls: Calls = Calls()
+    feature_codes: FeatureCodes = FeatureCodes()
+    survey: Survey = Survey()
+    message: Message = Message()
+    minutes: Minutes = Minutes()
     agents: Agents = Agents()
+    calendar: Annotated[tuple[CalendarEntry, ...], Field(strict=False)] = ()
+    callers: Annotated[tuple[Caller, ...], Field(strict=False)] = ()
     security: Security = Security()
     outbound: Outbound = Outbound()
     number_classes: Annotated[tuple[NumberClass, ...], Field(strict=False)] = ()

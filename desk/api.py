@@ -16,6 +16,7 @@ from hotline.commands import (
     BanStatus,
     CallRecord,
     HotlineCommands,
+    MinutesStatus,
     QueueStatus,
     RecordingEntry,
 )
@@ -100,6 +101,12 @@ async def resume_recording(call_id: str, hotline: Hotline) -> CallRecord:
 async def trunks(hotline: Hotline) -> list[dict[str, Any]]:
     """All trunks: up or down, and what runs over them."""
     return hotline.trunks()
+
+
+@router.get("/minutes")
+async def minutes(hotline: Hotline) -> list[MinutesStatus]:
+    """Each trunk's month: minutes used, by reason, and what it comes to."""
+    return hotline.minutes()
 
 
 @router.get("/bans")

@@ -3,8 +3,10 @@
 from collections import OrderedDict
 from itertools import islice
 
+from callcore.call.events import Ended
 from hotline.clock import iso
-from hotline.commands import CallRecord, CallResult
+from hotline.commands import CallRecord, CallResult, Cause, Segment
+from hotline.visit_effects import Joined
 
 
 class CallBook:
@@ -46,6 +48,31 @@ class CallBook:
         record.result = "answered"
         record.wait_ms = at_ms - self._queued_ms.pop(call_id, at_ms)
         return record.wait_ms
+
+    def joined(self, call_id: str, one: Joined, at_ms: int) -> None:
+        """A party takes part from now on; a call without a queue is answered by its second."""
+        record = self._records[call_id]
+        target = one.target
+        since = iso(at_ms)
+        record.segments.append(Segment(one.leg, target.name, target.kind, one.errand, since))
+        if one.errand == "callee" and record.answered is None:
+            record.answered = since
+            record.result = "answered"
+
+    def parted(self, call_id: str, leg: str, at_ms: int) -> None:
+        """A party is gone."""
+        for segment in self._records[call_id].segments:
+            if segment.leg == leg and segment.until is None:
+                segment.until = iso(at_ms)
+
+    def leg_ended(self, call_id: str, fact: Ended) -> None:
+        """Why a leg ended, as SIP and Q.850 have it."""
+        record = self._records.get(call_id)
+        if record is None:
+            return
+        if record.sip_status is None:
+            record.sip_status = fact.status
+        record.causes.append(Cause(fact.leg, fact.status, fact.cause, fact.reason, fact.by))
 
     def ended(self, call_id: str, result: CallResult, at_ms: int) -> CallRecord:
         """The call is over; a call that was answered stays answered."""

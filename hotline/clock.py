@@ -28,6 +28,15 @@ class Clock:
         """Milliseconds since the epoch."""
         return self._wall_ms + round((time.monotonic() - self._start) * 1000)
 
+    def iso_now(self) -> str:
+        """Wall time as text."""
+        return iso(self.wall_ms())
+
+    def utc_offset_minutes(self) -> int:
+        """Of the machine's zone, now."""
+        offset = datetime.fromtimestamp(self.wall_ms() / 1000, UTC).astimezone().utcoffset()
+        return 0 if offset is None else round(offset.total_seconds() / 60)
+
 
 def iso(at_ms: int) -> str:
     """ISO 8601 with milliseconds, in local time with its offset."""

@@ -69,8 +69,7 @@ class PartsCollector(Collector):
         for trunk in self.parts.config.trunks:
             up.add_metric([trunk.name], engine.trunk_up(trunk.name))
             calls.add_metric([trunk.name], engine.trunk_calls(trunk.name))
-            # Nothing is dialled over a trunk yet: every minute used is one that we placed.
-            minutes.add_metric([trunk.name], 0)
+            minutes.add_metric([trunk.name], self.parts.accounts.used_minutes(trunk.name))
         yield from (up, calls, minutes)
 
     def _queues(self) -> Iterator[Metric]:

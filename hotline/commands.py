@@ -75,6 +75,21 @@ class CallbackStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkStatus:
+    """A number that somebody marked; `review` is in_force, proposed or rejected."""
+
+    number: str
+    kind: str
+    review: str
+    by: str
+    at: str
+    note: str
+    reviewed_by: str
+    priority: int
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
 class AgentStatus:
     """A seat: who, what it does, since when (ISO 8601), with which call."""
 
@@ -93,13 +108,36 @@ class AgentStatus:
 
 
 @dataclass(slots=True)
+class Segment:
+    """One party's part in a call: who, from when to when, and why it came (hotline/errands.py)."""
+
+    leg: str
+    who: str
+    kind: Literal["seat", "number"]
+    why: str
+    since: str
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a leg ended: SIP's status and Q.850's cause, words, and by whose hand."""
+
+    leg: str
+    status: int
+    q850: int
+    reason: str
+    by: str
+
+
+@dataclass(slots=True)
 class CallRecord:
     """A citizen's call; times are ISO 8601 with milliseconds, None while they have not come."""
 
     call_id: str
     caller: str
     called: str
-    direction: Literal["inbound", "outbound"]
+    direction: Literal["inbound", "outbound", "internal"]
     queue: str | None
     agent: str | None
     arrived: str
@@ -115,6 +153,52 @@ class CallRecord:
     recording_paused: bool = False
     # How the caller's and the last agent's leg sounded (media.events.Quality), once it has ended.
     quality: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    segments: list[Segment] = field(default_factory=list)
+    causes: list[Cause] = field(default_factory=list)
+    outgoing_seconds: float = 0.0  # of calls of ours over trunks, to the millisecond
+    billed_seconds: int = 0  # the same in started units
+    message: bool = False  # the citizen left one, and is to be called back
+    survey: str | None = None  # the key that the citizen pressed
+
+
+@dataclass(frozen=True, slots=True)
+class CallAction:
+    """What is to be done with a call; `verb` is one of hotline/control.py's ORDERS.
+
+    `to` is whom to call; `party` who does it or whom it is done to; `by` a supervisor's seat.
+    """
+
+    verb: str
+    to: str = ""
+    party: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PartyStatus:
+    """Who takes part in a call, and where it stands (docs/calls.md)."""
+
+    leg: str
+    who: str
+    kind: str
+    role: str
+    stage: str
+    place: str
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MinutesStatus:
+    """A trunk's month: what is used, by reason, and what it comes to if it goes on like this."""
+
+    trunk: str
+    month: str
+    minutes: int
+    used_minutes: float
+    by_use: dict[str, float]
+    calls: int
+    expected_minutes: float | None
+    exhausted_on: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +289,19 @@ class HotlineCommands(Protocol):
     def extend_wrap_up(self, user: str) -> AgentStatus: ...
     def callbacks(self) -> list[CallbackStatus]: ...
     def cancel_callback(self, callback: str) -> CallbackStatus: ...
+    def marks(self) -> list[MarkStatus]: ...
+    def mark_caller(self, wanted: MarkStatus) -> MarkStatus: ...
+    def review_mark(self, number: str, *, keep: bool, by: str) -> MarkStatus: ...
+    def clear_mark(self, number: str, by: str) -> None: ...
     def prioritise(self, call_id: str, priority: int, keyword: str) -> CallRecord: ...
     def calls(self, limit: int, *, active: bool = False) -> list[CallRecord]: ...
     def call(self, call_id: str) -> CallRecord: ...
     def hang_up(self, call_id: str) -> CallRecord: ...
     def set_privacy(self, call_id: str, paused: bool) -> CallRecord: ...
+    def act(self, call_id: str, action: CallAction) -> CallRecord: ...
+    def place(self, agent: str, to: str) -> CallRecord: ...
+    def parties(self, call_id: str) -> list[PartyStatus]: ...
+    def minutes(self) -> list[MinutesStatus]: ...
     def trunks(self) -> list[dict[str, Any]]: ...
     def bans(self) -> list[BanStatus]: ...
     def lift_ban(self, source: str) -> BanStatus: ...

@@ -16,23 +16,33 @@ from msgspec.structs import asdict
 
 from acd import events as acd
 from callcore.call import events as sip
-from callcore.errors import RemoteProtocolError
-from hotline import visit_facts as v
+from callcore.call.cause import ELSEWHERE
+from hotline import visit_facts as f
+from hotline.arrivals import Arrivals
 from hotline.clock import iso
 from hotline.commands import CallRecord, CallResult
+from hotline.errors import BadTarget, NotNow
 from hotline.events import AgentChanged, Alert, TrunkChanged
 from hotline.herald import Herald
+from hotline.keypads import Keypads
+from hotline.negotiation import Negotiation
+from hotline.outbound import Outbound
 from hotline.parts import Parts
 from hotline.performer import Performer
+from hotline.policies import make_policy
+from hotline.promised import CallbackOffers
+from hotline.referrals import Referrals
 from hotline.routes import Routes
-from hotline.visit import State, Visit, enter, step
+from hotline.targets import Directory
+from hotline.visit import step
+from hotline.visit_effects import Gone
+from hotline.visit_state import Phase, Policy, Visit
 from media import events as media
-from media.errors import LocalProtocolError as MediaError
 from recorder import events as recorder
 
 log = structlog.get_logger("hotline")
-RETRY_AFTER_SECONDS = 10
 CLOSING_SECONDS = 5.0
+WORDS = {"no_answer": "no answer", "completed_elsewhere": ELSEWHERE}
 
 
 class Conductor:
@@ -46,7 +56,14 @@ class Conductor:
         self.trunks_up: dict[str, bool] = {}
         self.herald = Herald(parts)
         self.performer = Performer(parts, self._tell_later)
-        self._routes = Routes((r.number, r.queue) for r in parts.config.routes)
+        self.routes = Routes((r.number, r.queue) for r in parts.config.routes)
+        self.directory = Directory(parts.config, parts.sip.engine.settings.outbound)
+        self._arrivals = Arrivals(self)
+        self._negotiation = Negotiation(parts, self._tell_leg)
+        self._referrals = Referrals(self)
+        self.outbound = Outbound(self)
+        self.callback_offers = CallbackOffers(self)
+        self._keypads = Keypads(self)
         self._seats = {s.user: s for s in parts.config.seats}
         self._results: dict[str, CallResult] = {}
         self._inbox: deque[Callable[[], None]] = deque()
@@ -81,8 +98,22 @@ class Conductor:
         """End a call by command; False when it is not there (any more)."""
         if call_id not in self.visits:
             return False
-        self._run(partial(self._tell, call_id, v.HangUp(reason)))
+        self._run(partial(self.tell, call_id, f.HangUp(reason)))
         return True
+
+    def command(self, call_id: str, command: f.Command) -> None:
+        """A command of the desk's, now; NotNow and BadTarget where it does not fit."""
+        refused: list[Exception] = []
+
+        def work() -> None:
+            try:
+                self.tell(call_id, command)
+            except (NotNow, BadTarget) as error:
+                refused.append(error)
+
+        self._run(work)
+        if refused:
+            raise refused[0]
 
     async def drain(self, seconds: float) -> None:
         """No new calls; wait for those there are, then end what is left."""
@@ -126,10 +157,11 @@ class Conductor:
             self.parts.meters.faults.inc()
             log.exception("fault in handling a fact")
 
-    def _tell_later(self, call_id: str, event: v.Event) -> None:
-        self._run(partial(self._tell, call_id, event))
+    def _tell_later(self, call_id: str, event: f.Event) -> None:
+        self._run(partial(self.tell, call_id, event))
 
-    def _tell(self, call_id: str, event: v.Event) -> None:
+    def tell(self, call_id: str, event: f.Event) -> None:
+        """One fact or command to a visit's machine, and what comes of it done."""
         visit = self.visits.get(call_id)
         if visit is None:
             return
@@ -138,129 +170,62 @@ class Conductor:
         self.visits[call_id] = visit
         for effect in effects:
             self.performer.perform(visit, effect)
-            if isinstance(effect, v.Gone):
+            if isinstance(effect, Gone):
                 # Behind what the queue has just said of the call's result.
                 self._run(partial(self._forget, visit))
         if (visit.state, visit.agent) != before:
             self.herald.call(visit)
 
-    def _tell_leg(self, leg: str, event: v.Event) -> None:
+    def _tell_leg(self, leg: str, event: f.Event) -> None:
         call_id = self.performer.call_of_leg.get(leg)
         if call_id is not None:
-            self._tell(call_id, event)
+            self.tell(call_id, event)
+
+    # Visits -----------------------------------------------------------------------------------
+
+    def begin(self, record: CallRecord, visit: Visit) -> None:
+        """A visit is there from now on."""
+        self.parts.book.open(record)
+        self.visits[visit.call_id] = visit
+        self._nobody.clear()
+        log.info(
+            "call arrived", call_id=visit.call_id, caller=record.caller, queue=record.queue or ""
+        )
+        self.herald.call(visit)
+
+    def policy_of(self, queue: str | None) -> Policy:
+        """What the configuration says for a new visit."""
+        return make_policy(self.parts.config, queue, self.parts.chance)
+
+    def is_supervisor(self, user: str) -> bool:
+        """Whether a seat may listen to others."""
+        seat = self._seats.get(user)
+        return seat is not None and seat.role == "supervisor"
+
+    def leg_of_seat(self, user: str) -> str | None:
+        """A leg of that seat's that has media: its next one goes to the same worker."""
+        for visit in self.visits.values():
+            for party in visit.parties:
+                if party.target.is_seat and party.target.name == user and party.counts:
+                    return party.leg
+        return None
 
     # SIP --------------------------------------------------------------------------------------
 
     def _arrived(self, fact: sip.Arrived) -> None:
-        """A call for one of our numbers: answer it, then queue it."""
-        parts = self.parts
-        queue = self._routes.find(fact.called)
-        if self.draining:
-            self._refuse(fact, 503, ("Retry-After", str(RETRY_AFTER_SECONDS)))
-            return
-        if queue is None:
-            self._refuse(fact, 404)
-            return
-        try:
-            parts.media.open(fact.leg, seat=fact.source if fact.kind == "seat" else "")
-        except MediaError:
-            self._refuse(fact, 503, ("Retry-After", str(RETRY_AFTER_SECONDS)))
-            return
-        try:
-            if fact.offer is None:
-                body = parts.media.offer(fact.leg)
-            else:
-                body, _ = parts.media.answer(fact.leg, fact.offer)
-        except RemoteProtocolError as error:
-            parts.media.close(fact.leg)
-            self._refuse(fact, error.status)
-            return
-        parts.sip.answer(fact.leg, body)
-        self._enter(fact, queue)
+        self._arrivals.arrived(fact)
 
-    def _enter(self, fact: sip.Arrived, queue: str) -> None:
-        parts = self.parts
-        call_id = parts.call_ids()
-        arrived = iso(parts.clock.wall_ms())
-        parts.book.open(
-            CallRecord(call_id, fact.caller, fact.called, "inbound", queue, None, arrived)
-        )
-        visit = enter(call_id, fact.leg)
-        self.visits[call_id] = visit
-        self.performer.call_of_leg[fact.leg] = call_id
-        self._nobody.clear()
-        log.info("call arrived", call_id=call_id, caller=fact.caller, queue=queue)
-        self.herald.call(visit)
-        self._tell(call_id, v.Entered())
+    def _negotiated(self, fact: sip.CallEvent) -> None:
+        self._negotiation.heard(fact)
 
-    def _refuse(self, fact: sip.Arrived, status: int, *headers: tuple[str, str]) -> None:
-        self.parts.sip.refuse(fact.leg, status, headers)
-        self.parts.meters.calls.labels("inbound", "rejected").inc()
-        log.info("call refused", caller=fact.caller, called=fact.called, status=status)
-
-    def _answered(self, fact: sip.Answered) -> None:
-        """An agent's 200: it must bring an answer that fits."""
-        if fact.leg not in self.parts.media:
-            return
-        if fact.description is None:
-            self._tell_leg(fact.leg, v.AgentUnfit(fact.leg, 488))
-            return
-        try:
-            self.parts.media.accepted(fact.leg, fact.description)
-        except RemoteProtocolError as error:
-            self._tell_leg(fact.leg, v.AgentUnfit(fact.leg, error.status))
-            return
-        self._tell_leg(fact.leg, v.AgentAnswered(fact.leg))
-
-    def _confirmed(self, fact: sip.Confirmed) -> None:
-        """The ACK; with a body when our 200 carried the offer (delayed offer)."""
-        if fact.description is None or fact.leg not in self.parts.media:
-            return
-        try:
-            self.parts.media.accepted(fact.leg, fact.description)
-        except RemoteProtocolError as error:
-            log.info("answer in the ACK does not fit", leg=fact.leg, why=str(error))
-            self.parts.sip.hang_up(fact.leg, "no common codec")
-
-    def _offered(self, fact: sip.Offered) -> None:
-        """A re-INVITE: hold, resume, a new address or codec; without a body we offer."""
-        if fact.leg not in self.parts.media:
-            self.parts.sip.refuse_offer(fact.leg, 488)
-            return
-        if fact.offer is None:
-            self.parts.sip.accept_offer(fact.leg, self.parts.media.offer(fact.leg))
-            return
-        try:
-            body, negotiated = self.parts.media.answer(fact.leg, fact.offer)
-        except RemoteProtocolError as error:
-            self.parts.sip.refuse_offer(fact.leg, error.status)
-            return
-        self.parts.sip.accept_offer(fact.leg, body)
-        event = v.LegHeld if negotiated.remote_on_hold else v.LegResumed
-        self._tell_leg(fact.leg, event(fact.leg))
-
-    def _offer_answered(self, fact: sip.OfferAnswered) -> None:
-        """The far end took our new address."""
-        if fact.description is None or fact.leg not in self.parts.media:
-            return
-        try:
-            self.parts.media.accepted(fact.leg, fact.description)
-        except RemoteProtocolError as error:
-            log.warning("answer to our offer does not fit", leg=fact.leg, why=str(error))
-            self.parts.sip.hang_up(fact.leg, "no common codec")
-
-    def _offer_refused(self, fact: sip.OfferRefused) -> None:
-        """A far end that will not follow us to the new address hears nothing: end that leg."""
-        log.warning("offer refused", leg=fact.leg, status=fact.status)
-        self.parts.sip.hang_up(fact.leg, "media lost")
+    def _referred(self, fact: sip.Referred) -> None:
+        self._referrals.referred(fact)
 
     def _ended(self, fact: sip.Ended) -> None:
         call_id = self.performer.call_of_leg.get(fact.leg)
         if call_id is not None:
-            record = self.parts.book.get(call_id)
-            if record is not None and record.sip_status is None:
-                record.sip_status = fact.status
-        self._tell_leg(fact.leg, v.LegEnded(fact.leg, fact.status, fact.by))
+            self.parts.book.leg_ended(call_id, fact)
+        self._tell_leg(fact.leg, f.LegEnded(fact.leg, fact.status, fact.by))
 
     def _registered(self, fact: sip.Registered) -> None:
         seat = self._seats.get(fact.user)
@@ -297,18 +262,36 @@ class Conductor:
     # The queue --------------------------------------------------------------------------------
 
     def _offer(self, effect: acd.Offer) -> None:
-        self._tell(effect.call, v.Offered(effect.agent, effect.token))
+        self.tell(effect.call, f.Offered(self.directory.seat(effect.agent), effect.token))
 
     def _cancel_offer(self, effect: acd.CancelOffer) -> None:
-        self._tell(effect.call, v.OfferCancelled(effect.token))
+        self.tell(effect.call, f.OfferCancelled(effect.token, WORDS.get(effect.reason, "")))
 
     def _overflow(self, effect: acd.Overflow) -> None:
-        self._tell(effect.call, v.Overflowed(effect.why))
+        """To a mobile or to the city beside the queue; or out of it."""
+        if effect.target not in ("mobile", "city"):
+            message = effect.target == "message"
+            self.tell(effect.call, f.Overflowed(effect.why, message))
+            return
+        try:
+            target = self.directory.overflow(effect.agent, effect.address)
+        except BadTarget as error:
+            log.error("nowhere to overflow to", target=effect.target, why=str(error))
+            at_ms = self.parts.clock.wall_ms()
+            self.parts.queueing.tell(acd.Refused(at_ms, effect.token, error.status))
+            return
+        self.tell(effect.call, f.Offered(target, effect.token, "overflow"))
+
+    def _call_back(self, effect: acd.CallBack) -> None:
+        self.outbound.call_back(effect)
+
+    def _offer_callback(self, effect: acd.OfferCallback) -> None:
+        self.callback_offers.offer(effect)
 
     def _announce(self, effect: acd.Announce) -> None:
         visit = self.visits.get(effect.call)
         if visit is not None:
-            self.performer.announce(visit, effect)
+            self.performer.sound.announce(visit, effect)
 
     def _agent_changed(self, effect: acd.AgentStateChanged) -> None:
         self.herald.tell(AgentChanged(effect.agent, effect.state, iso(effect.at_ms), effect.reason))
@@ -320,7 +303,18 @@ class Conductor:
 
     def _silent(self, fact: media.RtpTimeout) -> None:
         log.info("no media", leg=fact.leg)
-        self._tell_leg(fact.leg, v.LegSilent(fact.leg))
+        self._tell_leg(fact.leg, f.LegSilent(fact.leg))
+
+    def _pressed(self, fact: media.Dtmf) -> None:
+        """An answer to a prompt, or a key of a feature code."""
+        self._tell_leg(fact.leg, f.Digit(fact.leg, fact.digit))
+        call_id = self.performer.call_of_leg.get(fact.leg)
+        if call_id is not None and call_id in self.visits:
+            self._keypads.pressed(call_id, fact.leg, fact.digit)
+            self.callback_offers.pressed(call_id, fact.leg, fact.digit)
+
+    def _prompts_finished(self, fact: media.PromptsFinished) -> None:
+        self._tell_leg(fact.leg, f.PromptsEnded(fact.leg))
 
     def _leg_failed(self, fact: media.LegFailed) -> None:
         """The worker could not open the leg's socket: that end will never be heard."""
@@ -334,7 +328,7 @@ class Conductor:
         """How good it sounded, for the call's record and for the meters."""
         call_id, side = self.performer.closing.pop(fact.leg, ("", ""))
         record = self.parts.book.get(call_id)
-        if record is not None:
+        if record is not None and side:
             record.quality[side] = asdict(fact.quality)
         self.parts.meters.heard(side or "none", fact.quality)
 
@@ -352,8 +346,13 @@ class Conductor:
         calls = dict.fromkeys(self.performer.call_of_leg.get(leg) for leg in fact.legs)
         for call_id in calls:
             if call_id is not None:
-                self._tell(call_id, v.MediaLost())
-        live = {visit.recording for visit in self.visits.values() if visit.state in TALKING}
+                self.tell(call_id, f.MediaLost())
+        live = {
+            party.recording
+            for visit in self.visits.values()
+            if visit.phase is not Phase.ENDING
+            for party in visit.parties
+        }
         for recording in fact.recordings:
             if recording not in live:
                 self._seal(recording)
@@ -361,12 +360,13 @@ class Conductor:
     # Pieces -----------------------------------------------------------------------------------
 
     def _seal(self, recording: str) -> None:
-        call_id = self.performer.open_recordings.pop(recording, None)
+        call_id = self.performer.sound.open_recordings.pop(recording, None)
         if call_id is not None:
             self.parts.keeper.finish(recording, {"ended_ms": self.parts.clock.wall_ms()})
 
     def _forget(self, visit: Visit) -> None:
         del self.visits[visit.call_id]
+        self.callback_offers.forget(visit.call_id)
         result = self._results.pop(visit.call_id, "failed")
         record = self.parts.book.ended(visit.call_id, result, self.parts.clock.wall_ms())
         self.parts.meters.calls.labels(record.direction, record.result).inc()
@@ -376,14 +376,15 @@ class Conductor:
             self._nobody.set()
 
 
-TALKING = (State.TALKING, State.HELD)
 SIP: dict[type, Callable[..., None]] = {
     sip.Arrived: Conductor._arrived,
-    sip.Answered: Conductor._answered,
-    sip.Confirmed: Conductor._confirmed,
-    sip.Offered: Conductor._offered,
-    sip.OfferAnswered: Conductor._offer_answered,
-    sip.OfferRefused: Conductor._offer_refused,
+    sip.Progressed: Conductor._negotiated,
+    sip.Answered: Conductor._negotiated,
+    sip.Confirmed: Conductor._negotiated,
+    sip.Offered: Conductor._negotiated,
+    sip.OfferAnswered: Conductor._negotiated,
+    sip.OfferRefused: Conductor._negotiated,
+    sip.Referred: Conductor._referred,
     sip.Ended: Conductor._ended,
     sip.Registered: Conductor._registered,
     sip.Unregistered: Conductor._unregistered,
@@ -396,6 +397,8 @@ QUEUE: dict[type, Callable[..., None]] = {
     acd.CancelOffer: Conductor._cancel_offer,
     acd.Overflow: Conductor._overflow,
     acd.Announce: Conductor._announce,
+    acd.CallBack: Conductor._call_back,
+    acd.OfferCallback: Conductor._offer_callback,
     acd.AgentStateChanged: Conductor._agent_changed,
     acd.Overstayed: Conductor._noticed,
     acd.Sidelined: Conductor._noticed,
@@ -403,6 +406,8 @@ QUEUE: dict[type, Callable[..., None]] = {
 }
 MEDIA: dict[type, Callable[..., None]] = {
     media.RtpTimeout: Conductor._silent,
+    media.Dtmf: Conductor._pressed,
+    media.PromptsFinished: Conductor._prompts_finished,
     media.LegFailed: Conductor._leg_failed,
     media.LegClosed: Conductor._leg_closed,
     media.RecordingClosed: Conductor._recording_closed,

@@ -21,7 +21,7 @@ from hotline.commands import (
     WrongState,
 )
 from hotline.conductor import Conductor
-from hotline.floor import Floor
+from hotline.control import Control
 from hotline.tracing import CallTrace
 from media.errors import LocalProtocolError as MediaError
 from recorder.io.index import Entry, Query
@@ -29,7 +29,7 @@ from recorder.io.index import Entry, Query
 log = structlog.get_logger("hotline")
 
 
-class Facade(Floor):
+class Facade(Control):
     """Implements hotline.commands.HotlineCommands over a conductor and its parts."""
 
     def __init__(self, conductor: Conductor) -> None:
@@ -43,13 +43,6 @@ class Facade(Floor):
         """The latest calls, newest first."""
         return self._parts.book.latest(limit, active=active)
 
-    def call(self, call_id: str) -> CallRecord:
-        """One call; UnknownThing when it is not in the book."""
-        record = self._parts.book.get(call_id)
-        if record is None:
-            raise UnknownThing(f"no call {call_id!r}")
-        return record
-
     def hang_up(self, call_id: str) -> CallRecord:
         """End a call; WrongState when it is over."""
         record = self.call(call_id)
@@ -62,13 +55,12 @@ class Facade(Floor):
         record = self.call(call_id)
         if record.ended is not None or not record.recordings:
             raise WrongState(f"call {call_id} is not being recorded")
-        recording = record.recordings[-1]
         try:
-            self._conductor.performer.set_privacy(recording, paused)
+            self._conductor.performer.sound.set_privacy(call_id, paused)
         except MediaError:
             raise WrongState(f"call {call_id} is not being recorded now") from None
         record.recording_paused = paused
-        log.info("privacy", call_id=call_id, recording=recording, paused=paused)
+        log.info("privacy", call_id=call_id, paused=paused)
         return record
 
     def trunks(self) -> list[dict[str, Any]]:

@@ -7,15 +7,20 @@ from acd.events import (
     AgentNotReady,
     AgentReady,
     CallbackCancelled,
+    CallerCleared,
+    CallerMarked,
+    CallerReviewed,
     Prioritised,
     WrapUpExtended,
 )
+from acd.marks import CallerMark
 from acd.views import AgentView
 from hotline.clock import iso
 from hotline.commands import (
     AgentStatus,
     CallbackStatus,
     CallRecord,
+    MarkStatus,
     NotAllowed,
     QueueStatus,
     ServiceLevels,
@@ -169,6 +174,46 @@ class Floor:
         after = {one.callback: one for one in core.callbacks()}
         return status_of(after.get(callback, found))
 
+    def marks(self) -> list[MarkStatus]:
+        """Numbers that people marked; those of the configuration stand there."""
+        return [mark_status(one) for one in self._parts.queueing.core.marks()]
+
+    def mark_caller(self, wanted: MarkStatus) -> MarkStatus:
+        """Block a number or make it a VIP; a nuisance mark waits for the supervisor's review."""
+        if wanted.agent and wanted.agent not in self._seats:
+            raise NotAllowed(f"no seat {wanted.agent!r}")
+        self._parts.queueing.tell(
+            CallerMarked(
+                self._parts.clock.wall_ms(),
+                wanted.number,
+                wanted.kind,
+                wanted.by,
+                wanted.review == "proposed",
+                wanted.note,
+                wanted.priority,
+                wanted.agent,
+            )
+        )
+        return self._mark(wanted.number)
+
+    def review_mark(self, number: str, *, keep: bool, by: str) -> MarkStatus:
+        """Block a number that an agent marked, or not; WrongState when it waits for no review."""
+        if self._mark(number).review != "proposed":
+            raise WrongState(f"the mark of {number} waits for no review")
+        self._parts.queueing.tell(CallerReviewed(self._parts.clock.wall_ms(), number, keep, by))
+        return self._mark(number)
+
+    def clear_mark(self, number: str, by: str) -> None:
+        """Take a mark back; UnknownThing when the number has none."""
+        self._mark(number)
+        self._parts.queueing.tell(CallerCleared(self._parts.clock.wall_ms(), number, by))
+
+    def _mark(self, number: str) -> MarkStatus:
+        for one in self._parts.queueing.core.marks():
+            if one.number == number:
+                return mark_status(one)
+        raise UnknownThing(f"nobody marked {number}")
+
     def prioritise(self, call_id: str, priority: int, keyword: str) -> CallRecord:
         """An agent's mark: the call comes earlier when it waits (again); it never comes later."""
         record = self._parts.book.get(call_id)
@@ -194,4 +239,19 @@ def status_of(one: Callback) -> CallbackStatus:
         due=iso(one.until_ms) if one.until_ms else None,
         attempts=one.attempts,
         result=one.result,
+    )
+
+
+def mark_status(one: CallerMark) -> MarkStatus:
+    """A mark of the core as the desk shows it."""
+    return MarkStatus(
+        number=one.number,
+        kind=one.kind,
+        review=one.review,
+        by=one.by,
+        at=iso(one.at_ms),
+        note=one.note,
+        reviewed_by=one.reviewed_by,
+        priority=one.priority,
+        agent=one.agent,
     )

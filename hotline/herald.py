@@ -8,7 +8,7 @@ from acd import events as acd
 from hotline.clock import iso
 from hotline.events import Alert, CallbackChanged, CallChanged, LiveEvent, RecordingChanged
 from hotline.parts import Parts
-from hotline.visit import Visit
+from hotline.visit_state import Visit
 from recorder import events as recorder
 
 log = structlog.get_logger("hotline")
@@ -30,7 +30,7 @@ class Herald:
         if record is None:
             return
         if record.ended is None:
-            record.state = visit.state.value
+            record.state = visit.state
             record.agent = visit.agent or record.agent
         self.tell(
             CallChanged(

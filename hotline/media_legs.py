@@ -26,6 +26,8 @@ class MediaLeg:
 
     local: LocalMedia
     negotiated: Negotiated | None = None
+    asked: SessionDescription | None = None  # their offer, to be answered later
+    told: bytes = b""  # what they were answered before the call itself was
 
 
 class MediaLegs:
@@ -63,6 +65,26 @@ class MediaLegs:
             master=secrets.token_bytes(KEY_BYTES),
         )
         self._legs[leg] = MediaLeg(self._anchored(leg, local, near))
+
+    def expect(self, leg: str, offer: SessionDescription | None) -> None:
+        """Keep the offer of a call that is answered once somebody else has answered."""
+        self._legs[leg].asked = offer
+
+    def promised(self, leg: str) -> bytes:
+        """Our answer to the offer kept, the same each time; our offer where there was none.
+
+        RemoteProtocolError(488) when nothing fits.
+        """
+        known = self._legs[leg]
+        if known.asked is None:
+            return self.offer(leg)
+        if not known.told:
+            known.told, _ = self.answer(leg, known.asked)
+        return known.told
+
+    def is_negotiated(self, leg: str) -> bool:
+        """Whether sound can pass."""
+        return leg in self._legs and self._legs[leg].negotiated is not None
 
     def offer(self, leg: str) -> bytes:
         """Our offer (RFC 3264 §5)."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from callcore.io.server import SipServer
 from config.schema import Config
+from hotline.accounts import Accounts
 from hotline.calls import CallBook
 from hotline.clock import Clock
 from hotline.events import LiveHub
@@ -30,3 +31,5 @@ class Parts:
     book: CallBook
     meters: Meters
     call_ids: Callable[[], str]
+    chance: Callable[[], float]  # 0 <= x < 1: who is asked by the survey
+    accounts: Accounts

@@ -1,23 +1,30 @@
 """Performs the effects that a visit's machine asks for: one method an effect."""
 
+import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 
 from acd import events as acd
-from callcore.call.placement import Party, SeatTarget
-from callcore.errors import LocalProtocolError
-from hotline import visit_facts as v
+from callcore.call.events import Diverted
+from callcore.call.placement import Party as Shown
+from callcore.call.placement import SeatTarget, TrunkTarget
+from callcore.errors import LocalProtocolError, RemoteProtocolError
+from hotline import visit_effects as e
+from hotline import visit_facts as f
+from hotline.auto_answer import headers_of
 from hotline.calls import CallBook
+from hotline.commands import CallRecord
+from hotline.events import Alert
+from hotline.parties import Role
 from hotline.parts import Parts
-from hotline.visit import Visit
+from hotline.sound import Sound
+from hotline.visit_state import Visit
 from media.errors import LocalProtocolError as MediaError
-from media.spoken import queue_announcement
 
 log = structlog.get_logger("hotline")
-Tell = Callable[[str, v.Event], None]
-BOTH_SIDES = ("left", "right")
+OURS = ("callee", "called back", "desk", "emergency")  # nobody's call is forwarded by these
+Tell = Callable[[str, f.Event], None]
 
 
 class Performer:
@@ -27,171 +34,248 @@ class Performer:
         self._parts = parts
         self._tell = tell
         self._queues = {q.name: q for q in parts.config.queues}
+        self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        domain = parts.config.sip.domain
+        self._answering = {s.user: headers_of(s.auto_answer, domain) for s in parts.config.seats}
         self.call_of_leg: dict[str, str] = {}
-        self.open_recordings: dict[str, str] = {}  # recording -> call, until the recorder has it
+        self._sides: dict[str, str] = {}  # of legs that took part: caller, agent or other
         self.closing: dict[str, tuple[str, str]] = {}  # leg -> call, side, until it is summed up
-        self.private: set[str] = set()  # recordings that are paused
+        self.sound = Sound(parts)
 
     @property
     def _book(self) -> CallBook:
         return self._parts.book
 
-    def perform(self, visit: Visit, effect: v.Effect) -> None:
+    def perform(self, visit: Visit, effect: e.Effect) -> None:
         """Do it now; what cannot be done comes back to the visit as a fact."""
-        TABLE[type(effect)](self, visit, effect)
+        act = TABLE.get(type(effect))
+        if act is None:
+            self.sound.perform(visit, effect)
+        else:
+            act(self, visit, effect)
+
+    def close(self) -> None:
+        """No timer fires any more."""
+        for handle in self._timers.values():
+            handle.cancel()
+        self._timers.clear()
 
     # The queue --------------------------------------------------------------------------------
 
-    def join_queue(self, visit: Visit, _: v.JoinQueue) -> None:
-        record = self._book.get(visit.call_id)
-        assert record is not None
-        assert record.queue is not None
+    def join_queue(self, visit: Visit, _: e.JoinQueue) -> None:
+        record = self._record(visit)
+        queue = record.queue or ""
         at_ms = self._now_ms()
-        self._book.queued(visit.call_id, at_ms)
-        self._parts.queueing.tell(
-            acd.Arrived(
-                at_ms=at_ms,
-                call=visit.call_id,
-                queue=record.queue,
-                caller=record.caller,
-                skills=tuple(self._queues[record.queue].skills),
-            )
+        self._book.queued(record.call_id, at_ms)
+        arrived = acd.Arrived(
+            at_ms=at_ms,
+            call=record.call_id,
+            queue=queue,
+            caller=record.caller,
+            skills=tuple(self._queues[queue].skills),
         )
+        self._queue(arrived)
 
-    def leave_queue(self, visit: Visit, _: v.LeaveQueue) -> None:
+    def requeued(self, visit: Visit, effect: e.Requeued) -> None:
+        """The wait goes on from when the call first came."""
+        record = self._record(visit)
+        record.queue = effect.queue or record.queue
+        self._queue(acd.Transferred(self._now_ms(), visit.call_id, effect.queue))
+
+    def handed_over(self, visit: Visit, effect: e.HandedOver) -> None:
+        self._queue(acd.HandedOver(self._now_ms(), visit.call_id, effect.agent))
+
+    def departed(self, visit: Visit, _: e.Departed) -> None:
+        self._queue(acd.Departed(self._now_ms(), visit.call_id))
+
+    def unreached(self, visit: Visit, effect: e.Unreached) -> None:
+        self._queue(acd.CallbackUnreached(self._now_ms(), visit.call_id, effect.status))
+
+    def leave_queue(self, visit: Visit, _: e.LeaveQueue) -> None:
         self._queue(acd.HungUp(self._now_ms(), visit.call_id))
 
-    def accept_offer(self, visit: Visit, effect: v.AcceptOffer) -> None:
+    def accept_offer(self, visit: Visit, effect: e.AcceptOffer) -> None:
         self._queue(acd.Accepted(self._now_ms(), effect.token))
 
-    def refuse_offer(self, visit: Visit, effect: v.RefuseOffer) -> None:
+    def refuse_offer(self, visit: Visit, effect: e.RefuseOffer) -> None:
         self._queue(acd.Refused(self._now_ms(), effect.token, effect.status))
 
-    def call_bridged(self, visit: Visit, _: v.CallBridged) -> None:
-        assert visit.agent is not None
+    def call_bridged(self, visit: Visit, effect: e.CallBridged) -> None:
         at_ms = self._now_ms()
         self._queue(acd.Bridged(at_ms, visit.call_id))
-        wait_ms = self._book.bridged(visit.call_id, visit.agent, at_ms)
+        wait_ms = self._book.bridged(visit.call_id, effect.agent, at_ms)
         if wait_ms is not None:
             self._parts.meters.answer_seconds.observe(wait_ms / 1000)
 
-    def call_held(self, visit: Visit, _: v.CallHeld) -> None:
+    def call_held(self, visit: Visit, _: e.CallHeld) -> None:
         self._queue(acd.Held(self._now_ms(), visit.call_id))
 
-    def call_resumed(self, visit: Visit, _: v.CallResumed) -> None:
+    def call_resumed(self, visit: Visit, _: e.CallResumed) -> None:
         self._queue(acd.Resumed(self._now_ms(), visit.call_id))
 
-    def call_over(self, visit: Visit, _: v.CallOver) -> None:
+    def call_over(self, visit: Visit, _: e.CallOver) -> None:
         self._queue(acd.CallEnded(self._now_ms(), visit.call_id))
 
-    def agent_lost(self, visit: Visit, _: v.AgentLost) -> None:
+    def agent_lost(self, visit: Visit, _: e.AgentLost) -> None:
         self._queue(acd.AgentDropped(self._now_ms(), visit.call_id))
+
+    def seat_busy(self, visit: Visit, effect: e.SeatBusy) -> None:
+        self._queue(acd.AgentSeized(self._now_ms(), effect.user, visit.call_id))
+
+    def seat_free(self, visit: Visit, effect: e.SeatFree) -> None:
+        self._queue(acd.AgentReleased(self._now_ms(), effect.user, visit.call_id))
 
     # SIP --------------------------------------------------------------------------------------
 
-    def dial_agent(self, visit: Visit, effect: v.DialAgent) -> None:
-        """Place the agent's leg; one that cannot be placed has ended with 480."""
+    def dial_leg(self, visit: Visit, effect: e.DialLeg) -> None:
+        """Place a leg; one that cannot be placed has ended with 480."""
         parts = self._parts
-        record = self._book.get(visit.call_id)
-        assert record is not None
         self.call_of_leg[effect.leg] = visit.call_id
+        near = next((one.leg for one in visit.parties if one.leg in parts.media), None)
         try:
-            parts.media.open(effect.leg, near=visit.caller_leg, seat=effect.agent)
+            if self._is_used_up(effect):
+                log.warning("package used up", trunk=effect.target.trunk, errand=effect.errand)
+                raise LocalProtocolError("the trunk's minutes are used up")
+            seat = "" if effect.target.trunk else effect.target.name
+            parts.media.open(effect.leg, near=near, seat=seat)
             offer = parts.media.offer(effect.leg)
-            caller = Party(record.caller, record.caller)
-            parts.sip.place(effect.leg, SeatTarget(effect.agent), caller, offer)
+            target, shown = self._way(visit, effect)
+            parts.sip.place(effect.leg, target, shown, offer, self._headers(effect, target))
         except (LocalProtocolError, MediaError) as error:
-            log.warning("agent not dialled", agent=effect.agent, why=str(error))
-            self._tell(visit.call_id, v.LegEnded(effect.leg, 480, "local"))
+            log.warning("leg not dialled", who=effect.target.name, why=str(error))
+            self._tell(visit.call_id, f.LegEnded(effect.leg, 480, "local"))
 
-    def end_leg(self, visit: Visit, effect: v.EndLeg) -> None:
+    def _headers(
+        self, effect: e.DialLeg, target: SeatTarget | TrunkTarget
+    ) -> tuple[tuple[str, str], ...]:
+        """A seat with a headset is asked to answer by itself, when the call is for its agent."""
+        if isinstance(target, TrunkTarget) or effect.errand not in ("offer", "desk"):
+            return ()
+        return self._answering.get(target.user, ())
+
+    def _is_used_up(self, effect: e.DialLeg) -> bool:
+        """A hard stop; never for emergency numbers."""
+        target = effect.target
+        if not target.trunk or target.emergency:
+            return False
+        return not self._parts.accounts.may_call(target.trunk)
+
+    def _way(self, visit: Visit, effect: e.DialLeg) -> tuple[SeatTarget | TrunkTarget, Shown]:
+        """Where to call, and who it is said to be: the citizen, forwarded by our number."""
+        record = self._record(visit)
+        target, asker = effect.target, effect.asker
+        if not target.trunk:
+            caller = asker.name if asker and effect.errand == "consult" else record.caller
+            return SeatTarget(target.name), Shown(caller, caller)
+        seat = asker.name if asker and asker.is_seat and not target.emergency else None
+        if (
+            effect.errand in ("callee", "called back", "desk", "emergency")
+            or record.direction != "inbound"
+        ):
+            return TrunkTarget(target.trunk, target.number, seat=seat), Shown("")
+        is_overflow = effect.errand in ("offer", "overflow")
+        forwarded = Diverted(record.called, "no-answer" if is_overflow else "deflection")
+        way = TrunkTarget(target.trunk, target.number, (forwarded,), seat)
+        return way, Shown(record.caller, record.caller)
+
+    def answer_leg(self, visit: Visit, effect: e.AnswerLeg) -> None:
+        """Our 200 to a seat that called: its offer was kept until now."""
+        try:
+            body = self._parts.media.promised(effect.leg)
+        except RemoteProtocolError as error:
+            self._parts.sip.refuse(effect.leg, error.status)
+            return
+        self._parts.sip.answer(effect.leg, body)
+
+    def progress_leg(self, visit: Visit, effect: e.ProgressLeg) -> None:
+        """180, or 183 with a description where there is something to hear."""
+        if not effect.media:
+            self._parts.sip.progress(effect.leg, 180)
+            return
+        try:
+            self._parts.sip.progress(effect.leg, 183, self._parts.media.promised(effect.leg))
+        except RemoteProtocolError as error:
+            self._parts.sip.refuse(effect.leg, error.status)
+
+    def refuse_leg(self, visit: Visit, effect: e.RefuseLeg) -> None:
+        self._parts.sip.refuse(effect.leg, effect.status)
+
+    def end_leg(self, visit: Visit, effect: e.EndLeg) -> None:
         self._parts.sip.hang_up(effect.leg, effect.reason or None)
 
-    # Media ------------------------------------------------------------------------------------
+    def accept_referral(self, visit: Visit, effect: e.AcceptReferral) -> None:
+        self._parts.sip.accept_transfer(effect.leg)
 
-    def close_media(self, visit: Visit, effect: v.CloseMedia) -> None:
-        side = "caller" if effect.leg == visit.caller_leg else "agent"
-        self.closing[effect.leg] = visit.call_id, side
+    def report(self, visit: Visit, effect: e.Report) -> None:
+        self._parts.sip.progress_transfer(effect.leg, effect.status)
+
+    def hand_over(self, visit: Visit, effect: e.HandOver) -> None:
+        """The visit that takes these legs has said so already."""
+
+    def close_media(self, visit: Visit, effect: e.CloseMedia) -> None:
+        self.closing[effect.leg] = visit.call_id, self._sides.pop(effect.leg, "")
         self._parts.media.close(effect.leg)
         self.call_of_leg.pop(effect.leg, None)
 
-    def play_waiting(self, visit: Visit, effect: v.PlayWaiting) -> None:
-        record = self._book.get(visit.call_id)
-        assert record is not None
-        queue = self._queues[record.queue or ""]
-        prompts = (queue.music,) if effect.again else (queue.announcement, queue.music)
-        names = tuple(name for name in prompts if name)
-        if names:
-            self._parts.plane.play(effect.leg, names, loop_last=bool(queue.music))
+    # Books and timers -------------------------------------------------------------------------
 
-    def announce(self, visit: Visit, told: acd.Announce) -> None:
-        """The caller's place and wait, over the music; nothing of a leg that is just going."""
-        ahead = None if told.position is None else told.position - 1
-        words = queue_announcement(ahead, told.wait_seconds)
-        try:
-            if words:
-                self._parts.plane.say(visit.caller_leg, words)
-        except MediaError as error:
-            log.info("place not announced", call_id=visit.call_id, why=str(error))
+    def joined(self, visit: Visit, effect: e.Joined) -> None:
+        self._book.joined(visit.call_id, effect, self._now_ms())
+        party = visit.find(effect.leg)
+        is_caller = party is not None and party.role is Role.CITIZEN
+        agent_or_other = "agent" if effect.target.is_seat else "other"
+        self._sides[effect.leg] = "caller" if is_caller else agent_or_other
 
-    def stop_play(self, visit: Visit, effect: v.StopPlay) -> None:
-        self._parts.plane.stop_play(effect.leg)
+    def parted(self, visit: Visit, effect: e.Parted) -> None:
+        self._book.parted(visit.call_id, effect.leg, self._now_ms())
 
-    def bridge(self, visit: Visit, effect: v.Bridge) -> None:
-        self._parts.plane.bridge(visit.call_id, (effect.caller_leg, effect.agent_leg))
+    def start_minutes(self, visit: Visit, effect: e.StartMinutes) -> None:
+        self._parts.accounts.begin(effect.leg, effect.trunk, effect.uses)
 
-    def unbridge(self, visit: Visit, _: v.Unbridge) -> None:
-        self._parts.plane.unbridge(visit.call_id)
+    def stop_minutes(self, visit: Visit, effect: e.StopMinutes) -> None:
+        charge = self._parts.accounts.end(effect.leg)
+        if charge is not None:
+            record = self._record(visit)
+            record.outgoing_seconds += charge.milliseconds / 1000
+            record.billed_seconds += charge.billed_seconds
 
-    def reanchor(self, visit: Visit, effect: v.Reanchor) -> None:
-        """A leg whose far end cannot be told now (no ACK yet) cannot be saved."""
-        offer = self._parts.media.move(effect.leg, effect.near)
-        try:
-            self._parts.sip.offer(effect.leg, offer)
-        except LocalProtocolError as error:
-            log.warning("leg not re-anchored", leg=effect.leg, why=str(error))
-            self._parts.sip.hang_up(effect.leg, "media lost")
+    def scored(self, visit: Visit, effect: e.Scored) -> None:
+        self._record(visit).survey = effect.key
+        log.info("survey answered", call_id=visit.call_id, key=effect.key)
 
-    # Recording --------------------------------------------------------------------------------
+    def message_taken(self, visit: Visit, _: e.MessageTaken) -> None:
+        """A task for whoever calls back: the record says so, and the live events."""
+        record = self._record(visit)
+        record.message = True
+        log.info("message taken", call_id=visit.call_id)
+        text = f"{record.call_id}: a message is to be called back"
+        self._parts.hub.publish(self._parts.clock.iso_now(), Alert("message", text))
 
-    def start_recording(self, visit: Visit, effect: v.StartRecording) -> None:
-        record = self._book.get(visit.call_id)
-        assert record is not None
-        if effect.recording not in self.open_recordings:
-            self.open_recordings[effect.recording] = visit.call_id
-            record.recordings.append(effect.recording)
-            record.recording = record.recording or effect.recording
-        header: dict[str, Any] = {
-            "recording": effect.recording,
-            "call_id": visit.call_id,
-            "caller": record.caller,
-            "called": record.called,
-            "agent": visit.agent,
-            "queue": record.queue,
-            "started_ms": self._now_ms(),
-        }
-        paused = BOTH_SIDES if effect.recording in self.private else ()
-        self._parts.plane.record(
-            effect.recording, effect.caller_leg, effect.agent_leg, header, paused
-        )
+    def arm(self, visit: Visit, effect: e.Arm) -> None:
+        self.disarm(visit, e.Disarm(effect.timer))
+        call_id, timer = visit.call_id, effect.timer
+        loop = asyncio.get_running_loop()
+        handle = loop.call_later(effect.seconds, self._fire, call_id, timer)
+        self._timers[call_id, timer] = handle
 
-    def stop_recording(self, visit: Visit, effect: v.StopRecording) -> None:
-        self.private.discard(effect.recording)
-        self._parts.plane.stop_record(effect.recording)
+    def disarm(self, visit: Visit, effect: e.Disarm) -> None:
+        handle = self._timers.pop((visit.call_id, effect.timer), None)
+        if handle is not None:
+            handle.cancel()
 
-    def set_privacy(self, recording: str, paused: bool) -> None:
-        """Pause or resume; it outlasts the media worker. MediaError when nothing is recorded."""
-        if paused:
-            self._parts.plane.pause_record(recording)
-            self.private.add(recording)
-        else:
-            self._parts.plane.resume_record(recording)
-            self.private.discard(recording)
+    def _fire(self, call_id: str, timer: str) -> None:
+        self._timers.pop((call_id, timer), None)
+        self._tell(call_id, f.Fired(timer))
 
-    def gone(self, visit: Visit, _: v.Gone) -> None:
-        self._parts.plane.unbridge(visit.call_id)
+    def gone(self, visit: Visit, _: e.Gone) -> None:
+        self.sound.forget(visit)
 
     # ------------------------------------------------------------------------------------------
+
+    def _record(self, visit: Visit) -> CallRecord:
+        record = self._book.get(visit.call_id)
+        assert record is not None
+        return record
 
     def _queue(self, event: acd.Event) -> None:
         self._parts.queueing.tell(event)
@@ -201,24 +285,37 @@ class Performer:
 
 
 TABLE: dict[type, Callable[..., None]] = {
-    v.JoinQueue: Performer.join_queue,
-    v.LeaveQueue: Performer.leave_queue,
-    v.AcceptOffer: Performer.accept_offer,
-    v.RefuseOffer: Performer.refuse_offer,
-    v.CallBridged: Performer.call_bridged,
-    v.CallHeld: Performer.call_held,
-    v.CallResumed: Performer.call_resumed,
-    v.CallOver: Performer.call_over,
-    v.AgentLost: Performer.agent_lost,
-    v.DialAgent: Performer.dial_agent,
-    v.EndLeg: Performer.end_leg,
-    v.CloseMedia: Performer.close_media,
-    v.PlayWaiting: Performer.play_waiting,
-    v.StopPlay: Performer.stop_play,
-    v.Bridge: Performer.bridge,
-    v.Unbridge: Performer.unbridge,
-    v.StartRecording: Performer.start_recording,
-    v.StopRecording: Performer.stop_recording,
-    v.Reanchor: Performer.reanchor,
-    v.Gone: Performer.gone,
+    e.JoinQueue: Performer.join_queue,
+    e.Requeued: Performer.requeued,
+    e.LeaveQueue: Performer.leave_queue,
+    e.AcceptOffer: Performer.accept_offer,
+    e.RefuseOffer: Performer.refuse_offer,
+    e.CallBridged: Performer.call_bridged,
+    e.CallHeld: Performer.call_held,
+    e.CallResumed: Performer.call_resumed,
+    e.CallOver: Performer.call_over,
+    e.HandedOver: Performer.handed_over,
+    e.Departed: Performer.departed,
+    e.Unreached: Performer.unreached,
+    e.AgentLost: Performer.agent_lost,
+    e.SeatBusy: Performer.seat_busy,
+    e.SeatFree: Performer.seat_free,
+    e.DialLeg: Performer.dial_leg,
+    e.AnswerLeg: Performer.answer_leg,
+    e.ProgressLeg: Performer.progress_leg,
+    e.RefuseLeg: Performer.refuse_leg,
+    e.EndLeg: Performer.end_leg,
+    e.AcceptReferral: Performer.accept_referral,
+    e.Report: Performer.report,
+    e.HandOver: Performer.hand_over,
+    e.CloseMedia: Performer.close_media,
+    e.Joined: Performer.joined,
+    e.Parted: Performer.parted,
+    e.StartMinutes: Performer.start_minutes,
+    e.StopMinutes: Performer.stop_minutes,
+    e.Scored: Performer.scored,
+    e.MessageTaken: Performer.message_taken,
+    e.Arm: Performer.arm,
+    e.Disarm: Performer.disarm,
+    e.Gone: Performer.gone,
 }

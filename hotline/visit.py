@@ -1,325 +1,333 @@
-"""One citizen's visit, from the trunk's INVITE to the last leg's end: a pure machine.
+"""A citizen's visit, from the trunk's INVITE to the last leg's end: a pure machine.
 
-    caller's INVITE -> WAITING -> OFFERED -> TALKING <-> HELD -> ENDING -> gone
-                          ^          |           |
-                          +----------+-----------+   no answer, refusal, agent's phone died
+    QUEUED ----> TALKING ----> SURVEY ----> ENDING -> gone
+      |  ^          |  |                      ^
+      |  +----------+  +----------------------+
+      +----> MESSAGE -------------------------+
 
-The machine knows legs by name and nothing of SIP, RTP or the queue's policy: the conductor tells
-it facts and performs its effects. The queue (acd) decides whom a call is offered to; this machine
-only sees to it that each leg that was opened is ended, and that the queue hears of it once.
+Calls of seats, of the desk and back to citizens begin in TALKING, with nobody there yet. What a
+party is in the talk for (transfer, consultation, supervision ...) is data: parties.py, errands.py;
+who hears whom is read off that: scene.py; what follows for recordings, timers and minutes:
+ledger.py. The machine knows legs by name and nothing of SIP, RTP or the queue's policy: the
+conductor tells it facts and performs its effects.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 
-from hotline.visit_facts import (
-    AcceptOffer,
-    AgentAnswered,
+from hotline import visit_commands as commands
+from hotline import visit_facts as f
+from hotline.errors import NotNow
+from hotline.ledger import settle_accounts
+from hotline.parties import Party, Place, Role, Stage, Target
+from hotline.visit_effects import (
     AgentLost,
-    AgentUnfit,
-    Bridge,
-    CallBridged,
-    CallHeld,
     CallOver,
-    CallResumed,
-    CloseMedia,
-    DialAgent,
     Effect,
-    EndLeg,
-    Entered,
-    Event,
-    Gone,
-    HangUp,
     JoinQueue,
-    LeaveQueue,
-    LegEnded,
-    LegHeld,
-    LegResumed,
-    LegSilent,
-    MediaLost,
-    OfferCancelled,
-    Offered,
-    Overflowed,
-    PlayWaiting,
+    MessageTaken,
+    ProgressLeg,
     Reanchor,
-    RefuseOffer,
-    StartRecording,
-    StopPlay,
-    StopRecording,
-    Unbridge,
+    Report,
+    Scored,
 )
+from hotline.visit_moves import (
+    NO_ANSWER,
+    Step,
+    conclude,
+    end,
+    fail,
+    finish,
+    join_talk,
+    rebalance,
+    ring,
+)
+from hotline.visit_state import Phase, Policy, Visit
+
+CONFIRMATION = "1"
+DEAD = ("timeout", "transport")
+USUAL = Policy()
 
 
-class State(Enum):
-    """Where the citizen is."""
-
-    WAITING = "waiting"
-    OFFERED = "ringing"
-    TALKING = "talking"
-    HELD = "held"
-    ENDING = "ending"
+def enter(call_id: str, leg: str, caller: Target, policy: Policy = USUAL) -> Visit:
+    """A citizen's call that was answered and is to be queued."""
+    return Visit(call_id, (Party(leg, Role.CITIZEN, caller),), policy=policy)
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A visit; `open_legs` are those whose end has not been reported yet."""
-
-    call_id: str
-    caller_leg: str
-    state: State = State.WAITING
-    agent: str | None = None
-    agent_leg: str | None = None
-    token: str | None = None
-    attempts: int = 0
-    open_legs: frozenset[str] = frozenset()
-    recording: str | None = None
+def enter_seat(call_id: str, leg: str, seat: Target, policy: Policy = USUAL) -> Visit:
+    """A seat's call, not answered yet: Dial says whom it wants."""
+    party = Party(leg, Role.AGENT, seat, Stage.ARRIVED)
+    return Visit(call_id, (party,), Phase.TALKING, policy)
 
 
-Step = tuple[Visit, list[Effect]]
+def begin(call_id: str, policy: Policy = USUAL, *, in_queue: bool = False) -> Visit:
+    """A call of the desk's or (`in_queue`) of the queue's: Dial says whom to call first."""
+    return Visit(call_id, (), Phase.TALKING, policy, in_queue)
 
 
-def enter(call_id: str, caller_leg: str) -> Visit:
-    """A new visit whose caller's leg is open."""
-    return Visit(call_id, caller_leg, open_legs=frozenset({caller_leg}))
+def step(visit: Visit, event: f.Event) -> Step:
+    """The visit after `event`, and what is to be done.
 
-
-def step(visit: Visit, event: Event) -> Step:
-    """The visit after `event`, and what is to be done; facts that come too late change nothing."""
-    handler = TABLE.get((visit.state, type(event)))
+    Facts that come too late change nothing; a command that does not fit raises NotNow.
+    """
+    handler = TABLE.get((visit.phase, type(event)))
     if handler is None:
+        if isinstance(event, f.Command):
+            raise NotNow(visit.state)
         return visit, []
-    return handler(visit, event)
+    after, effects = handler(visit, event)
+    return settle_accounts(visit, after, effects, anew=isinstance(event, f.MediaLost))
 
 
-# Handlers -------------------------------------------------------------------------------------
+# The queue's ------------------------------------------------------------------------------------
 
 
-def join(visit: Visit, _: Entered) -> Step:
-    return visit, [PlayWaiting(visit.caller_leg), JoinQueue()]
+def join(visit: Visit, _: f.Entered) -> Step:
+    return replace(visit, in_queue=True), [JoinQueue()]
 
 
-def dial(visit: Visit, event: Offered) -> Step:
-    leg = f"{visit.call_id}-a{visit.attempts + 1}"
-    after = replace(
-        visit,
-        state=State.OFFERED,
-        agent=event.agent,
-        agent_leg=leg,
-        token=event.token,
-        attempts=visit.attempts + 1,
-        open_legs=visit.open_legs | {leg},
-    )
-    return after, [DialAgent(leg, event.agent)]
+def offer(visit: Visit, event: f.Offered) -> Step:
+    wanted = f.Dial(event.agent, event.errand, token=event.token)
+    return ring(visit, wanted)
 
 
-def take_back(visit: Visit, event: OfferCancelled) -> Step:
-    """Ring-no-answer: the agent's leg is cancelled; the caller goes on waiting."""
-    if event.token != visit.token or visit.agent_leg is None:
-        return visit, []
-    return back_to_queue(visit), [EndLeg(visit.agent_leg, "no answer")]
-
-
-def connect(visit: Visit, event: AgentAnswered) -> Step:
-    """The agent's 200: bridge first (the citizen waits for it), then the bookkeeping."""
-    if event.leg != visit.agent_leg:
-        return visit, []  # a late 200 of an offer taken back: its leg is being ended already
-    assert visit.token is not None
-    recording = f"{visit.call_id}-{visit.attempts}"
-    effects: list[Effect] = [
-        StopPlay(visit.caller_leg),
-        Bridge(visit.caller_leg, event.leg),
-        AcceptOffer(visit.token),
-        CallBridged(),
-        StartRecording(recording, visit.caller_leg, event.leg),
-    ]
-    return replace(visit, state=State.TALKING, recording=recording), effects
-
-
-def unfit(visit: Visit, event: AgentUnfit) -> Step:
-    if event.leg != visit.agent_leg:
-        return visit, []
-    assert visit.token is not None
-    effects: list[Effect] = [EndLeg(event.leg), RefuseOffer(visit.token, event.status)]
-    return back_to_queue(visit), effects
-
-
-def leg_ended_waiting(visit: Visit, event: LegEnded) -> Step:
-    if event.leg != visit.caller_leg:
-        return without(visit, event.leg)  # the end of an offer that was taken back
-    after, effects = without(replace(visit, state=State.ENDING), event.leg)
-    return after, [LeaveQueue(), *effects]
-
-
-def leg_ended_offered(visit: Visit, event: LegEnded) -> Step:
-    if event.leg == visit.caller_leg:
-        assert visit.agent_leg is not None
-        after, effects = without(replace(visit, state=State.ENDING), event.leg)
-        return after, [EndLeg(visit.agent_leg, "caller hung up"), LeaveQueue(), *effects]
-    if event.leg != visit.agent_leg:
-        return without(visit, event.leg)
-    assert visit.token is not None
-    after, effects = without(back_to_queue(visit), event.leg)
-    return after, [*effects, RefuseOffer(visit.token, event.status)]
-
-
-def leg_ended_talking(visit: Visit, event: LegEnded) -> Step:
-    if event.leg not in (visit.caller_leg, visit.agent_leg):
-        return without(visit, event.leg)
-    if event.leg == visit.agent_leg and event.by in ("timeout", "transport"):
-        after, effects = lose_agent(visit)
-        after, more = without(after, event.leg)
-        return after, [*effects, *more]
-    after, effects = part(visit, caller_left=event.leg == visit.caller_leg)
-    after, more = without(after, event.leg)
-    return after, [*(e for e in effects if e != EndLeg(event.leg)), *more]
-
-
-def leg_ended_ending(visit: Visit, event: LegEnded) -> Step:
-    return without(visit, event.leg)
-
-
-def silent(visit: Visit, event: LegSilent) -> Step:
-    """RTP time-out: a dead agent's citizen goes back to the queue, a dead citizen's call ends."""
-    if event.leg == visit.agent_leg:
-        after, effects = lose_agent(visit)
-        return after, [*effects, EndLeg(event.leg, "media timeout")]
-    if event.leg == visit.caller_leg:
-        return part(visit)
+def take_back(visit: Visit, event: f.OfferCancelled) -> Step:
+    """Ring-no-answer, or another phone was faster: the caller goes on waiting, or talks."""
+    for party in visit.offers:
+        if party.token == event.token:
+            return end(visit, party, event.reason)
     return visit, []
 
 
-def silent_waiting(visit: Visit, event: LegSilent) -> Step:
-    if event.leg != visit.caller_leg:
+def overflow(visit: Visit, event: f.Overflowed) -> Step:
+    """Nobody can answer: a message is taken, or the call ends."""
+    citizen = visit.citizen
+    if citizen is None or not (event.message or visit.policy.message):
+        return finish(visit, event.why)
+    effects: list[Effect] = []
+    for party in visit.offers:
+        visit, more = end(visit, party, event.why)
+        effects += more
+    after = replace(visit, phase=Phase.MESSAGE, in_queue=False)
+    return after, [*effects, CallOver()] if visit.in_queue else effects
+
+
+# A leg's ----------------------------------------------------------------------------------------
+
+
+def ringing(visit: Visit, event: f.LegRinging) -> Step:
+    party = visit.find(event.leg)
+    if party is None or party.stage not in (Stage.DIALLED, Stage.RINGING):
         return visit, []
-    return give_up(visit, "media timeout")
+    asker = visit.find(party.asked_by)
+    effects: list[Effect] = []
+    if party.reports:
+        effects.append(Report(party.asked_by, 180))
+    elif asker is not None and asker.stage is Stage.ARRIVED:
+        effects.append(ProgressLeg(asker.leg, event.early))
+    early = party.early or event.early
+    return visit.put(replace(party, stage=Stage.RINGING, early=early)), effects
 
 
-def overflow(visit: Visit, event: Overflowed) -> Step:
-    """Nowhere else to send the citizen to yet: the call ends."""
-    effects: list[Effect] = [EndLeg(leg, event.why) for leg in sorted(visit.open_legs)]
-    return replace(visit, state=State.ENDING), [*effects, CallOver()]
+def answered(visit: Visit, event: f.LegAnswered) -> Step:
+    party = visit.find(event.leg)
+    if party is None or party.stage not in (Stage.DIALLED, Stage.RINGING):
+        return visit, []  # a late 200 of a call taken back: its leg is being ended already
+    if party.target.confirm:
+        return visit.put(replace(party, stage=Stage.ASKED)), []
+    return join_talk(visit, party)
 
 
-def hang_up_waiting(visit: Visit, event: HangUp) -> Step:
-    return give_up(visit, event.reason)
-
-
-def hang_up_talking(visit: Visit, event: HangUp) -> Step:
-    return part(visit)
-
-
-def hold(visit: Visit, event: LegHeld) -> Step:
-    """The agent pressed hold: music for the citizen. A trunk's hold needs nothing from us."""
-    if event.leg != visit.agent_leg:
+def pressed(visit: Visit, event: f.Digit) -> Step:
+    """The key that says: a person is here."""
+    party = visit.find(event.leg)
+    if party is None or party.stage is not Stage.ASKED or event.digit != CONFIRMATION:
         return visit, []
-    effects: list[Effect] = [PlayWaiting(visit.caller_leg, again=True), CallHeld()]
-    return replace(visit, state=State.HELD), effects
+    return join_talk(visit, party)
 
 
-def resume(visit: Visit, event: LegResumed) -> Step:
-    if event.leg != visit.agent_leg:
+def unfit(visit: Visit, event: f.LegUnfit) -> Step:
+    party = visit.find(event.leg)
+    if party is None or not party.is_coming:
         return visit, []
-    return replace(visit, state=State.TALKING), [StopPlay(visit.caller_leg), CallResumed()]
+    return give_up(visit, party, event.status, "")
 
 
-def reanchor_waiting(visit: Visit, _: MediaLost) -> Step:
-    """Only the caller has media worth saving: an agent's phone that rings is tried anew."""
-    effects: list[Effect] = [
-        Reanchor(visit.caller_leg, None),
-        PlayWaiting(visit.caller_leg, again=True),
-    ]
-    if visit.state is State.OFFERED and visit.agent_leg is not None and visit.token is not None:
-        effects += [EndLeg(visit.agent_leg, "media lost"), RefuseOffer(visit.token, 503)]
-        visit = back_to_queue(visit)
-    return visit, effects
+def give_up(visit: Visit, party: Party, status: int, reason: str) -> Step:
+    """Hang a leg up that has not come, and go on without it."""
+    after, effects = end(visit, party, reason)
+    after, more = fail(after, party, status)
+    return after, [*effects, *more]
 
 
-def reanchor_talking(visit: Visit, _: MediaLost) -> Step:
-    assert visit.agent_leg is not None
-    assert visit.recording is not None
-    effects: list[Effect] = [
-        Reanchor(visit.caller_leg, None),
-        Reanchor(visit.agent_leg, visit.caller_leg),
-        Bridge(visit.caller_leg, visit.agent_leg),
-        StartRecording(visit.recording, visit.caller_leg, visit.agent_leg),
-    ]
-    if visit.state is State.HELD:
-        effects.append(PlayWaiting(visit.caller_leg, again=True))
-    return visit, effects
-
-
-# Pieces ---------------------------------------------------------------------------------------
-
-
-def back_to_queue(visit: Visit) -> Visit:
-    return replace(visit, state=State.WAITING, agent=None, agent_leg=None, token=None)
-
-
-def without(visit: Visit, leg: str) -> Step:
-    """The leg is over: its port is freed; after the last one the visit is gone."""
-    if leg not in visit.open_legs:
+def ended(visit: Visit, event: f.LegEnded) -> Step:
+    party = visit.find(event.leg)
+    if party is None:
         return visit, []
-    after = replace(visit, open_legs=visit.open_legs - {leg})
-    effects: list[Effect] = [CloseMedia(leg)]
-    return after, effects if after.open_legs else [*effects, Gone()]
+    after = visit.without(event.leg)
+    if visit.phase is Phase.ENDING or party.stage in (Stage.LEAVING, Stage.LINGERING):
+        return after, []
+    if party.is_coming:
+        return fail(after, party, event.status)
+    return left(after, party, dead=event.by in DEAD)
 
 
-def part(visit: Visit, *, caller_left: bool = False) -> Step:
-    """The talk is over: end both legs, stop the tap, tell the queue."""
-    assert visit.agent_leg is not None
-    assert visit.recording is not None
-    effects: list[Effect] = [
-        EndLeg(visit.caller_leg),
-        EndLeg(visit.agent_leg),
-        StopRecording(visit.recording),
-        LeaveQueue() if caller_left else CallOver(),
-    ]
-    return replace(visit, state=State.ENDING, token=None), effects
+def left(visit: Visit, party: Party, *, dead: bool = False) -> Step:
+    """A party that was here is gone (and taken out of `visit`, or on its way out)."""
+    if party.role is Role.CITIZEN:
+        after, effects = finish(visit, "caller hung up", by_caller=True)
+        return after, [MessageTaken(), *effects] if visit.heard else effects
+    if party.leg == visit.owner and dead and may_return(visit):
+        after = replace(visit, phase=Phase.QUEUED, owner="", greeted=True)
+        return after, [AgentLost()]
+    if visit.policy.agent_leaves == "end" and was_last_agent(visit, party):
+        return conclude(visit)
+    return rebalance(visit, party)
 
 
-def lose_agent(visit: Visit) -> Step:
-    """The agent's phone died in the talk: the citizen waits again, with the original time."""
-    assert visit.recording is not None
-    effects: list[Effect] = [
-        StopRecording(visit.recording),
-        Unbridge(),
-        PlayWaiting(visit.caller_leg, again=True),
-        AgentLost(),
-    ]
-    return replace(back_to_queue(visit), recording=None), effects
+def was_last_agent(visit: Visit, party: Party) -> bool:
+    """Whether no agent is left, and none was asked to follow."""
+    if party.role is not Role.AGENT or party.place is Place.OUT:
+        return False
+    return not any(one.role is Role.AGENT and one.counts for one in visit.parties)
 
 
-def give_up(visit: Visit, reason: str) -> Step:
-    effects: list[Effect] = [EndLeg(leg, reason) for leg in sorted(visit.open_legs)]
-    return replace(visit, state=State.ENDING), [*effects, CallOver()]
+def may_return(visit: Visit) -> bool:
+    """Whether nobody is left but the citizen, whom the queue knows."""
+    others = [party for party in visit.parties if party.counts and party != visit.citizen]
+    return visit.in_queue and visit.citizen is not None and not others
 
 
-TABLE: dict[tuple[State, type], Callable[..., Step]] = {
-    (State.WAITING, Entered): join,
-    (State.WAITING, Offered): dial,
-    (State.WAITING, LegEnded): leg_ended_waiting,
-    (State.WAITING, LegSilent): silent_waiting,
-    (State.WAITING, Overflowed): overflow,
-    (State.WAITING, MediaLost): reanchor_waiting,
-    (State.WAITING, HangUp): hang_up_waiting,
-    (State.OFFERED, OfferCancelled): take_back,
-    (State.OFFERED, AgentAnswered): connect,
-    (State.OFFERED, AgentUnfit): unfit,
-    (State.OFFERED, LegEnded): leg_ended_offered,
-    (State.OFFERED, LegSilent): silent_waiting,
-    (State.OFFERED, Overflowed): overflow,
-    (State.OFFERED, MediaLost): reanchor_waiting,
-    (State.OFFERED, HangUp): hang_up_waiting,
-    (State.TALKING, LegEnded): leg_ended_talking,
-    (State.TALKING, LegSilent): silent,
-    (State.TALKING, LegHeld): hold,
-    (State.TALKING, MediaLost): reanchor_talking,
-    (State.TALKING, HangUp): hang_up_talking,
-    (State.HELD, LegEnded): leg_ended_talking,
-    (State.HELD, LegSilent): silent,
-    (State.HELD, LegResumed): resume,
-    (State.HELD, MediaLost): reanchor_talking,
-    (State.HELD, HangUp): hang_up_talking,
-    (State.ENDING, LegEnded): leg_ended_ending,
+def silent(visit: Visit, event: f.LegSilent) -> Step:
+    """RTP time-out: a dead agent's citizen goes back to the queue, a dead citizen's call ends."""
+    party = visit.find(event.leg)
+    if party is None or party.stage is not Stage.UP:
+        return visit, []
+    if party.role is Role.CITIZEN:
+        return finish(visit, "media timeout")
+    after, effects = end(visit, party, "media timeout")
+    after, more = left(after, party, dead=True)
+    return after, [*effects, *more]
+
+
+def held(visit: Visit, event: f.LegHeld | f.LegResumed) -> Step:
+    """An agent pressed hold: music for the others. A trunk's hold needs nothing from us."""
+    party = visit.find(event.leg)
+    if party is None or not party.target.is_seat or party.stage is not Stage.UP:
+        return visit, []
+    return visit.put(replace(party, away=isinstance(event, f.LegHeld))), []
+
+
+def fired(visit: Visit, event: f.Fired) -> Step:
+    """A leg's patience is at its end."""
+    _, _, leg = event.timer.partition("/")
+    party = visit.find(leg)
+    if party is None:
+        return visit, []
+    if party.is_coming:
+        return give_up(visit, party, NO_ANSWER, "no answer")
+    return end(visit, party) if party.stage is Stage.LINGERING else (visit, [])
+
+
+def reanchor(visit: Visit, _: f.MediaLost) -> Step:
+    """Only who is here has media worth saving: a phone that rings is tried anew."""
+    effects: list[Effect] = []
+    near: str | None = None
+    for party in visit.parties:
+        if party.stage is Stage.UP:
+            effects.append(Reanchor(party.leg, near))
+            near = near or party.leg
+    more: list[Effect] = list(effects)
+    for leg in [party.leg for party in visit.parties]:
+        coming = visit.find(leg)
+        if coming is not None and coming.is_coming:
+            visit, others = give_up(visit, coming, 503, "media lost")
+            more += others
+    return visit, more
+
+
+# The survey's and the message's -----------------------------------------------------------------
+
+
+def score(visit: Visit, event: f.Digit) -> Step:
+    """One key is the answer; what is none leaves the question."""
+    citizen = visit.citizen
+    if citizen is None or event.leg != citizen.leg or visit.score:
+        return visit, []
+    if event.digit not in visit.policy.survey_keys:
+        return visit, []
+    return replace(visit, score=event.digit), [Scored(event.digit)]
+
+
+def ask_again(visit: Visit, event: f.Fired) -> Step:
+    """The question is put twice; a leg that is only lingering is ended."""
+    if event.timer != "survey/":
+        return fired(visit, event)
+    if visit.score or visit.asked > 1:
+        return finish(visit, "survey over")
+    return replace(visit, asked=visit.asked + 1), []
+
+
+def thanked(visit: Visit, event: f.PromptsEnded) -> Step:
+    return finish(visit, "survey over") if visit.score else (visit, [])
+
+
+def prompted(visit: Visit, event: f.PromptsEnded) -> Step:
+    """After the tone: the recording begins."""
+    return replace(visit, heard=True), []
+
+
+def message_over(visit: Visit, event: f.Fired) -> Step:
+    if event.timer != "message/":
+        return fired(visit, event)
+    after, effects = finish(visit, "message taken")
+    return after, [MessageTaken(), *effects] if visit.heard else effects
+
+
+# Commands of all phases -------------------------------------------------------------------------
+
+
+def hang_up(visit: Visit, event: f.HangUp) -> Step:
+    """In a talk the survey may follow, unless it is we who close."""
+    if event.survey and visit.phase is Phase.TALKING:
+        return conclude(visit)
+    return finish(visit, event.reason)
+
+
+ANY: dict[type, Callable[..., Step]] = {
+    f.LegRinging: ringing,
+    f.LegAnswered: answered,
+    f.LegUnfit: unfit,
+    f.LegEnded: ended,
+    f.LegSilent: silent,
+    f.LegHeld: held,
+    f.LegResumed: held,
+    f.Digit: pressed,
+    f.Fired: fired,
+    f.MediaLost: reanchor,
+    f.HangUp: hang_up,
+    f.OfferCancelled: take_back,
+    f.Replaced: commands.replace_leg,
+}
+LIVE = (Phase.QUEUED, Phase.TALKING, Phase.SURVEY, Phase.MESSAGE)
+TABLE: dict[tuple[Phase, type], Callable[..., Step]] = {
+    **{(phase, kind): handler for phase in LIVE for kind, handler in ANY.items()},
+    (Phase.QUEUED, f.Entered): join,
+    (Phase.QUEUED, f.Offered): offer,
+    (Phase.QUEUED, f.Overflowed): overflow,
+    (Phase.TALKING, f.Dial): commands.dial,
+    (Phase.TALKING, f.Complete): commands.complete,
+    (Phase.TALKING, f.Join): commands.join,
+    (Phase.TALKING, f.Move): commands.move,
+    (Phase.TALKING, f.Mute): commands.mute,
+    (Phase.TALKING, f.Remove): commands.remove,
+    (Phase.TALKING, f.Enqueue): commands.enqueue,
+    (Phase.TALKING, f.Adopt): commands.adopt,
+    (Phase.TALKING, f.Yield): commands.hand_over,
+    (Phase.SURVEY, f.Digit): score,
+    (Phase.SURVEY, f.Fired): ask_again,
+    (Phase.SURVEY, f.PromptsEnded): thanked,
+    (Phase.MESSAGE, f.PromptsEnded): prompted,
+    (Phase.MESSAGE, f.Fired): message_over,
+    (Phase.ENDING, f.LegEnded): ended,
 }

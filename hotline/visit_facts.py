@@ -1,8 +1,10 @@
-"""The facts that a visit is told and the effects it asks for (hotline/visit.py is the machine)."""
+"""The facts that a visit is told, and the commands (visit.py is the machine)."""
 
 from dataclasses import dataclass
 
-# Facts in -------------------------------------------------------------------------------------
+from hotline.parties import Party, Place, Target
+
+# Of the queue -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,34 +16,48 @@ class Entered:
 class Offered:
     """The queue offers the call to an agent."""
 
-    agent: str
+    agent: Target
     token: str
+    errand: str = "offer"  # or "overflow": beside the queue's own offer, the first to answer wins
 
 
 @dataclass(frozen=True, slots=True)
 class OfferCancelled:
-    """The queue takes the offer back (no answer in time)."""
+    """The queue takes the offer back: no answer in time, or another phone was faster."""
 
     token: str
+    reason: str = "no answer"
 
 
 @dataclass(frozen=True, slots=True)
 class Overflowed:
-    """The queue gives the call up (longest wait reached)."""
+    """The queue gives the call up; `message`: the citizen may leave one."""
 
     why: str
+    message: bool = False
+
+
+# Of a leg ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class AgentAnswered:
-    """The agent's leg was answered and its session description fits."""
+class LegRinging:
+    """A 18x; `early`: with a description, so that its network is heard from now on."""
+
+    leg: str
+    early: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LegAnswered:
+    """A leg that we called was answered, and its session description fits."""
 
     leg: str
 
 
 @dataclass(frozen=True, slots=True)
-class AgentUnfit:
-    """The agent's phone could not be used: no binding, or no common codec."""
+class LegUnfit:
+    """A leg that we called answered and cannot be used: no common codec."""
 
     leg: str
     status: int
@@ -78,185 +94,147 @@ class LegSilent:
 
 
 @dataclass(frozen=True, slots=True)
+class Digit:
+    """A party pressed a key."""
+
+    leg: str
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptsEnded:
+    """A party has heard its prompts to the end."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
 class MediaLost:
     """The media worker of this visit died; a new one is there."""
 
 
 @dataclass(frozen=True, slots=True)
+class Fired:
+    """A timer that was armed has run out."""
+
+    timer: str
+
+
+# Commands: of the desk, of a phone's REFER, of a feature code. NotNow where they do not fit. ------
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
-    """An operator's or the drain's command: end it all."""
+    """An operator's or the drain's command: end it all; `survey`: but ask the citizen first."""
 
     reason: str
+    survey: bool = False
 
 
-Event = (
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Bring somebody into the visit; errands.py says what follows. `reports` to a REFER.
+
+    `then` is called once the target has answered; `token` is the queue's, where it asked for this.
+    """
+
+    target: Target
+    errand: str
+    by: str = ""
+    reports: bool = False
+    then: Target | None = None
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The attended transfer: who consulted leaves, whom it consulted talks with the others."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Everybody of the consultation into the talk."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A party to another place: hold and resume, consultation and back, monitor to barge-in."""
+
+    leg: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Nobody hears that party any more, or (False) again."""
+
+    leg: str
+    muted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Hang one party up, or give up calling it."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """Transfer to a queue."""
+
+    queue: str
+    by: str
+    reports: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """The parties of another visit take the place of the leg `by` (RFC 5589 §7: attended)."""
+
+    by: str
+    parties: tuple[Party, ...]
+    reports: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """All but the party `leg` go over to another visit."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A new leg takes the place of an old one, which the engine ends (RFC 3891)."""
+
+    old: str
+    new: str
+    target: Target
+
+
+Fact = (
     Entered
     | Offered
     | OfferCancelled
     | Overflowed
-    | AgentAnswered
-    | AgentUnfit
+    | LegRinging
+    | LegAnswered
+    | LegUnfit
     | LegEnded
     | LegHeld
     | LegResumed
     | LegSilent
+    | Digit
+    | PromptsEnded
     | MediaLost
-    | HangUp
+    | Fired
 )
-
-
-# Effects out ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class JoinQueue:
-    """Tell the queue that the call arrived."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeaveQueue:
-    """Tell the queue that the caller hung up, waiting or talking."""
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptOffer:
-    """Tell the queue that the agent answered."""
-
-    token: str
-
-
-@dataclass(frozen=True, slots=True)
-class RefuseOffer:
-    """Tell the queue that the agent's phone refused, failed or is gone."""
-
-    token: str
-    status: int
-
-
-@dataclass(frozen=True, slots=True)
-class CallBridged:
-    """Tell the queue that caller and agent hear each other: the service level's clock stops."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallHeld:
-    """Tell the queue that the agent holds the caller."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallResumed:
-    """Tell the queue that the agent talks again."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallOver:
-    """Tell the queue that the call ended by another hand than the caller's."""
-
-
-@dataclass(frozen=True, slots=True)
-class AgentLost:
-    """Tell the queue that the agent is gone but the caller is not."""
-
-
-@dataclass(frozen=True, slots=True)
-class DialAgent:
-    """Place the agent's leg."""
-
-    leg: str
-    agent: str
-
-
-@dataclass(frozen=True, slots=True)
-class EndLeg:
-    """Hang up, cancel or refuse a leg, whatever its state."""
-
-    leg: str
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CloseMedia:
-    """Free the leg's port."""
-
-    leg: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlayWaiting:
-    """Announcement, then music (only music when `again`)."""
-
-    leg: str
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class StopPlay:
-    """Silence the prompts."""
-
-    leg: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bridge:
-    """Let caller and agent hear each other."""
-
-    caller_leg: str
-    agent_leg: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unbridge:
-    """Take the bridge apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class StartRecording:
-    """Tap both directions; `part` counts the agents that a citizen talked to in one call."""
-
-    recording: str
-    caller_leg: str
-    agent_leg: str
-
-
-@dataclass(frozen=True, slots=True)
-class StopRecording:
-    """Close the tap; the recorder seals what is spooled."""
-
-    recording: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reanchor:
-    """Open the leg on another worker and tell its far end by re-INVITE."""
-
-    leg: str
-    near: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """Every leg has ended: forget the visit."""
-
-
-Effect = (
-    JoinQueue
-    | LeaveQueue
-    | AcceptOffer
-    | RefuseOffer
-    | CallBridged
-    | CallHeld
-    | CallResumed
-    | CallOver
-    | AgentLost
-    | DialAgent
-    | EndLeg
-    | CloseMedia
-    | PlayWaiting
-    | StopPlay
-    | Bridge
-    | Unbridge
-    | StartRecording
-    | StopRecording
-    | Reanchor
-    | Gone
+Command = (
+    HangUp | Dial | Complete | Join | Move | Mute | Remove | Enqueue | Adopt | Yield | Replaced
 )
+Event = Fact | Command

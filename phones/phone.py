@@ -92,6 +92,13 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
         """RFC 4733 or INFO digit heard."""
         self.phone.events.emit("dtmf", call=self.name, digit=prm.digit)
 
+    @_told
+    def onCallTransferStatus(self, prm: "pj.OnCallTransferStatusParam") -> None:
+        """NOTIFY of a REFER of ours (RFC 3515)."""
+        self.phone.events.emit(
+            "transfer", call=self.name, code=prm.statusCode, final=bool(prm.finalNotify)
+        )
+
     def read_statistics(self) -> Fields:
         """Packets and loss of the call's stream; empty before there is one."""
         try:
@@ -386,6 +393,10 @@ VERBS: dict[str, Callable[[Phone, Fields], None]] = {
     "hangup": lambda phone, c: phone.hang_up(phone.named(c)),
     "hold": lambda phone, c: phone.named(c).setHold(pj.CallOpParam(True)),
     "resume": _resume,
+    "transfer": lambda phone, c: phone.named(c).xfer(str(c["to"]), pj.CallOpParam(True)),
+    "attend": lambda phone, c: phone.named(c).xferReplaces(
+        phone.calls[str(c["with"])], pj.CallOpParam(True)
+    ),
     "dtmf": lambda phone, c: phone.named(c).dialDtmf(str(c["digits"])),
     "stats": _statistics,
     "register": lambda phone, c: phone.account.setRegistration(True),

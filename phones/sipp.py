@@ -52,6 +52,7 @@ class SippOptions:
     password: str = ""
     timeout_seconds: float = 60.0
     cores: tuple[int, ...] = ()
+    trace: bool = False  # writes every message with its time to *_messages.log in its folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,8 @@ class Sipp:
             line += ["-inf", str(rows)]
         if options.calls:
             line += ["-m", str(options.calls)]
+        if options.trace:
+            line += ["-trace_msg", "-message_file", str(self.folder / "all_messages.log")]
         if options.echo:
             line += ["-rtp_echo"]
         if options.limit:

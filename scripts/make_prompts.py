@@ -16,17 +16,26 @@ from media.prompts import RATE, decode_wav
 
 FOLDER = Path(__file__).parent.parent / "media" / "prompts"
 WELCOME = "您好，这里是一二三四五政务服务便民热线，正在为您转接话务员，本次通话将被录音。"
+SPOKEN = {
+    "confirm": "您有一个热线来电，接听请按一。",
+    "survey": "请对本次服务进行评价，非常满意请按一，满意请按二，基本满意请按三，"
+    "不满意请按四，非常不满意请按五。",
+    "thanks": "感谢您的评价，再见。",
+    "callback": "话务员正忙。请按一，我们保留您的位置并尽快给您回电，通话随即结束。"
+    "否则请继续等待。",
+    "message": "现在话务员全忙，请在提示音后留言，我们会尽快给您回电。",
+}
 BEAT_SECONDS = 0.5
 CHORDS = ((57, 64, 72, 76), (53, 60, 69, 72), (48, 55, 64, 67), (55, 62, 71, 74))  # MIDI notes
 
 Signal = NDArray[np.float64]
 
 
-def welcome() -> Signal:
-    """The announcement, spoken by a machine until the customer records it."""
-    command = ["espeak-ng", "-v", "cmn", "-s", "200", "--stdout", WELCOME]
-    spoken = subprocess.run(command, capture_output=True, check=True).stdout
-    samples = decode_wav(spoken).astype(np.float64)
+def spoken(text: str) -> Signal:
+    """Words, spoken by a machine until the customer records them."""
+    command = ["espeak-ng", "-v", "cmn", "-s", "200", "--stdout", text]
+    said = subprocess.run(command, capture_output=True, check=True).stdout
+    samples = decode_wav(said).astype(np.float64)
     loud = np.flatnonzero(np.abs(samples) > 300)
     samples = samples[loud[0] : loud[-1] + RATE // 5]
     return samples / np.abs(samples).max() * 0.6
@@ -58,6 +67,12 @@ def tone(on_seconds: float, off_seconds: float) -> Signal:
     return np.concatenate([sound, np.zeros(round(off_seconds * RATE))])
 
 
+def beep() -> Signal:
+    """The tone after which a message is recorded."""
+    at = np.arange(round(0.4 * RATE)) / RATE
+    return 0.3 * np.sin(2 * np.pi * 1000 * at)
+
+
 def save(name: str, signal: Signal) -> None:
     """8 kHz, 16 bits, mono."""
     target = io.BytesIO()
@@ -74,7 +89,10 @@ def save(name: str, signal: Signal) -> None:
 
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
-    save("welcome", welcome())
+    save("welcome", spoken(WELCOME))
+    for name, text in SPOKEN.items():
+        tail = np.concatenate([np.zeros(RATE // 4), beep()]) if name == "message" else []
+        save(name, np.concatenate([spoken(text), tail]))
     save("hold", hold())
     save("ringback", tone(1.0, 4.0))
     save("busy", tone(0.35, 0.35))

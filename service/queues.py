@@ -6,15 +6,20 @@ from acd.settings import (
     AcdSettings,
     AffinitySettings,
     AgentSettings,
+    CalendarEntry,
     CallbackSettings,
+    CallerSettings,
+    OpeningHours,
     OverflowStep,
     QueueSettings,
     Rule,
     StateLimits,
     Widening,
 )
+from config import calendar as days
 from config import queues as tables
-from config.queues import minutes_of, skill_of
+from config.calendar import local_minute_of, minutes_of, opening_of
+from config.queues import skill_of
 from config.schema import Config, Seat
 
 
@@ -35,6 +40,29 @@ def acd_settings(config: Config) -> AcdSettings:
             reasons=tuple((one.name, one.max_seconds) for one in agents.reasons),
         ),
         utc_offset_minutes=0 if offset is None else round(offset.total_seconds() / 60),
+        calendar=tuple(calendar_entry(entry) for entry in config.calendar),
+        callers=tuple(
+            CallerSettings(one.number, one.kind, one.priority, one.agent, one.note)
+            for one in config.callers
+        ),
+    )
+
+
+def opening_hours(texts: tuple[str, ...]) -> tuple[OpeningHours, ...]:
+    """Hours of the week."""
+    return tuple(OpeningHours(*opening_of(text)) for text in texts)
+
+
+def calendar_entry(entry: days.CalendarEntry) -> CalendarEntry:
+    """A time unlike others."""
+    return CalendarEntry(
+        entry.name,
+        local_minute_of(entry.begins),
+        local_minute_of(entry.ends, end=True),
+        entry.queues,
+        entry.closed,
+        opening_hours(entry.hours),
+        entry.announcement,
     )
 
 
@@ -77,14 +105,14 @@ def queue_settings(queue: tables.Queue) -> QueueSettings:
         affinity=affinity_settings(queue.affinity),
         expected_handle_seconds=queue.handle_seconds,
         expected_patience_seconds=queue.patience_seconds,
+        opening=opening_hours(queue.opening),
     )
 
 
 def overflow_steps(queue: tables.Queue) -> tuple[OverflowStep, ...]:
     """The table's steps, led by the one that has a key of its own."""
     steps = [
-        OverflowStep(one.target, one.after_seconds, one.when, one.number or one.prompt)
-        for one in queue.overflow
+        OverflowStep(one.target, one.after_seconds, one.when, one.number) for one in queue.overflow
     ]
     if queue.overflow_mobile_after_seconds:
         steps.insert(0, OverflowStep("mobile", queue.overflow_mobile_after_seconds, "predicted"))

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import random
 import secrets
 import signal
 import sys
@@ -21,6 +22,7 @@ from callcore.io.identifiers import RandomIdentifiers
 from callcore.io.server import SipServer
 from config.schema import Config
 from desk.app import create_app
+from hotline.accounts import Accounts
 from hotline.calls import CallBook
 from hotline.clock import Clock
 from hotline.conductor import Conductor
@@ -110,6 +112,8 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
         book=CallBook(),
         meters=Meters(),
         call_ids=lambda: secrets.token_hex(8),
+        chance=random.SystemRandom().random,
+        accounts=Accounts(config, clock, hub, accounts_folder(config)),
     )
     conductor = Conductor(parts)
     known.append(conductor)
@@ -121,6 +125,11 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
     # What a crash cut off is counted as failed; wrap-ups and breaks go on.
     queueing.tell(Restarted(clock.wall_ms()))
     return conductor
+
+
+def accounts_folder(config: Config) -> Path | None:
+    """Beside the journal, which may hold nothing else."""
+    return Path(config.engine.journal).parent if config.engine.journal else None
 
 
 def open_journal(config: Config, stack: AsyncExitStack) -> tuple[Core, Journal | None]:

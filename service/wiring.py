@@ -1,7 +1,7 @@
 """The configuration's words turned into each part's own settings."""
 
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from callcore.call.numbers import make_rules
@@ -17,9 +17,11 @@ from callcore.call.settings import (
     Seat,
     Trunk,
 )
+from callcore.call.terms import SEAT
 from config import schema
 from config.schema import Config
 from config.security import Security, number_classes
+from hotline.sound import RINGBACK
 from media.io.plane import MediaSettings
 from media.spoken import SNIPPETS
 from media.tones import Tone
@@ -44,6 +46,7 @@ def engine_settings(config: Config) -> EngineSettings:
         bans=ban_settings(config.security),
         secure_seats=config.sip.seats_over_tls,
         outbound=outbound_settings(config),
+        seat_terms=replace(SEAT, transfers=True),
     )
 
 
@@ -106,6 +109,10 @@ def profile_settings(trunk: schema.Trunk) -> Profile:
 def media_settings(config: Config) -> MediaSettings:
     """The media plane: ports, workers, prompts, and where its taps write."""
     names = {n for queue in config.queues for n in (queue.announcement, queue.music) if n}
+    names |= {RINGBACK, config.calls.confirm, config.survey.prompt, config.survey.thanks}
+    names |= {config.message.prompt}
+    names |= {entry.announcement for entry in config.calendar if entry.announcement}
+    names |= {queue.callback.prompt for queue in config.queues if queue.callback.prompt}
     prompts = {name: str(prompt_path(name)) for name in sorted(names) if not is_tone(name)}
     return MediaSettings(
         address=config.media.address,

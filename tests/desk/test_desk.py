@@ -14,6 +14,7 @@ from hotline.commands import (
     BanStatus,
     CallbackStatus,
     CallRecord,
+    MarkStatus,
     NotAllowed,
     QueueStatus,
     Readiness,
@@ -98,6 +99,19 @@ class PaperHotline:
 
     def cancel_callback(self, callback: str) -> CallbackStatus:
         raise UnknownThing(f"no callback {callback!r}")
+
+    def marks(self) -> list[MarkStatus]:
+        return []
+
+    def mark_caller(self, wanted: MarkStatus) -> MarkStatus:
+        self.asked.append((wanted.number, wanted.kind, wanted.review, wanted.by))
+        return wanted
+
+    def review_mark(self, number: str, *, keep: bool, by: str) -> MarkStatus:
+        raise WrongState(f"{number} waits for no review")
+
+    def clear_mark(self, number: str, by: str) -> None:
+        self.asked.append((number, by))
 
     def prioritise(self, call_id: str, priority: int, keyword: str) -> CallRecord:
         self.asked.append((call_id, priority, keyword))
@@ -226,6 +240,24 @@ def test_the_supervisor_s_word_and_the_agent_s_wish_are_two_commands(
 def test_promised_callbacks_are_listed_and_taken_back(desk: TestClient) -> None:
     assert desk.get("/api/v1/callbacks").json()[0]["state"] == "due"
     assert desk.delete("/api/v1/callbacks/none").status_code == 404
+
+
+def test_an_agent_proposes_and_the_supervisor_reviews(
+    desk: TestClient, hotline: PaperHotline
+) -> None:
+    mark = {"kind": "nuisance", "by": "8001", "note": "singt"}
+    assert desk.put("/api/v1/callers/13800000000/mark", json=mark).json()["review"] == "proposed"
+    blocked = {"kind": "blocked", "by": "8014"}
+    assert desk.put("/api/v1/callers/138/mark", json=blocked).json()["review"] == "in_force"
+    review = {"keep": True, "by": "8014"}
+    assert desk.post("/api/v1/callers/138/mark/review", json=review).status_code == 409
+    assert desk.put("/api/v1/callers/x/mark", json=blocked).status_code == 422
+    assert desk.delete("/api/v1/callers/138/mark?by=8014").status_code == 204
+    assert hotline.asked == [
+        ("13800000000", "nuisance", "proposed", "8001"),
+        ("138", "blocked", "in_force", "8014"),
+        ("138", "8014"),
+    ]
 
 
 def test_a_mark_has_a_priority_of_1_to_9(desk: TestClient, hotline: PaperHotline) -> None:

@@ -10,11 +10,13 @@ from acd import events as acd
 from acd.core import Core
 from acd.settings import AcdSettings, AgentSettings, QueueSettings
 from callcore.call import events as sip
+from callcore.call.settings import EngineSettings
 from callcore.flow import Flow
 from callcore.message import Request, request
 from callcore.sdp import parse_sdp
 from callcore.sdp.offer_answer import LocalMedia, make_offer
 from config.loader import loads
+from hotline.accounts import Accounts
 from hotline.calls import CallBook
 from hotline.clock import Clock
 from hotline.commands import WrongState
@@ -46,6 +48,7 @@ CONFIG = loads(
     [[queues]]
     name = "12345"
     wrap_up_seconds = 0
+    survey = false
     [[routes]]
     number = "12345"
     queue = "12345"
@@ -65,6 +68,7 @@ class PaperSip:
         self.done: list[tuple[Any, ...]] = []
         self.on_event: Any = None
         self.engine = self
+        self.settings = EngineSettings("hotline.local")
 
     def trunk_up(self, name: str) -> bool:
         return True
@@ -118,16 +122,16 @@ class PaperPlane:
     def stop_play(self, leg: str) -> None:
         self.done.append(("stop_play", leg))
 
-    def bridge(self, bridge: str, legs: tuple[str, ...]) -> None:
+    def bridge(self, bridge: str, legs: tuple[str, ...], gains: Any = None) -> None:
         self.done.append(("bridge", *legs))
 
     def unbridge(self, bridge: str) -> None:
         pass
 
     def record(
-        self, recording: str, left: str, right: str, header: dict[str, Any], paused: Any = ()
+        self, recording: str, left: Any, right: Any, header: dict[str, Any], paused: Any = ()
     ) -> None:
-        self.done.append(("record", recording, left, right, header["agent"]))
+        self.done.append(("record", recording, *left, *right, header["agent"]))
         self.paused = list(paused)
 
     def pause_record(self, recording: str) -> None:
@@ -175,6 +179,8 @@ class House:
             hub=LiveHub(),
             book=CallBook(),
             meters=Meters(),
+            chance=lambda: 0.0,
+            accounts=Accounts(CONFIG, clock, LiveHub(), None),
             call_ids=iter(f"v{n}" for n in range(1, 100)).__next__,
         )
         self.conductor = Conductor(parts)
@@ -344,7 +350,7 @@ async def test_hold_is_the_agents_and_the_caller_hears_music(house: House) -> No
     assert house.plane.done[-1] == ("play", "c", "hold.wav")
     assert house.desk.agents()[0].state == "held"
     house.conductor.on_sip(sip.Offered("v1-a1", OFFER))
-    assert house.plane.done[-1] == ("stop_play", "c")
+    assert house.plane.done[-2:] == [("stop_play", "c"), ("bridge", "c", "v1-a1")]
     assert house.desk.agents()[0].state == "talking"
 
 

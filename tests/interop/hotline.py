@@ -77,7 +77,9 @@ def changed(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Tables updated key by key; of an array of tables the first is updated, or more appended."""
     result = copy.deepcopy(base)
     for table, change in changes.items():
-        if isinstance(change, list):
+        if table not in result:
+            result[table] = change
+        elif isinstance(change, list):
             result[table] += change
         elif isinstance(result[table], list):
             result[table][0] |= change
@@ -93,8 +95,17 @@ def toml(document: dict[str, Any]) -> str:
         array = isinstance(tables, list)
         for table in tables if array else [tables]:
             lines.append(f"[[{name}]]" if array else f"[{name}]")
-            lines += [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+            lines += [f"{key} = {inline(value)}" for key, value in table.items()]
     return "\n".join(lines) + "\n"
+
+
+def inline(value: Any) -> str:
+    """A value on one line; only a table in a table is written otherwise than in JSON."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {inline(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(inline, value)) + "]"
+    return json.dumps(value)
 
 
 def is_alive(pid: int) -> bool:

@@ -1,0 +1,211 @@
+"""`/api/v1/calls/{id}/...`: what agents and supervisors do with a call.
+
+404: no such call. 409: it is in a state that this does not fit, which the answer names. 422: a
+target that cannot be called. With an Idempotency-Key the same command has its effect once.
+"""
+
+from typing import Annotated, Literal
+
+import structlog
+from fastapi import APIRouter, Depends, Header, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from desk.idempotency import Replays
+from hotline.commands import CallAction, CallRecord, HotlineCommands, PartyStatus
+
+router = APIRouter()
+audit = structlog.get_logger("audit")
+
+
+def commands(request: Request) -> HotlineCommands:
+    """The hotline that this application fronts."""
+    hotline: HotlineCommands = request.app.state.hotline
+    return hotline
+
+
+def replays(request: Request) -> Replays:
+    """What was answered before."""
+    kept: Replays = request.app.state.replays
+    return kept
+
+
+Hotline = Annotated[HotlineCommands, Depends(commands)]
+Kept = Annotated[Replays, Depends(replays)]
+Key = Annotated[str, Header(alias="Idempotency-Key", max_length=128)]
+Who = Field(default="", max_length=64)
+To = Field(min_length=1, max_length=128)
+
+
+class Body(BaseModel):
+    """Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class About(Body):
+    """A party by its leg, seat or number, `agent` or `citizen`; empty: the usual one."""
+
+    party: str = Who
+
+
+class Mute(About):
+    """The agent, unless another is named."""
+
+    muted: bool = True
+
+
+class Target(Body):
+    """Whom: seat:8002, queue:NAME, number:13800000001, or what a phone would dial."""
+
+    to: str = To
+    party: str = Who
+
+
+class Transfer(Body):
+    """Blind needs a target; attended completes the consultation."""
+
+    kind: Literal["blind", "attended"] = "blind"
+    to: str = Field(default="", max_length=128)
+    party: str = Who
+
+
+class Conference(Body):
+    """One of the three: add whom, remove whom, or join those who are consulted."""
+
+    add: str = Field(default="", max_length=128)
+    remove: str = Who
+    party: str = Who
+
+
+class Emergency(Body):
+    """110, 119 or 120."""
+
+    service: str = Field(min_length=3, max_length=5, pattern=r"^[0-9]+$")
+
+
+class HangUp(Body):
+    """`party` empty: everybody; `survey`: the citizen is asked first, if calls are."""
+
+    party: str = Who
+    survey: bool = False
+
+
+class Supervision(Body):
+    """`by` is the supervisor's seat, whose phone rings."""
+
+    by: str = Field(min_length=1, max_length=64)
+    mode: Literal["monitor", "whisper", "barge", "take_over"]
+
+
+class Click(Body):
+    """The agent's phone rings first, then whom it calls."""
+
+    agent: str = Field(min_length=1, max_length=64)
+    to: str = To
+
+
+class Desk:
+    """One command's way: once for each key, and into the audit's log."""
+
+    def __init__(self, hotline: Hotline, kept: Kept, key: Key = "") -> None:
+        self._hotline, self._kept, self._key = hotline, kept, key
+
+    def act(self, call_id: str, action: CallAction) -> CallRecord:
+        """Do it, or say again what came of it."""
+
+        def perform() -> CallRecord:
+            record = self._hotline.act(call_id, action)
+            audit.info("call", call_id=call_id, verb=action.verb, to=action.to, by=action.by)
+            return record
+
+        return self._kept.once(self._key, (call_id, action), perform)
+
+    def place(self, agent: str, to: str) -> CallRecord:
+        """The same for a call that is begun."""
+
+        def perform() -> CallRecord:
+            record = self._hotline.place(agent, to)
+            audit.info("call placed", call_id=record.call_id, agent=agent, to=to)
+            return record
+
+        return self._kept.once(self._key, (agent, to), perform)
+
+
+Acting = Annotated[Desk, Depends(Desk)]
+
+
+@router.post("/calls", status_code=201)
+async def place(wanted: Click, desk: Acting) -> CallRecord:
+    """Click to call (409: the seat is offline)."""
+    return desk.place(wanted.agent, wanted.to)
+
+
+@router.get("/calls/{call_id}/parties")
+async def parties(call_id: str, hotline: Hotline) -> list[PartyStatus]:
+    """Who takes part in a call now."""
+    return hotline.parties(call_id)
+
+
+@router.post("/calls/{call_id}/hold")
+async def hold(call_id: str, about: About, desk: Acting) -> CallRecord:
+    """Music for the citizen, or for whoever is named."""
+    return desk.act(call_id, CallAction("hold", party=about.party))
+
+
+@router.post("/calls/{call_id}/resume")
+async def resume(call_id: str, about: About, desk: Acting) -> CallRecord:
+    """Back into the talk."""
+    return desk.act(call_id, CallAction("resume", party=about.party))
+
+
+@router.post("/calls/{call_id}/mute")
+async def mute(call_id: str, wanted: Mute, desk: Acting) -> CallRecord:
+    """Nobody hears that party, or again."""
+    verb = "mute" if wanted.muted else "unmute"
+    return desk.act(call_id, CallAction(verb, party=wanted.party))
+
+
+@router.post("/calls/{call_id}/consult")
+async def consult(call_id: str, wanted: Target, desk: Acting) -> CallRecord:
+    """Call somebody beside the talk; the citizen hears music."""
+    return desk.act(call_id, CallAction("consult", wanted.to, wanted.party))
+
+
+@router.post("/calls/{call_id}/transfer")
+async def transfer(call_id: str, wanted: Transfer, desk: Acting) -> CallRecord:
+    """To a seat, a queue, a number or the platform; attended: to who is consulted."""
+    if wanted.kind == "attended":
+        return desk.act(call_id, CallAction("complete", party=wanted.party))
+    return desk.act(call_id, CallAction("transfer", wanted.to, wanted.party))
+
+
+@router.post("/calls/{call_id}/conference")
+async def conference(call_id: str, wanted: Conference, desk: Acting) -> CallRecord:
+    """Third parties in and out; with neither, those who are consulted come into the talk."""
+    if wanted.remove:
+        return desk.act(call_id, CallAction("remove", party=wanted.remove))
+    if wanted.add:
+        return desk.act(call_id, CallAction("add", wanted.add, wanted.party))
+    return desk.act(call_id, CallAction("join", party=wanted.party))
+
+
+@router.post("/calls/{call_id}/emergency")
+async def emergency(call_id: str, wanted: Emergency, desk: Acting) -> CallRecord:
+    """An emergency service into the talk: no queue, no limit."""
+    return desk.act(call_id, CallAction("emergency", wanted.service))
+
+
+@router.post("/calls/{call_id}/hang_up")
+async def hang_up(call_id: str, wanted: HangUp, hotline: Hotline, desk: Acting) -> CallRecord:
+    """End the call, or one party's part in it."""
+    if wanted.party:
+        return desk.act(call_id, CallAction("remove", party=wanted.party))
+    if wanted.survey:
+        return desk.act(call_id, CallAction("survey"))
+    return hotline.hang_up(call_id)
+
+
+@router.post("/calls/{call_id}/supervise")
+async def supervise(call_id: str, wanted: Supervision, desk: Acting) -> CallRecord:
+    """Listen, speak to the agent alone, barge in, take over (422: `by` is no supervisor)."""
+    return desk.act(call_id, CallAction(wanted.mode, by=wanted.by))

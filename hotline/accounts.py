@@ -1,0 +1,106 @@
+"""The accounts of outgoing minutes: the meter's counts, kept in a file, told to the record."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import structlog
+
+from config.schema import Config
+from hotline.clock import Clock
+from hotline.commands import MinutesStatus
+from hotline.events import Alert, LiveHub
+from hotline.minutes import Charge, Meter, Package, Usage
+
+log = structlog.get_logger("hotline")
+
+
+class Accounts:
+    """One a process; `folder` None: kept in memory only."""
+
+    def __init__(self, config: Config, clock: Clock, hub: LiveHub, folder: Path | None) -> None:
+        minutes = config.minutes
+        self._clock = clock
+        self._hub = hub
+        self._path = None if folder is None else folder / minutes.file
+        self._limits = {trunk.name: trunk.minutes_per_month for trunk in config.trunks}
+        packages = tuple(
+            Package(name, limit, minutes.unit_seconds, minutes.hard_stop, minutes.alerts)
+            for name, limit in self._limits.items()
+        )
+        self.meter = Meter(packages, clock.utc_offset_minutes(), self._read())
+
+    def begin(self, leg: str, trunk: str, uses: str) -> None:
+        """A call of ours was answered."""
+        self.meter.begin(leg, trunk, uses, self._clock.wall_ms())
+
+    def end(self, leg: str) -> Charge | None:
+        """It is over: booked, kept, and told when a share of the package is reached."""
+        done = self.meter.end(leg, self._clock.wall_ms())
+        if done is None:
+            return None
+        charge, alerts = done
+        for alert in alerts:
+            text = (
+                f"trunk {alert.trunk}: {alert.share:.0%} of {alert.minutes} minutes "
+                f"of {alert.month} are used ({alert.used_minutes:.0f})"
+            )
+            log.warning("minutes", trunk=alert.trunk, share=alert.share, used=alert.used_minutes)
+            self._hub.publish(self._clock.iso_now(), Alert("minutes", text))
+        self._write()
+        return charge
+
+    def may_call(self, trunk: str) -> bool:
+        """Whether the trunk's package has anything left, where that is a limit."""
+        return self.meter.may_call(trunk, self._clock.wall_ms())
+
+    def used_minutes(self, trunk: str) -> float:
+        """Of this month, calls under way included."""
+        return self.meter.used_seconds(trunk, self._clock.wall_ms()) / 60
+
+    def status(self) -> list[MinutesStatus]:
+        """Every trunk's month."""
+        now_ms = self._clock.wall_ms()
+        month = self.meter.month(now_ms)
+        found = []
+        for trunk, limit in self._limits.items():
+            usage, forecast = self.meter.usage(trunk, month), self.meter.forecast(trunk, now_ms)
+            by_use = {uses: seconds / 60 for uses, seconds in usage.seconds.items()}
+            found.append(
+                MinutesStatus(
+                    trunk,
+                    month,
+                    limit,
+                    forecast.used_minutes,
+                    by_use,
+                    usage.calls,
+                    forecast.expected_minutes,
+                    forecast.exhausted_on,
+                )
+            )
+        return found
+
+    def _read(self) -> tuple[Usage, ...]:
+        """A file that cannot be read is put aside: the count begins anew, and loudly."""
+        if self._path is None or not self._path.exists():
+            return ()
+        try:
+            rows = json.loads(self._path.read_text(encoding="utf-8"))
+            return tuple(Usage(**{**row, "alerted": tuple(row["alerted"])}) for row in rows)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            log.error("accounts of minutes not readable", path=str(self._path), why=str(error))
+            self._path.replace(self._path.with_suffix(".unreadable"))
+            return ()
+
+    def _write(self) -> None:
+        """Whole or not at all; a disk that is full costs no call."""
+        if self._path is None:
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            new = self._path.with_suffix(".new")
+            rows = [asdict(usage) for usage in self.meter.usages()]
+            new.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+            new.replace(self._path)
+        except OSError as error:
+            log.error("accounts of minutes not written", path=str(self._path), why=str(error))

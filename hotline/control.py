@@ -1,0 +1,77 @@
+"""The part of the facade that fronts calls under way."""
+
+from hotline.commands import (
+    CallAction,
+    CallRecord,
+    MinutesStatus,
+    NotAllowed,
+    PartyStatus,
+    UnknownThing,
+    WrongState,
+)
+from hotline.errors import BadTarget, NotNow
+from hotline.floor import Floor
+from hotline.orders import order_of
+from hotline.parties import Party
+from hotline.targets import QueueTarget
+
+
+class Control(Floor):
+    """Implements what HotlineCommands says of calls."""
+
+    def parties(self, call_id: str) -> list[PartyStatus]:
+        """Who takes part now; UnknownThing, and nobody once the call has ended."""
+        self.call(call_id)
+        visit = self._conductor.visits.get(call_id)
+        return [] if visit is None else [status_of(party) for party in visit.parties]
+
+    def act(self, call_id: str, action: CallAction) -> CallRecord:
+        """Do it; UnknownThing, WrongState with the state, NotAllowed for a bad target."""
+        record = self.call(call_id)
+        visit = self._conductor.visits.get(call_id)
+        if visit is None:
+            raise WrongState(f"call {call_id} has ended")
+        try:
+            self._conductor.command(call_id, order_of(self._conductor, visit, action))
+        except NotNow as error:
+            raise WrongState(f"call {call_id} is {error}") from None
+        except BadTarget as error:
+            raise NotAllowed(str(error)) from None
+        return record
+
+    def place(self, agent: str, to: str) -> CallRecord:
+        """Click to call: the agent's phone rings first."""
+        directory = self._conductor.directory
+        try:
+            seat, target = directory.seat(agent), directory.find(to)
+        except BadTarget as error:
+            raise NotAllowed(str(error)) from None
+        if isinstance(target, QueueTarget) or target.name == agent:
+            raise NotAllowed(f"{to!r} cannot be called from here")
+        if agent not in self._conductor.registered and not seat.trunk:
+            raise WrongState(f"seat {agent} is offline")
+        return self.call(self._conductor.outbound.click(seat, target))
+
+    def minutes(self) -> list[MinutesStatus]:
+        """What each trunk's package has been used for this month."""
+        return self._parts.accounts.status()
+
+    def call(self, call_id: str) -> CallRecord:
+        """One call; UnknownThing when it is not in the book."""
+        record = self._parts.book.get(call_id)
+        if record is None:
+            raise UnknownThing(f"no call {call_id!r}")
+        return record
+
+
+def status_of(party: Party) -> PartyStatus:
+    """A party as screens show it."""
+    return PartyStatus(
+        leg=party.leg,
+        who=party.target.name,
+        kind=party.target.kind,
+        role=party.role.value,
+        stage=party.stage.value,
+        place=party.place.value,
+        muted=party.muted,
+    )

@@ -1,0 +1,90 @@
+"""Minutes of the package: exact, by month, by reason."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotline.minutes import Meter, Package, billed_seconds
+
+
+def ms(text: str) -> int:
+    """Local time of Hefei, UTC+8."""
+    return round(datetime.fromisoformat(text + "+08:00").astimezone(UTC).timestamp() * 1000)
+
+
+NOON = ms("2026-11-15T12:00:00")
+IMS = Package("ims", minutes=100, unit_seconds=60)
+
+
+def test_a_call_costs_started_units():
+    assert [billed_seconds(x, 60) for x in (0, 1, 60_000, 60_001)] == [0, 60, 60, 120]
+    assert [billed_seconds(x, 6) for x in (1, 6_000, 6_001, 61_000)] == [6, 6, 12, 66]
+
+
+def test_a_call_is_booked_under_its_reason():
+    meter = Meter((IMS,))
+    meter.begin("a", "ims", "transfer", NOON)
+    meter.begin("b", "ims", "three-way", NOON)
+    charge, alerts = meter.end("a", NOON + 61_000) or (None, None)
+    assert charge is not None
+    assert (charge.milliseconds, charge.billed_seconds, alerts) == (61_000, 120, [])
+    assert meter.used_seconds("ims", NOON + 61_000) == 120 + 120  # b is under way
+    meter.end("b", NOON + 61_000)
+    assert meter.usage("ims", "2026-11").seconds == {"transfer": 120, "three-way": 120}
+    assert meter.end("b", NOON) is None
+    assert meter.running == 0
+
+
+def test_a_month_begins_at_local_midnight():
+    meter = Meter((IMS,))
+    meter.begin("a", "ims", "callback", ms("2026-11-30T23:59:50"))
+    meter.end("a", ms("2026-12-01T00:00:20"))
+    meter.begin("b", "ims", "callback", ms("2026-12-01T00:00:00"))
+    meter.end("b", ms("2026-12-01T00:00:20"))
+    assert meter.usage("ims", "2026-11").total_seconds == 60
+    assert meter.usage("ims", "2026-12").total_seconds == 60
+
+
+def test_alerts_are_given_once_each():
+    meter = Meter((IMS,))
+    told = []
+    for minute in range(100):
+        meter.begin("a", "ims", "callback", NOON)
+        _, alerts = meter.end("a", NOON + 60_000) or (None, [])
+        told += [(minute + 1, alert.share) for alert in alerts]
+    assert told == [(80, 0.8), (95, 0.95)]
+    again = Meter((IMS,), usages=meter.usages())
+    again.begin("a", "ims", "callback", NOON)
+    assert (again.end("a", NOON + 60_000) or (None, None))[1] == []
+
+
+def test_a_hard_stop_ends_with_the_month():
+    meter = Meter((Package("ims", 1, 60, hard_stop=True), Package("soft", 1)))
+    for trunk in ("ims", "soft"):
+        meter.begin(trunk, trunk, "callback", NOON)
+        meter.end(trunk, NOON + 60_000)
+    assert not meter.may_call("ims", NOON)
+    assert meter.may_call("soft", NOON)
+    assert meter.may_call("ims", ms("2026-12-01T00:00:00"))
+
+
+def test_the_forecast_goes_straight_on():
+    meter = Meter((IMS,))
+    assert meter.forecast("ims", ms("2026-11-01T00:30:00")).expected_minutes is None
+    meter.begin("a", "ims", "callback", NOON)
+    meter.end("a", NOON + 60 * 60_000)
+    forecast = meter.forecast("ims", ms("2026-11-16T00:00:00"))
+    assert (forecast.used_minutes, forecast.expected_minutes) == (60, 120)
+    assert forecast.exhausted_on == "2026-11-26"
+
+
+@given(st.lists(st.tuples(st.integers(0, 400_000), st.sampled_from("abc")), max_size=50))
+def test_no_second_is_lost_or_counted_twice(calls: list[tuple[int, str]]):
+    meter = Meter((Package("ims", unit_seconds=6),))
+    for number, (length, uses) in enumerate(calls):
+        meter.begin(str(number), "ims", uses, NOON)
+        meter.end(str(number), NOON + length)
+    expected = sum(-(-length // 6_000) * 6 for length, _ in calls)
+    assert meter.usage("ims", "2026-11").total_seconds == expected
+    assert meter.usage("ims", "2026-11").calls == len(calls)
