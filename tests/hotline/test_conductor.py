@@ -73,7 +73,9 @@ class PaperSip:
     def trunk_up(self, name: str) -> bool:
         return True
 
-    def place(self, leg: str, target: Any, caller: Any, offer: bytes) -> None:
+    def place(
+        self, leg: str, target: Any, caller: Any, offer: bytes, headers: tuple[Any, ...] = ()
+    ) -> None:
         self.done.append(("place", leg, target.user, caller.number))
 
     def answer(self, leg: str, body: bytes) -> None:
