@@ -153,14 +153,12 @@ class Performer:
             caller = asker.name if asker and effect.errand == "consult" else record.caller
             return SeatTarget(target.name), Shown(caller, caller)
         seat = asker.name if asker and asker.is_seat and not target.emergency else None
-        if (
-            effect.errand in ("callee", "called back", "desk", "emergency")
-            or record.direction != "inbound"
-        ):
-            return TrunkTarget(target.trunk, target.number, seat=seat), Shown("")
+        if effect.errand in OURS or record.direction != "inbound":
+            way = TrunkTarget(target.trunk, target.number, seat=seat, urgent=target.emergency)
+            return way, Shown("")
         is_overflow = effect.errand in ("offer", "overflow")
         forwarded = Diverted(record.called, "no-answer" if is_overflow else "deflection")
-        way = TrunkTarget(target.trunk, target.number, (forwarded,), seat)
+        way = TrunkTarget(target.trunk, target.number, (forwarded,), seat, target.emergency)
         return way, Shown(record.caller, record.caller)
 
     def answer_leg(self, visit: Visit, effect: e.AnswerLeg) -> None:
