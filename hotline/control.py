@@ -31,6 +31,8 @@ class Control(Floor):
         visit = self._conductor.visits.get(call_id)
         if visit is None:
             raise WrongState(f"call {call_id} has ended")
+        if action.order:
+            record.order = action.order
         try:
             self._conductor.command(call_id, order_of(self._conductor, visit, action))
         except NotNow as error:
