@@ -142,9 +142,9 @@ async def place(wanted: Click, desk: Acting) -> CallRecord:
 
 
 @router.get("/calls/{call_id}/parties")
-async def parties(call_id: str, hotline: Hotline) -> list[PartyStatus]:
-    """Who takes part in a call now."""
-    return hotline.parties(call_id)
+async def parties(call_id: str, hotline: Hotline, viewer: str = "") -> list[PartyStatus]:
+    """Who takes part in a call now; `viewer`: the seat that it is shown to."""
+    return hotline.parties(call_id, viewer)
 
 
 @router.post("/calls/{call_id}/hold")

@@ -222,6 +222,7 @@ class Conductor:
         call_id = self.performer.call_of_leg.get(fact.leg)
         if call_id is not None:
             self.parts.book.leg_ended(call_id, fact)
+        self._keypads.forget(fact.leg)
         self._tell_leg(fact.leg, f.LegEnded(fact.leg, fact.status, fact.by))
 
     def open_remote_seats(self) -> None:

@@ -44,6 +44,10 @@ CONFIG = loads(
     [[seats]]
     user = "8002"
     password = "x"
+    [[seats]]
+    user = "9001"
+    password = "x"
+    role = "supervisor"
     [[queues]]
     name = "12345"
     wrap_up_seconds = 0
