@@ -31,6 +31,7 @@ class Remote:
     accept_any: bool = False
     srtp: Keys | None = None
     rtcp_port: int = 0
+    ptime_ms: int = 20
 
 
 @dataclass(frozen=True)
