@@ -17,6 +17,13 @@ class Voice(Table):
         description="SRTP with keys in SDP (RFC 4568): off = refused; offer = taken when offered, "
         "and offered to seats over TLS; require = seats have no calls without it",
     )
+    codecs: Annotated[
+        tuple[Literal["PCMA", "PCMU", "G722", "L16"], ...], Field(strict=False, min_length=1)
+    ] = Field(
+        default=("PCMA", "PCMU"),
+        description="voice codecs that are offered and accepted, in order of preference; "
+        "G722 and L16 cost several times as much",
+    )
     cpus: Annotated[tuple[Core, ...], Field(strict=False)] = Field(
         default=(), description="cores that the media processes are bound to in turn; empty = any"
     )

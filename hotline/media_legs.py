@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from callcore.errors import RemoteProtocolError
-from callcore.sdp import SessionDescription
+from callcore.sdp import TELEPHONE_EVENT, SessionDescription
 from callcore.sdp.crypto import KEY_BYTES
+from callcore.sdp.description import VOICES
 from callcore.sdp.offer_answer import (
     LocalMedia,
     Negotiated,
@@ -39,7 +40,9 @@ class MediaLegs:
         public_address: str = "",
         srtp: Literal["off", "offer", "require"] = "off",
         over_tls: Callable[[str], bool] = lambda seat: False,
+        codecs: tuple[str, ...] = ("PCMA", "PCMU"),
     ) -> None:
+        self._codecs = (*(VOICES[name] for name in codecs), TELEPHONE_EVENT)
         self._plane = plane
         self._public_address = public_address
         self._srtp = srtp
@@ -59,6 +62,7 @@ class MediaLegs:
         local = LocalMedia(
             address="",
             port=0,
+            codecs=self._codecs,
             session_id=self._session_id,
             version=self._session_id,
             srtp=self._policy(seat),
@@ -143,6 +147,7 @@ class MediaLegs:
             host=negotiated.remote_host,
             port=negotiated.remote_port,
             codec=negotiated.codec.name.upper(),
+            ptime_ms=negotiated.ptime_ms,
             payload_type=negotiated.send_payload_type,
             dtmf_payload_type=negotiated.dtmf_payload_type,
             direction=negotiated.direction,

@@ -43,6 +43,7 @@ class Connect(Command, frozen=True):
     receive_dtmf_payload_type: int | None = None
     accept_any: bool = False
     srtp: Keys | None = None
+    ptime_ms: int = 20  # of the packets that we send
     rtcp_port: int = 0  # 0: no reports; the RTP port: on the same one, RFC 5761
 
 

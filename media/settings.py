@@ -32,6 +32,7 @@ class Remote:
     accept_any: bool = False
     srtp: Keys | None = None
     rtcp_port: int = 0
+    ptime_ms: int = 20
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from typing import Protocol
 
 from media import events
 from media import messages as m
+from media.edge import Edge, is_odd
 from media.errors import LocalProtocolError
-from media.g711 import CODECS
+from media.g711 import CODECS, PCMA
 from media.legs import Legs, Source
 from media.mix import Mixer
 from media.prompts import Bank, Player
@@ -40,6 +41,12 @@ class Sockets(Wire, Protocol):
 
     def protect(self, leg: int, guard: Guard | None) -> None:
         """SRTP from now on, or none any more."""
+
+    def edge(self, leg: int) -> Edge | None:
+        """The leg's other codec or packet time."""
+
+    def shape(self, leg: int, edge: Edge | None, kind: int) -> None:
+        """Another codec or packet time for packets that come as this payload type."""
 
 
 class Writer(Protocol):
@@ -155,7 +162,7 @@ class Switch:
         if moved or not legs.receives[leg]:
             legs.heard_tick[leg] = self.tick.number
             legs.timed_out[leg] = False
-        codec = CODECS[command.codec]
+        codec = CODECS.get(command.codec, PCMA)  # of another codec an edge makes A-law
         changed = codec != legs.codec[leg]
         legs.negotiate(leg, codec, command)
         if changed or moved or not legs.receives[leg]:
@@ -163,6 +170,7 @@ class Switch:
         self.sockets.aim(leg, (command.host, command.port))
         self.sockets.aim_reports(leg, command.rtcp_port)
         self._protect(leg, command.srtp)
+        self._shape(leg, command)
         self.tick.outgoing.dirty = True
         self.mixer.dirty = True
         self.tick.taps.dirty = True
@@ -174,6 +182,17 @@ class Switch:
             return
         blame = partial(self._blame, leg)
         self.sockets.protect(leg, None if keys is None else Guard(keys, blame))
+
+    def _shape(self, leg: int, command: m.Connect) -> None:
+        """An edge where the leg is not G.711 at 20 ms; one that stays keeps its state."""
+        agreed = (command.codec, command.payload_type, command.ptime_ms)
+        if not is_odd(command.codec, command.ptime_ms):
+            self.sockets.shape(leg, None, 0)
+        else:
+            edge = self.sockets.edge(leg)
+            if edge is None or edge.agreed != agreed:
+                edge = Edge(*agreed)
+            self.sockets.shape(leg, edge, int(self.legs.receive_type[leg]))
 
     def _blame(self, leg: int, what: str) -> None:
         self.legs.counts[what][leg] += 1

@@ -105,6 +105,7 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
             config.media.public_address,
             config.media.srtp,
             lambda seat: over_tls(engine.registrar.bindings(seat)),
+            config.media.codecs,
         ),
         queueing=queueing,
         keeper=keeper,

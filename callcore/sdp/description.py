@@ -31,6 +31,14 @@ PCMU = Codec(0, "PCMU", 8000)
 PCMA = Codec(8, "PCMA", 8000)
 TELEPHONE_EVENT = Codec(101, "telephone-event", 8000, fmtp="0-15")
 
+# What we can speak. RFC 3551 §4.5.2: G.722 samples at 16 kHz, but its clock is said to be 8000.
+VOICES = {
+    "PCMA": PCMA,
+    "PCMU": PCMU,
+    "G722": Codec(9, "G722", 8000),
+    "L16": Codec(97, "L16", 8000),
+}
+
 # RFC 3551 §6: audio payload types that need no rtpmap.
 STATIC = {
     codec.payload_type: codec

@@ -30,6 +30,7 @@ SENDS = frozenset({"sendrecv", "sendonly"})
 RECEIVES = frozenset({"sendrecv", "recvonly"})
 PLAIN = frozenset({"RTP/AVP", "RTP/AVPF"})
 SECURE = frozenset({"RTP/SAVP", "RTP/SAVPF"})
+LONGEST_MS = 60
 UNSPECIFIED = frozenset({"0.0.0.0", "::"})
 
 
@@ -248,10 +249,22 @@ def _negotiated(media: Media, codec: Codec, direction: str, receive: int) -> Neg
         receive_payload_type=receive,
         dtmf_payload_type=None,
         direction=direction,
-        ptime_ms=media.ptime or DEFAULT_PTIME_MS,
+        ptime_ms=_ptime_ms(media, codec),
         remote_on_hold=media.on_hold,
         rtcp_port=_rtcp_port(media),
     )
+
+
+def _ptime_ms(media: Media, codec: Codec) -> int:
+    """RFC 8866 §6.4: the packet time that is asked for, in steps of 10 ms, within maxptime.
+
+    L16 has at most 30 ms, which is what one of our packets holds.
+    """
+    said = dict(media.attributes).get("maxptime") or ""
+    most = int(said) if said.isascii() and said.isdigit() and len(said) < 5 else LONGEST_MS
+    most = min(most, LONGEST_MS, 30 if codec.name == "L16" else LONGEST_MS)
+    asked = min(media.ptime or DEFAULT_PTIME_MS, most)
+    return max(10, asked // 10 * 10)
 
 
 def _rtcp_port(media: Media) -> int:

@@ -13,6 +13,7 @@ import msgspec
 from media import events
 from media import messages as m
 from media.dtmf import check_digits
+from media.edge import PTIMES_MS, VOICES
 from media.errors import LocalProtocolError, NotStarted
 from media.g711 import CODECS
 from media.gain import MOST_DB
@@ -132,8 +133,11 @@ class MediaPlane:
     def connect(self, leg: str, remote: Remote) -> None:
         """Where to send and what to accept; again after every new offer and answer."""
         ipaddress_of(remote.host)
-        if remote.codec not in CODECS or remote.direction not in DIRECTIONS:
+        known = remote.codec in CODECS or remote.codec in VOICES
+        if not known or remote.direction not in DIRECTIONS:
             raise LocalProtocolError(f"codec {remote.codec}, direction {remote.direction}")
+        if remote.ptime_ms not in PTIMES_MS:
+            raise LocalProtocolError(f"packets of {remote.ptime_ms} ms")
         self._to(leg).send(
             m.Connect(
                 leg=leg,
@@ -148,6 +152,7 @@ class MediaPlane:
                 accept_any=remote.accept_any,
                 srtp=remote.srtp,
                 rtcp_port=remote.rtcp_port,
+                ptime_ms=remote.ptime_ms,
             )
         )
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from media.edge import Edge
 from media.io.reports import ReportWire
 from media.legs import Source
 from media.outgoing import PACKET
@@ -61,6 +62,7 @@ class UdpWire:
         self._plan: Integers = np.zeros(0, np.int64)
         self._stale = False
         self._guards: dict[int, Guard] = {}  # legs with SRTP: the others pay nothing for it
+        self._edges: dict[int, tuple[Edge, int]] = {}  # and the payload type that it decodes
         self._reports = ReportWire(capacity)
         self._muxed: set[int] = set()
         self.errors = 0
@@ -85,6 +87,7 @@ class UdpWire:
         self._reports.close(leg)
         self._muxed.discard(leg)
         self._guards.pop(leg, None)
+        self._edges.pop(leg, None)
         door = self._doors[leg]
         if door is not None:
             del self._leg_of[door.fileno()]
@@ -114,6 +117,19 @@ class UdpWire:
             self._guards.pop(leg, None)
         else:
             self._guards[leg] = guard
+        self._stale = True
+
+    def edge(self, leg: int) -> Edge | None:
+        """The leg's other codec or packet time."""
+        found = self._edges.get(leg)
+        return None if found is None else found[0]
+
+    def shape(self, leg: int, edge: Edge | None, kind: int) -> None:
+        """Another codec or packet time for packets that come as this payload type."""
+        if edge is None:
+            self._edges.pop(leg, None)
+        else:
+            self._edges[leg] = edge, kind
         self._stale = True
 
     def pin(self, leg: int, source: Source) -> None:
@@ -169,7 +185,7 @@ class UdpWire:
                 self.errors += 1
         leg_of = self._leg_of
         of = [leg_of[fd] for fd, _ in ready]
-        if self._guards:
+        if self._guards or self._edges:
             self._unlock(of, sizes)
         legs = np.array(of)
         return _sound(legs, self.rows[: len(sizes)], np.array(sizes))
@@ -180,7 +196,6 @@ class UdpWire:
             return None
         visitors: list[tuple[int, Source]] = []
         sizes: list[int] = []
-        guards = self._guards
         for fd, _ in ready:
             leg = self._leg_of[fd]
             door = self._doors[leg]
@@ -190,8 +205,7 @@ class UdpWire:
             except OSError:
                 self.errors += 1
                 continue
-            if leg in guards:
-                size = guards[leg].open(self._views[len(sizes)], size)
+            size = self._enter(leg, self._views[len(sizes)], size)
             if size >= 0:
                 visitors.append((leg, (source[0], source[1])))
                 sizes.append(size)
@@ -200,10 +214,19 @@ class UdpWire:
         return visitors, self.rows[: len(sizes)], np.array(sizes, np.int64)
 
     def _unlock(self, legs: list[int], sizes: list[int]) -> None:
-        guards, views = self._guards, self._views
+        views, special = self._views, self._guards.keys() | self._edges.keys()
         for at, leg in enumerate(legs):
-            if leg in guards and sizes[at] >= 0:
-                sizes[at] = guards[leg].open(views[at], sizes[at])
+            if leg in special and sizes[at] >= 0:
+                sizes[at] = self._enter(leg, views[at], sizes[at])
+
+    def _enter(self, leg: int, row: memoryview, size: int) -> int:
+        """Out of SRTP and out of another codec, in place; -1 for what is not to be trusted."""
+        guard, edge = self._guards.get(leg), self._edges.get(leg)
+        if guard is not None:
+            size = guard.open(row, size)
+        if edge is not None and size >= 0:
+            size = edge[0].open(row, size, edge[1])
+        return size
 
     def reports(self) -> Iterator[tuple[int, Source, bytes, float]]:
         """RTCP that came on ports of its own: leg, source, packet, seconds since 1970."""
@@ -256,11 +279,13 @@ class UdpWire:
             self.errors += 1
 
     def _sender(self, leg: int) -> Callable[[memoryview], int]:
-        send, guard = self._plain_sender(leg), self._guards.get(leg)
-        if guard is None:
+        send, guard, edge = self._plain_sender(leg), self._guards.get(leg), self.edge(leg)
+        if guard is not None:
+            bare, seal = send, guard.seal
+            send = lambda row: bare(memoryview(seal(bytes(row))))  # noqa: E731
+        if edge is None:
             return send
-        seal = guard.seal
-        return lambda row: send(memoryview(seal(bytes(row))))
+        return lambda row: sum(send(memoryview(packet)) for packet in edge.seal(bytes(row)))
 
     def _plain_sender(self, leg: int) -> Callable[[memoryview], int]:
         line, door, remote = self._lines[leg], self._doors[leg], self._remote[leg]

@@ -48,6 +48,11 @@ class Wire:
 
     def protect(self, leg: int, guard: Any) -> None: ...
 
+    def edge(self, leg: int) -> None:
+        return None
+
+    def shape(self, leg: int, edge: Any, kind: int) -> None: ...
+
     def reports(self) -> Any:
         taken, self.control = self.control, []
         return taken
