@@ -78,7 +78,7 @@ def test_more_in_time_has_its_price_unless_late_callers_are_called_back():
     callbacks = study(
         "reservation",
         overflow=(OverflowStep("callback", 15.001),),
-        callback=CallbackSettings(idle_agents=2),
+        callback=CallbackSettings(idle_agents=3),
     )
     best, fewer_gone, found = run(replace(callbacks, callback_taken=0.2))
     assert best > plain
