@@ -65,7 +65,7 @@ CURVES: dict[str, tuple[QueueSettings, dict[str, Any]]] = {
     "no_cap": (queue("answer_in_time", promotion_seconds=1e6), {}),
     "reservation": (queue("reservation"), {}),
     BEST: (
-        queue("reservation", overflow=CALLBACKS, callback=CallbackSettings(idle_agents=2)),
+        queue("reservation", overflow=CALLBACKS, callback=CallbackSettings(idle_agents=3)),
         {"callback_taken": TAKEN},
     ),
     "bound": (queue("fifo", max_wait_seconds=LATE), {}),

@@ -108,7 +108,7 @@ class Queue(Table):
     target_ratio: float = Field(
         default=0.9, gt=0, le=1, description="the share of calls promised in time"
     )
-    policy: Literal["answer_in_time", "fifo", "priority", "skills"] = Field(
+    policy: Literal["answer_in_time", "fifo", "priority", "skills", "reservation"] = Field(
         default="answer_in_time", description="who is answered first, and by whom"
     )
     promotion_seconds: Seconds = Field(
