@@ -7,15 +7,12 @@ import secrets
 import signal
 import sys
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import structlog
 import uvloop
 
-from acd.core import Core
 from acd.events import Configured, Restarted
-from acd.io.journal import Journal, JournalDamaged, JournalSettings, read
-from acd.replay import replay
+from acd.io.files import JournalDamaged
 from callcore.engine import Engine
 from callcore.io.identifiers import RandomIdentifiers
 from callcore.io.server import SipServer
@@ -35,6 +32,7 @@ from media.errors import NotStarted
 from media.io.plane import MediaPlane
 from recorder.io.keeper import Keeper, KeeperError
 from service.http import HttpServer
+from service.journal import open_journal
 from service.wiring import acd_settings, engine_settings, keeper_settings, media_settings
 
 log = structlog.get_logger("service")
@@ -89,8 +87,10 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
     known: list[Conductor] = []  # the parts tell the conductor, which is made of them
     keeper = Keeper(keeper_settings(config), lambda event: known[0].on_recorder(event))
     plane = MediaPlane(media_settings(config), lambda event: known[0].on_media(event))
-    core, journal = open_journal(config, stack)
-    queueing = Queueing(core, journal, clock, lambda effect: known[0].on_queue(effect))
+    opened = open_journal(config, stack)
+    queueing = Queueing(
+        opened.core, opened.journal, clock, lambda effect: known[0].on_queue(effect)
+    )
     stack.callback(queueing.close)
     engine = Engine(engine_settings(config), RandomIdentifiers())
     parts = Parts(
@@ -116,22 +116,6 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
     # What a crash cut off is counted as failed; wrap-ups and breaks go on.
     queueing.tell(Restarted(clock.wall_ms()))
     return conductor
-
-
-def open_journal(config: Config, stack: AsyncExitStack) -> tuple[Core, Journal | None]:
-    """The queue's core as the journal left it."""
-    settings = acd_settings(config)
-    if not config.engine.journal:
-        return Core(settings), None
-    folder = Path(config.engine.journal)
-    journal = Journal(
-        JournalSettings(folder),
-        lambda error: log.error("journal not written", why=error.strerror or str(error)),
-    )
-    stack.callback(journal.close)
-    if journal.repaired is not None:
-        log.warning("torn tail cut off the journal", kept=str(journal.repaired))
-    return replay(read(folder), settings), journal
 
 
 def announce(sip: SipServer, http: HttpServer) -> None:
