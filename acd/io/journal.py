@@ -92,6 +92,11 @@ class Journal:
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return self._settings.folder
+
     def append(self, event: Event, written: bytes = b"") -> bool:
         """Queues one event, never waits; False when it could not be kept.
 
