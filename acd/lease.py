@@ -152,19 +152,8 @@ class Report:
     text: str
 
 
-Event: TypeAlias = (
-    Tick
-    | Looked
-    | Granted
-    | Renewed
-    | Refused
-    | Forgotten
-    | Away
-    | CaughtUp
-    | Failed
-    | Ended
-    | Stop
-)
+Answer: TypeAlias = Looked | Granted | Renewed | Refused | Forgotten | Away
+Event: TypeAlias = Answer | Tick | CaughtUp | Failed | Ended | Stop
 Effect: TypeAlias = Ask | CatchUp | Lead | Reseed | StepDown | Rejoin | Report
 
 

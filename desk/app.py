@@ -59,6 +59,7 @@ def add_health(app: FastAPI, hotline: HotlineCommands) -> None:
         readiness = hotline.readiness()
         body = {
             "ready": readiness.ready,
+            "role": readiness.role,
             "reasons": list(readiness.reasons),
             "warnings": list(readiness.warnings),
         }

@@ -1,33 +1,8 @@
 """Whether this node answers calls, and what its cluster looks like from here."""
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-RoleName = Literal[
-    "single",
-    "leading",
-    "alone",
-    "doubtful",
-    "following",
-    "claiming",
-    "catching_up",
-    "stepping_down",
-    "stopped",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterStatus:
-    """One node's view; `sequence` is its journal's last event, `lag` what the stream still lacks."""
-
-    node: str
-    role: RoleName
-    leader: str
-    epoch: int
-    sequence: int
-    lag: int
-    redis: bool
-    trouble: str = ""
+from hotline.commands import ClusterStatus
 
 
 class Membership(Protocol):

@@ -16,7 +16,7 @@ from acd.io.replicator import Replicator
 from acd.io.shared import Claimed, Fenced, Shared, SharedAway, SharedForgotten, Stand, Writer
 from acd.lease import Ask, Lease, Role, step
 from config.cluster import Cluster
-from hotline.membership import ClusterStatus
+from hotline.commands import ClusterStatus
 from hotline.queueing import Queueing
 from service.journal import Store
 
@@ -61,10 +61,16 @@ class Told:
 class Member:
     """Implements Membership."""
 
-    def __init__(self, settings: Cluster, shared: Shared, store: Store, queueing: Queueing) -> None:
+    def __init__(
+        self,
+        settings: Cluster,
+        shared: Shared,
+        store: Store,
+        queueing: Queueing,
+        hotline: Hotline,
+    ) -> None:
         self._settings, self._shared, self._store = settings, shared, store
-        self._queueing = queueing
-        self.hotline: Hotline
+        self._queueing, self.hotline = queueing, hotline
         self._loop = asyncio.get_running_loop()
         node = f"{settings.node}/{secrets.token_hex(4)}"  # an earlier life's lease is not ours
         self.lease = Lease(node, settings.lease_seconds, epoch=store.journal.epoch)
@@ -109,21 +115,33 @@ class Member:
 
     # Life ---------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Begin to follow; to lead comes by itself."""
         self._tasks = [
             asyncio.create_task(self._beat_on(), name="cluster"),
             asyncio.create_task(self.replicator.run(), name="replicator"),
         ]
 
-    async def stop(self) -> None:
-        """Give the lease back once the stream has everything."""
+    async def hand_over(self, drain: asyncio.Task[None], waiting: Callable[[], bool]) -> None:
+        """Lets another lead as soon as nobody waits here: who talks is counted already."""
+        while waiting() and not drain.done():
+            await asyncio.wait([drain], timeout=FOLLOW_SECONDS)
+        await self._release_lease()
+
+    async def _release_lease(self) -> None:
+        if self.lease.role is Role.STOPPED:
+            return
+        self._queueing.rest()
         await self.replicator.drained(CLEAN_END_SECONDS)
         self._posted.append(machine.Stop())
         self._nudged.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLEAN_END_SECONDS):
                 await asyncio.shield(self._tasks[0])
+
+    async def stop(self) -> None:
+        """Give the lease back once the stream has everything."""
+        await self._release_lease()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -240,7 +258,7 @@ class Member:
             return False
         try:
             while await self._follower.follow(self._store.journal):
-                await asyncio.sleep(0)
+                continue  # each read gives the loop its turn
         except SharedAway as error:
             self._told.away = str(error)
             return False

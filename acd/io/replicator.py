@@ -39,7 +39,7 @@ class Replicator:
         self._backlog: deque[tuple[int, bytes]] = deque()
         self._must_seed = False
         self._uploaded = 0
-        self._wake = asyncio.Event()
+        self._wake, self._idle = asyncio.Event(), asyncio.Event()
 
     @property
     def lag(self) -> int:
@@ -55,6 +55,7 @@ class Replicator:
         self._tail.clear()
         self._backlog.clear()
         self._must_seed = anew
+        self._idle.clear()
         self._wake.set()
 
     def reseed(self) -> None:
@@ -70,11 +71,14 @@ class Replicator:
         """One event, just journalled."""
         self._tail.append((sequence, written))
         self.offered = sequence
+        self._idle.clear()
         self._wake.set()
 
     async def run(self) -> None:
         """For as long as the process lives."""
         while True:
+            if not self.lag or self._writer is None:
+                self._idle.set()
             await self._wake.wait()
             self._wake.clear()
             try:
@@ -95,10 +99,10 @@ class Replicator:
 
     async def drained(self, timeout_seconds: float) -> bool:
         """Waits until the stream has everything; for a clean end."""
+        self._wake.set()
         try:
             async with asyncio.timeout(timeout_seconds):
-                while self.lag and self._writer is not None:
-                    await asyncio.sleep(0.01)
+                await self._idle.wait()
         except TimeoutError:
             return False
         return not self.lag
