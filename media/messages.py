@@ -5,14 +5,17 @@ from typing import Any
 import msgspec
 
 from media.events import (
+    DialFinished,
     Dtmf,
     LegClosed,
     LegFailed,
+    Measured,
     PromptsFinished,
     RecordingClosed,
     RtpStarted,
     RtpTimeout,
     SinkFailed,
+    Talking,
 )
 
 
@@ -46,6 +49,35 @@ class Play(Command, frozen=True):
 
 
 class StopPlay(Command, frozen=True):
+    leg: str
+
+
+class Dial(Command, frozen=True):
+    """Press keys: by telephone-event where it was agreed on, else in the sound."""
+
+    leg: str
+    digits: str
+    tone_ms: int = 100
+    gap_ms: int = 80
+
+
+class Gain(Command, frozen=True):
+    """How much louder the leg is heard by all, -20 to 20 dB."""
+
+    leg: str
+    db: int
+
+
+class Watch(Command, frozen=True):
+    """Whether Talking is to be told of the leg."""
+
+    leg: str
+    on: bool
+
+
+class Measure(Command, frozen=True):
+    """Measured is the answer."""
+
     leg: str
 
 
@@ -144,6 +176,10 @@ AnyCommand = (
     | Connect
     | Play
     | StopPlay
+    | Dial
+    | Gain
+    | Watch
+    | Measure
     | Bridge
     | Unbridge
     | Record
@@ -158,6 +194,9 @@ AnyReport = (
     | RtpStarted
     | RtpTimeout
     | Dtmf
+    | DialFinished
+    | Talking
+    | Measured
     | RecordingClosed
     | SinkFailed
     | LegClosed
