@@ -46,13 +46,14 @@ class Archivist:
                 cwd=root if (Path(root) / "acd").is_dir() else None,
             )
 
-    def close(self, timeout_seconds: float = 5.0) -> None:
-        """Waits for what runs; what takes too long is ended, and done another time."""
-        if self._process is None:
-            return
-        try:
-            self._process.wait(timeout_seconds)
-        except subprocess.TimeoutExpired:
+    def wait(self) -> None:
+        """Until what runs is done."""
+        if self._process is not None:
+            self._process.wait()
+
+    def close(self) -> None:
+        """Ends what runs: it is done another time, and the loop must not wait for it."""
+        if self._process is not None:
             self._process.kill()
             self._process.wait()
 

@@ -118,7 +118,7 @@ def test_the_newest_two_snapshots_are_kept(tmp_path):
 def test_a_rotation_starts_the_archivist_in_a_process_of_its_own(tmp_path):
     archivist = Archivist(tmp_path, YEAR)
     core = shift_of(tmp_path, on_rotated=archivist)
-    archivist.close(60)
+    archivist.wait()
     assert newest_snapshot(tmp_path) is not None
     assert any(file.suffix == ".gz" for file in segments(tmp_path))
     assert recover(tmp_path).core.snapshot() == core.snapshot()
