@@ -19,6 +19,7 @@ from config.secret import Secret
 from config.security import NumberClass, Outbound, Security
 from config.table import Allowed, Table
 from config.values import Address, Listen, Peer, Ports, Store
+from config.voice import Voice
 
 
 def _parsed(parse: Callable[[str], Any], kind: type) -> BeforeValidator:
@@ -115,7 +116,7 @@ class Sip(Table):
     )
 
 
-class Media(Table):
+class Media(Voice):
     """Where voice flows."""
 
     address: Ip = Field(

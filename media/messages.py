@@ -148,8 +148,7 @@ class Heartbeat(msgspec.Struct, frozen=True, tag=True):
     packets_in: int = 0
     packets_out: int = 0
     lost: int = 0
-    strangers: int = 0
-    malformed: int = 0
+    counts: dict[str, int] = {}  # the legs' counters, by name
     send_errors: int = 0
     blocks_dropped: int = 0
 
@@ -169,6 +168,7 @@ class Setup(msgspec.Struct, frozen=True):
     rtp_timeout_seconds: float = 30.0
     capacity: int = 4096
     realtime: bool = True
+    cpus: tuple[int, ...] = ()
 
 
 AnyCommand = (

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from acd.core import Core
-from acd.events import Configured
+from acd.events import Configured, Event
 from acd.frames import Head, parse
 from acd.io.files import Entry, JournalDamaged, content, entries, head_of, segments
 from acd.io.recovery import newest_snapshot, recover
@@ -89,6 +89,16 @@ def _queue(core: Core, name: str, now_ms: int) -> dict[str, Any]:
     document["longest_wait_seconds"] = view.longest_wait_seconds(now_ms)
     document["total"]["service_level"] = msgspec.to_builtins(levels(view.total))
     return document
+
+
+def events_of(path: Path) -> Iterator[Event]:
+    """The events alone. Raises JournalUnreadable, OSError."""
+    try:
+        _head(path)
+        for entry in _entries(path):
+            yield entry.event
+    except JournalDamaged as error:
+        raise JournalUnreadable(str(error)) from None
 
 
 def _entries(path: Path) -> Iterator[Entry]:
