@@ -138,7 +138,7 @@ def start_seconds(folder: Path) -> tuple[float, int]:
 def main() -> None:
     """The command line."""
     given = parser("journal", __doc__).parse_args()
-    events = day(30_000 if given.quick else 300_000)
+    events = day(30_000 if given.quick else 280_000)
     frames = [frame(one) for one in events]
     peers = frames[: 15_000 if given.quick else 60_000]
     outcome = Outcome("journal")

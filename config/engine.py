@@ -18,7 +18,7 @@ class Engine(Table):
         default="journal", description="folder of the queue's journal; empty = none"
     )
     journal_file_mib: float = Field(
-        default=8,
+        default=4,
         ge=0.01,
         le=1024,
         description="a file of the journal that is so large is folded into a snapshot and packed; "

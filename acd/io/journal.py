@@ -37,7 +37,7 @@ class JournalSettings:
     folder: Path
     commit_seconds: float = 0.005  # no event waits longer for its fdatasync to begin
     commit_events: int = 64  # as many waiting events begin it at once
-    rotate_bytes: int = 8 << 20
+    rotate_bytes: int = 4 << 20
     most_pending: int = 200_000  # with the disk away: events kept in memory before any is lost
     retry_seconds: float = 0.5
 
