@@ -19,7 +19,7 @@ from callcore.call.placement import Headers, Party, Placement, SeatTarget, Trunk
 from callcore.call.readings import Readings
 from callcore.call.reception import Effect as ReceptionEffect
 from callcore.call.reception import Reception
-from callcore.call.registrar import Registrar
+from callcore.call.registrar import Binding, Registrar
 from callcore.call.resolve import Resolution
 from callcore.call.settings import EngineSettings
 from callcore.call.target import Call, Destination
@@ -78,10 +78,24 @@ class Engine(Readings, LegCommands):
         """A listener is bound; `shown` is its host for peers where it is bound to all."""
         self._addresses.add(transport, address, shown or address[0])
 
-    def start(self, now: float) -> None:
-        """Register and probe trunks; every listener is bound."""
+    def start(self, now: float, *, registering: bool = True) -> None:
+        """Register and probe trunks; every listener is bound. A node that follows only probes."""
         self._out += self.trunks.names()
-        self._perform(self.lines.start(self._addresses.written(), now), now)
+        self._perform(self.lines.start(self._addresses.written(), now, registering), now)
+
+    def register(self, now: float) -> None:
+        """Register the trunks that want it: calls shall come to us."""
+        self._perform(self.lines.register(now), now)
+
+    def deregister(self, now: float) -> None:
+        """Take our registrations back: calls shall come to another node."""
+        self._perform(self.lines.deregister(now), now)
+
+    def restore(self, bindings: Sequence[Binding], now: float) -> None:
+        """Seats as another node knew them; each by a flow that begins at a listener of ours."""
+        for binding in bindings:
+            if binding.user in self.settings.seats:
+                self._out += self.registrar.restore(binding, now)
 
     def stop(self, now: float) -> None:
         """Take our registrations back."""

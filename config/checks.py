@@ -202,6 +202,12 @@ def _tokens(config: Config) -> Iterator[Clash]:
         yield Clash(("http", "token"), "", told)
 
 
+def _cluster(config: Config) -> Iterator[Clash]:
+    if config.cluster.url.get_secret_value() and not config.engine.journal:
+        told = "a folder: [cluster] url is given, and the journal is what the nodes share"
+        yield Clash(("engine", "journal"), "", told)
+
+
 def _not_yet(config: Config) -> Iterator[Clash]:
     """What the configuration has a key for and this version does not do.
 
@@ -214,9 +220,6 @@ def _not_yet(config: Config) -> Iterator[Clash]:
     if config.recordings.key.get_secret_value():
         told = "empty; this version leaves encryption to the store"
         yield Clash(("recordings", "key"), "(hidden)", told)
-    if config.cluster.url.get_secret_value():
-        told = "empty; this version runs as one process alone"
-        yield Clash(("cluster", "url"), "(hidden)", told)
 
 
 CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
@@ -233,5 +236,6 @@ CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
     _calendar,
     _stores,
     _tokens,
+    _cluster,
     _not_yet,
 )

@@ -13,10 +13,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from config.calendar import CalendarEntry, Caller
 from config.calls import Calls
+from config.cluster import Cluster
 from config.codes import FeatureCodes
+from config.engine import Engine
 from config.minutes import Minutes
 from config.profile import Profile
-from config.queues import GENERAL, Agents, Name, PositiveSeconds, Queue, Route, Seconds, Skills
+from config.queues import GENERAL, Agents, Name, PositiveSeconds, Queue, Route, Skills
 from config.secret import Secret
 from config.security import NumberClass, Outbound, Security
 from config.sounds import Tone
@@ -54,13 +56,6 @@ def _database_url(value: SecretStr) -> SecretStr:
     scheme = value.get_secret_value().partition("://")[0].partition("+")[0]
     if scheme not in ("sqlite", "postgresql"):
         raise ValueError("neither SQLite nor PostgreSQL")
-    return value
-
-
-def _cluster_url(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    if text and not text.startswith(("redis://", "rediss://")):
-        raise ValueError("not a Redis URL")
     return value
 
 
@@ -277,29 +272,6 @@ class Database(Table):
         AfterValidator(_database_url),
         Allowed("sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"),
     ] = Field(default=SecretStr("sqlite:///callcore.db"), description="where it is")
-
-
-class Cluster(Table):
-    """Several engines together."""
-
-    url: Annotated[
-        Secret, AfterValidator(_cluster_url), Allowed("redis://... or rediss://..., or empty")
-    ] = Field(
-        default=SecretStr(""), description="the Redis that they share; empty = this process alone"
-    )
-    node: Name = Field(default="node-1", description="this engine's name among them")
-
-
-class Engine(Table):
-    """The engine's own life."""
-
-    drain_seconds: Seconds = Field(
-        default=30,
-        description="how long calls may go on after SIGTERM, while no new ones are taken",
-    )
-    journal: str = Field(
-        default="journal", description="folder of the queue's journal; empty = none"
-    )
 
 
 class Logging(Table):

@@ -15,13 +15,13 @@ from hotline.commands import (
     AgentStatus,
     BanStatus,
     CallRecord,
+    ClusterStatus,
     HotlineCommands,
     MinutesStatus,
     QueueStatus,
     RecordingEntry,
 )
 
-router = APIRouter()
 audit = structlog.get_logger("audit")
 
 
@@ -32,6 +32,15 @@ def commands(request: Request) -> HotlineCommands:
 
 
 Hotline = Annotated[HotlineCommands, Depends(commands)]
+
+
+async def leading(request: Request, hotline: Hotline) -> None:
+    """Where another node leads, nothing that it decides can be changed (503); bans are our own."""
+    if request.method not in ("GET", "HEAD") and "/bans/" not in request.url.path:
+        hotline.must_lead()
+
+
+router = APIRouter(dependencies=[Depends(leading)])
 Limit = Annotated[int, Query(ge=1, le=10_000)]
 
 
@@ -83,6 +92,12 @@ async def call(call_id: str, hotline: Hotline) -> CallRecord:
 async def hang_up(call_id: str, hotline: Hotline) -> CallRecord:
     """End a call (409 when it has ended)."""
     return hotline.hang_up(call_id)
+
+
+@router.get("/cluster")
+async def cluster(hotline: Hotline) -> ClusterStatus:
+    """This node's part in its cluster: who leads, and how far behind it is."""
+    return hotline.cluster()
 
 
 @router.put("/calls/{call_id}/privacy")

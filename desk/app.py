@@ -63,6 +63,7 @@ def add_health(app: FastAPI, hotline: HotlineCommands) -> None:
         readiness = hotline.readiness()
         body = {
             "ready": readiness.ready,
+            "role": readiness.role,
             "reasons": list(readiness.reasons),
             "warnings": list(readiness.warnings),
         }

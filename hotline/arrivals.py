@@ -34,7 +34,8 @@ class Arrivals:
 
     def arrived(self, fact: Arrived) -> None:
         """Answer it, ring somebody for it, or refuse it."""
-        if self._conductor.draining and not fact.replaces:
+        away = self._conductor.draining or not self._parts.queueing.leads()
+        if away and not fact.replaces:
             self._refuse(fact, 503, ("Retry-After", str(RETRY_AFTER_SECONDS)))
         elif fact.replaces:
             self._pick_up(fact)

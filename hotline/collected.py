@@ -34,6 +34,7 @@ class PartsCollector(Collector):
         yield from self._agents()
         yield from self._media()
         yield from self._recordings()
+        yield from self._cluster()
 
     def _sip(self) -> Iterator[Metric]:
         engine = self.parts.sip.engine
@@ -179,6 +180,15 @@ class PartsCollector(Collector):
         )
         yield gauge("recording_store_up", "1: the store answers.", status.store_ok)
         yield gauge("recording_spool_free_bytes", "Room for recordings.", status.free_bytes)
+
+    def _cluster(self) -> Iterator[Metric]:
+        status = self.parts.queueing.membership.status()
+        leads = self.parts.queueing.leads()
+        yield gauge("cluster_leader", "1: this node takes calls.", leads)
+        yield gauge("cluster_epoch", "The leadership that this node knows of.", status.epoch)
+        yield gauge("cluster_lag_events", "Events not replicated yet.", status.lag)
+        yield gauge("cluster_sequence", "The last event of this node's journal.", status.sequence)
+        yield gauge("cluster_redis_up", "1: Redis answers; 0 without one.", status.redis)
 
 
 def gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

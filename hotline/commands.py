@@ -7,6 +7,19 @@ from typing import Any, Literal, Protocol
 CallResult = Literal["answered", "abandoned", "overflowed", "rejected", "failed", "called_back"]
 
 
+RoleName = Literal[
+    "single",
+    "leading",
+    "alone",
+    "doubtful",
+    "following",
+    "claiming",
+    "catching_up",
+    "stepping_down",
+    "stopped",
+]
+
+
 class UnknownThing(Exception):
     """A queue, agent, call or recording of that name does not exist (HTTP 404)."""
 
@@ -270,12 +283,30 @@ class SipTrace(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterStatus:
+    """One node's view of its cluster.
+
+    `sequence` is its journal's last event; `lag`: events that the stream, or this node, lacks yet.
+    """
+
+    node: str
+    role: RoleName
+    leader: str
+    epoch: int
+    sequence: int
+    lag: int
+    redis: bool
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Readiness:
     """Whether traffic should be sent here; `reasons` say why not, `warnings` what to mend."""
 
     ready: bool
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    role: RoleName = "single"
 
 
 class HotlineCommands(Protocol):
@@ -311,6 +342,8 @@ class HotlineCommands(Protocol):
     def lift_ban(self, source: str) -> BanStatus: ...
     def trace(self, wake: Callable[[], None], *, call: str, reveal: bool) -> SipTrace: ...
     def readiness(self) -> Readiness: ...
+    def cluster(self) -> ClusterStatus: ...
+    def must_lead(self) -> None: ...
     def metrics(self) -> bytes: ...
     def events_since(self, sequence: int) -> Iterator[dict[str, Any]]: ...
     def listen(self, wake: Callable[[], None]) -> Callable[[], None]: ...

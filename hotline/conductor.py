@@ -7,7 +7,7 @@ which the machines see them never depends on who calls whom.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -118,6 +118,25 @@ class Conductor:
     async def drain(self, seconds: float) -> None:
         """No new calls; wait for those there are, then end what is left."""
         self.draining = True
+        await self._let_go(seconds)
+
+    def has_waiting(self) -> bool:
+        """Whether a citizen is here who talks to nobody yet."""
+        return any(not visit.talked for visit in self.visits.values())
+
+    async def step_down(self, seconds: float) -> None:
+        """Another node leads: who waits is ended at once, who talks when they are done."""
+        for call_id, visit in tuple(self.visits.items()):
+            if not visit.talked:
+                self.hang_up(call_id, "stepped down")
+        await self._let_go(seconds)
+
+    def take_over(self, at_work: Collection[str]) -> None:
+        """We lead from now on: seats that are registered here are ready if they were before."""
+        for user in sorted(self.registered):
+            self._greet(user, ready=self._seats[user].auto_ready or user in at_work)
+
+    async def _let_go(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await self._nobody.wait()
@@ -240,11 +259,14 @@ class Conductor:
 
     def _log_in(self, user: str) -> None:
         self.registered.add(user)
+        self._greet(user, ready=self._seats[user].auto_ready)
+
+    def _greet(self, user: str, *, ready: bool) -> None:
         now_ms = self.parts.clock.wall_ms()
         known = self.parts.queueing.core.agent(user)
         if known is None or known.state != "offline":
             return  # a break or a wrap-up outlasts the phone's registration
-        if self._seats[user].auto_ready:
+        if ready:
             self.parts.queueing.tell(acd.AgentReady(now_ms, user))
         else:
             self.parts.queueing.tell(acd.AgentNotReady(now_ms, user, "registered"))

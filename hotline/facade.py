@@ -14,6 +14,7 @@ from hotline.commands import (
     Audio,
     BanStatus,
     CallRecord,
+    ClusterStatus,
     Readiness,
     RecordingEntry,
     Unavailable,
@@ -108,6 +109,11 @@ class Facade(Control):
         warnings: list[str] = []
         if self._conductor.draining:
             reasons.append("draining: no new calls are taken")
+        cluster = self.cluster()
+        if not self._parts.queueing.leads():
+            reasons.append(f"{cluster.role}: {cluster.leader or 'no node'} leads")
+        if cluster.trouble:
+            warnings.append(f"cluster: {cluster.trouble}")
         trunks = [trunk.name for trunk in self._parts.config.trunks]
         down = [name for name in trunks if not self._parts.sip.engine.trunk_up(name)]
         if down:
@@ -120,7 +126,17 @@ class Facade(Control):
         warnings.extend(status.alerts)
         if not status.store_ok:
             reasons.append(f"the store is away: {status.spooled} recordings wait in the spool")
-        return Readiness(not reasons, tuple(reasons), tuple(warnings))
+        return Readiness(not reasons, tuple(reasons), tuple(warnings), cluster.role)
+
+    def cluster(self) -> ClusterStatus:
+        """This node's part in its cluster."""
+        return self._parts.queueing.membership.status()
+
+    def must_lead(self) -> None:
+        """Unavailable where nothing may be changed, because another node leads."""
+        if not self._parts.queueing.leads():
+            leader = self.cluster().leader or "no node, for the moment"
+            raise Unavailable(f"this node does not lead its cluster; {leader} does: ask there")
 
     def metrics(self) -> bytes:
         """Prometheus' text format."""

@@ -141,9 +141,7 @@ class Performer:
             parts.media.open(effect.leg, near=near, seat=seat)
             offer = parts.media.offer(effect.leg)
             target, shown = self._way(visit, effect)
-            parts.sip.place(
-                effect.leg, target, shown, offer, self._headers(visit, effect, target)
-            )
+            parts.sip.place(effect.leg, target, shown, offer, self._headers(visit, effect, target))
         except (LocalProtocolError, MediaError) as error:
             log.warning("leg not dialled", who=effect.target.name, why=str(error))
             self._tell(visit.call_id, f.LegEnded(effect.leg, 480, "local"))

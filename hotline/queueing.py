@@ -5,29 +5,43 @@ from collections.abc import Callable
 
 from acd.core import Core
 from acd.events import Arm, Disarm, Effect, Event, Fired
+from acd.frames import frame
 from acd.io.journal import Journal
 from hotline.clock import Clock
+from hotline.membership import Membership, Single
 
 
 class Queueing:
     """Tells the core facts, journals them, arms its timers and hands on its other effects.
 
     Effects are handed on after the core's step is over, in order; `perform` may tell more facts.
+    In a cluster it leads, follows (the leader's facts alone count, and nothing comes of them
+    here), or rests (replaced: its last calls end, and what is decided for them is nobody's truth).
     """
 
     def __init__(
         self, core: Core, journal: Journal | None, clock: Clock, perform: Callable[[Effect], None]
     ) -> None:
         self.core = core
+        self.membership: Membership = Single()
+        self.on_written: Callable[[int, bytes], None] | None = None  # number and frame
         self._journal = journal
+        self._kept = journal  # while nothing of ours may be written to it
+        self._follows = False
         self._clock = clock
         self._perform = perform
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
+    def leads(self) -> bool:
+        """Whether a new call may be taken now."""
+        return self.membership.leads()
+
     def tell(self, event: Event) -> None:
         """One fact, journalled in the order in which the core sees it."""
+        if self._follows:
+            return
         if self._journal is not None:
-            self._journal.append(event)
+            self._write(self._journal, event)
         for effect in self.core.step(event):
             if isinstance(effect, Arm):
                 self._arm(effect)
@@ -36,11 +50,39 @@ class Queueing:
             else:
                 self._perform(effect)
 
+    def follow(self, event: Event, written: bytes) -> None:
+        """One fact of the leader's: into state and journal, with no effect."""
+        assert self._follows
+        if self._kept is not None:
+            self._kept.append(event, written)
+        self.core.step(event)
+
+    def adopt(self, core: Core, journal: Journal | None) -> None:
+        """Follows from now on, from this state."""
+        self.close()
+        self.core, self._kept, self._journal, self._follows = core, journal, None, True
+
+    def lead(self) -> None:
+        """Writes from now on; the next facts must be Configured and Restarted."""
+        self._journal, self._follows = self._kept, False
+
+    def rest(self) -> None:
+        """Writes no more; what is still told moves the core and nothing else."""
+        self._journal = None
+
     def close(self) -> None:
         """No timer fires any more."""
         for handle in self._timers.values():
             handle.cancel()
         self._timers.clear()
+
+    def _write(self, journal: Journal, event: Event) -> None:
+        if self.on_written is None:
+            journal.append(event)
+        else:
+            written = frame(event)
+            journal.append(event, written)
+            self.on_written(journal.sequence, written)
 
     def _arm(self, effect: Arm) -> None:
         self._disarm(effect.timer)

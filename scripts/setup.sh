@@ -95,6 +95,7 @@ PROGRAMS=(
     ceph:ceph-common
     curl:curl
     initdb:postgresql
+    redis-server:redis-server
 )
 
 missing_packages() {

@@ -164,7 +164,10 @@ def verify(config: ConfigOption) -> None:
 def replay(
     journal: Annotated[Path, typer.Argument(metavar="F", help="The journal's folder, or a file.")],
 ) -> None:
-    """Rebuild the queue's state and service level from a journal, as JSON."""
+    """Rebuild the queue's state and service level from a journal, as JSON.
+
+    Exit 1 if the fold from the newest snapshot is not the same as that of all events.
+    """
     from service.replay import JournalUnreadable, rebuilt
 
     try:
@@ -173,6 +176,35 @@ def replay(
     except JournalUnreadable as error:
         fail(str(error))
     print(json.dumps(document, ensure_ascii=False, indent=2))
+    if document["snapshot"] and not document["snapshot"]["equal"]:
+        fail("the snapshot differs from the fold over all events; delete snapshot-*.state")
+
+
+@journal_app.command()
+def repair(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The journal's folder.")],
+) -> None:
+    """Take what a failing disk has damaged out of a journal, so that the engine starts again.
+
+    A torn end needs none of this: the engine cuts it itself. The damaged files are kept beside.
+    """
+    from acd.io.files import JournalDamaged, entries
+    from acd.io.mending import mend
+
+    if not folder.is_dir():
+        fail(f"{folder} is no folder; name [engine] journal's")
+    try:
+        with failures():
+            found = mend(folder)
+            events = sum(1 for _ in entries(folder))
+    except BlockingIOError:
+        fail(f"{folder} is in use: stop the engine first")
+    except JournalDamaged as error:
+        fail(str(error))
+    for one in found:
+        lost = "unknown" if one.events_missing is None else one.events_missing
+        print(f"{one.file}: {one.bytes_taken} bytes taken out, events lost: {lost}")
+    print(f"the journal can be read to its end: {events} events")
 
 
 @trunk_app.command("test")

@@ -1,5 +1,6 @@
 """`callcore journal replay`: what the queue's core knew at the journal's end."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ import msgspec
 
 from acd.core import Core
 from acd.events import Configured, Event
-from acd.frames import parse
-from acd.io.journal import JournalDamaged, read, segments
+from acd.frames import Head, parse
+from acd.io.files import Entry, JournalDamaged, content, entries, head_of, segments
+from acd.io.recovery import newest_snapshot, recover
 from acd.service_level import levels
 from acd.settings import AcdSettings
 
@@ -19,21 +21,65 @@ class JournalUnreadable(Exception):
 
 
 def rebuilt(path: Path) -> dict[str, Any]:
-    """State and service level after the last event. Raises JournalUnreadable, OSError."""
-    settings = AcdSettings()
+    """State and service level after the last event. Raises JournalUnreadable, OSError.
+
+    Of a folder the state is folded twice if there is a snapshot: from the oldest event on, and
+    from the snapshot; `snapshot.equal` says whether the two are the same to the last field.
+    """
+    try:
+        return _rebuilt(path)
+    except JournalDamaged as error:
+        raise JournalUnreadable(str(error)) from None
+
+
+def _rebuilt(path: Path) -> dict[str, Any]:
+    head = _head(path)
+    settings = (head and head.settings) or AcdSettings()
     core = Core(settings)
-    count = last_ms = 0
-    for event in events_of(path):
-        core.step(event)
-        count, last_ms = count + 1, event.at_ms
-        if isinstance(event, Configured):
-            settings = event.settings
+    count = last_ms = last = 0
+    for entry in _entries(path):
+        core.step(entry.event)
+        count, last_ms, last = count + 1, max(last_ms, entry.event.at_ms), entry.sequence
+        if isinstance(entry.event, Configured):
+            settings = entry.event.settings
     return {
         "events": count,
+        "sequence": last,
+        "epoch": _epoch(path),
         "last_ms": last_ms,
+        "state": digest(core),
+        "snapshot": _compared(path, core, head),
         "queues": [_queue(core, queue.name, last_ms) for queue in settings.queues],
         "agents": [msgspec.to_builtins(agent) for agent in core.agents()],
     }
+
+
+def digest(core: Core) -> str:
+    """The same for equal states: of two nodes, or of a fold and a snapshot."""
+    document = msgspec.json.encode(core.snapshot(), order="deterministic")
+    return hashlib.sha256(document).hexdigest()
+
+
+def _compared(path: Path, core: Core, head: Head | None) -> dict[str, Any] | None:
+    """The fold from the newest snapshot beside that from the oldest event, if both can be had."""
+    found = newest_snapshot(path) if path.is_dir() else None
+    if found is None or (head is not None and head.first > 1):
+        return None
+    return {"sequence": found.sequence, "equal": digest(recover(path).core) == digest(core)}
+
+
+def _head(path: Path) -> Head | None:
+    if not path.is_dir():
+        return parse(content(path)).head
+    files = segments(path)
+    if not files:
+        raise JournalUnreadable(f"{path} holds no journal; name [engine] journal's folder")
+    return head_of(files[0])
+
+
+def _epoch(path: Path) -> int:
+    head = head_of(segments(path)[-1] if path.is_dir() else path)
+    return head.epoch if head else 0
 
 
 def _queue(core: Core, name: str, now_ms: int) -> dict[str, Any]:
@@ -46,16 +92,23 @@ def _queue(core: Core, name: str, now_ms: int) -> dict[str, Any]:
 
 
 def events_of(path: Path) -> Iterator[Event]:
+    """The events alone. Raises JournalUnreadable, OSError."""
+    try:
+        _head(path)
+        for entry in _entries(path):
+            yield entry.event
+    except JournalDamaged as error:
+        raise JournalUnreadable(str(error)) from None
+
+
+def _entries(path: Path) -> Iterator[Entry]:
     """Of a folder all files in order, of a file what it holds; a torn end is left out."""
     if path.is_dir():
-        if not segments(path):
-            raise JournalUnreadable(f"{path} holds no journal; name [engine] journal's folder")
-        try:
-            yield from read(path)
-        except JournalDamaged as error:
-            raise JournalUnreadable(str(error)) from None
+        yield from entries(path)
         return
-    segment = parse(path.read_bytes())
+    segment = parse(content(path))
     if segment.damage and not segment.damage.startswith("torn"):
-        raise JournalUnreadable(f"{path}: {segment.damage} at byte {segment.good_bytes}")
-    yield from segment.events
+        raise JournalDamaged(f"{path}: {segment.damage} at byte {segment.good_bytes}")
+    first = segment.head.first if segment.head else 1
+    for index, event in enumerate(segment.events):
+        yield Entry(first + index, event, segment.frames[index])

@@ -15,8 +15,7 @@ import uvloop
 
 from acd.core import Core
 from acd.events import Configured, Restarted
-from acd.io.journal import Journal, JournalDamaged, JournalSettings, read
-from acd.replay import replay
+from acd.io.files import JournalDamaged
 from callcore.engine import Engine
 from callcore.io.identifiers import RandomIdentifiers
 from callcore.io.server import SipServer
@@ -36,7 +35,10 @@ from media.errors import LocalProtocolError as MediaError
 from media.errors import NotStarted
 from media.io.plane import MediaPlane
 from recorder.io.keeper import Keeper, KeeperError
+from service.cluster import make_member
 from service.http import HttpServer
+from service.journal import open_store
+from service.member import Member
 from service.wiring import acd_settings, engine_settings, keeper_settings, media_settings, over_tls
 
 log = structlog.get_logger("service")
@@ -58,7 +60,11 @@ async def serve(config: Config) -> int:
             conductor = await start(config, stack)
             await stop.wait()
             log.info("draining", calls=len(conductor.visits))
-            await conductor.drain(config.engine.drain_seconds)
+            drain = asyncio.create_task(conductor.drain(config.engine.drain_seconds))
+            member = conductor.parts.queueing.membership
+            if isinstance(member, Member):
+                await member.hand_over(drain, conductor.has_waiting)
+            await drain
     except (OSError, JournalDamaged, KeeperError, MediaError, NotStarted) as error:
         print(f"callcore: cannot start: {error}", file=sys.stderr)
         return 1
@@ -78,9 +84,14 @@ async def start(config: Config, stack: AsyncExitStack) -> Conductor:
     stack.push_async_callback(http.stop)
     # Last: whoever calls from now on finds everything in place.
     parts.sip.on_event = conductor.on_sip
-    await parts.sip.start()
+    member = parts.queueing.membership
+    clustered = isinstance(member, Member)
+    await parts.sip.start(registering=not clustered)
     conductor.open_remote_seats()
     stack.push_async_callback(parts.sip.stop)
+    if isinstance(member, Member):
+        member.start()
+        stack.push_async_callback(member.stop)
     gc.collect()
     gc.freeze()  # what is there now lives as long as we do: no collection need look at it again
     announce(parts.sip, http)
@@ -92,8 +103,11 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
     known: list[Conductor] = []  # the parts tell the conductor, which is made of them
     keeper = Keeper(keeper_settings(config), lambda event: known[0].on_recorder(event))
     plane = MediaPlane(media_settings(config), lambda event: known[0].on_media(event))
-    core, journal = open_journal(config, stack)
-    queueing = Queueing(core, journal, clock, lambda effect: known[0].on_queue(effect))
+    store = open_store(config, stack)
+    core = Core(acd_settings(config)) if store is None else store.core
+    queueing = Queueing(
+        core, store.journal if store else None, clock, lambda effect: known[0].on_queue(effect)
+    )
     stack.callback(queueing.close)
     engine = Engine(engine_settings(config), RandomIdentifiers())
     parts = Parts(
@@ -123,6 +137,9 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
     stack.push_async_callback(keeper.stop)
     await plane.start()
     stack.push_async_callback(plane.stop)
+    if store is not None and config.cluster.url.get_secret_value():
+        make_member(conductor, store)  # it leads, and tells the queue so, when it has the lease
+        return conductor
     queueing.tell(Configured(clock.wall_ms(), acd_settings(config)))
     # What a crash cut off is counted as failed; wrap-ups and breaks go on.
     queueing.tell(Restarted(clock.wall_ms()))
@@ -132,22 +149,6 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
 def accounts_folder(config: Config) -> Path | None:
     """Beside the journal, which may hold nothing else."""
     return Path(config.engine.journal).parent if config.engine.journal else None
-
-
-def open_journal(config: Config, stack: AsyncExitStack) -> tuple[Core, Journal | None]:
-    """The queue's core as the journal left it."""
-    settings = acd_settings(config)
-    if not config.engine.journal:
-        return Core(settings), None
-    folder = Path(config.engine.journal)
-    journal = Journal(
-        JournalSettings(folder),
-        lambda error: log.error("journal not written", why=error.strerror or str(error)),
-    )
-    stack.callback(journal.close)
-    if journal.repaired is not None:
-        log.warning("torn tail cut off the journal", kept=str(journal.repaired))
-    return replay(read(folder), settings), journal
 
 
 def announce(sip: SipServer, http: HttpServer) -> None:

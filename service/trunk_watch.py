@@ -53,10 +53,10 @@ class WatchedEngine(Engine):
                     self.exchanges[key] = Exchange(known.request, known.remote, known.at, answers)
         super().receive(data, flow, now)
 
-    def start(self, now: float) -> None:
+    def start(self, now: float, *, registering: bool = True) -> None:
         """As Engine does."""
         self._now = now
-        super().start(now)
+        super().start(now, registering=registering)
 
     def fire(self, now: float) -> None:
         """As Engine does."""

@@ -65,7 +65,9 @@ class Lines:
         self._stopping = False
         self.limits: dict[str, TrunkLimit] = {}
 
-    def start(self, local: dict[str, tuple[str, int]], now: float) -> list[Effect]:
+    def start(
+        self, local: dict[str, tuple[str, int]], now: float, registering: bool = True
+    ) -> list[Effect]:
         """Begin to register and to probe; `local` is host and port to write, by transport."""
         effects: list[Effect] = []
         for trunk in self.trunks.settings.values():
@@ -79,7 +81,8 @@ class Lines:
                     self._identifiers.tag(),
                     answer_seconds=trunk.answer_seconds,
                 )
-                effects += self._step(trunk.name, Event("start"), now)
+                if registering:
+                    effects += self._step(trunk.name, Event("start"), now)
             elif trunk.probe_seconds <= 0:
                 effects.append(TrunkChanged(trunk.name, True, "not probed"))
         self._schedule(now)
@@ -89,6 +92,21 @@ class Lines:
         """Take registrations back; probe no more."""
         self._stopping = True
         self._timers = {owner: at for owner, at in self._timers.items() if type(owner) is Keep}
+        effects: list[Effect] = []
+        for name in self._registrations:
+            effects += self._step(name, self._event("stop"), now)
+        return effects
+
+    def register(self, now: float) -> list[Effect]:
+        """Begin to register what does not."""
+        effects: list[Effect] = []
+        for name, registration in self._registrations.items():
+            if registration.state is State.IDLE:
+                effects += self._step(name, self._event("start"), now)
+        return effects
+
+    def deregister(self, now: float) -> list[Effect]:
+        """Take registrations back, and probe on."""
         effects: list[Effect] = []
         for name in self._registrations:
             effects += self._step(name, self._event("stop"), now)

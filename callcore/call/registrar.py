@@ -90,6 +90,14 @@ class Registrar:
         path = tuple(("Path", value) for value in request.all("Path"))  # RFC 3327 §5.3
         return Outcome(200, (*self._contact_headers(user, now), *path), tuple(facts))
 
+    def restore(self, binding: Binding, now: float) -> list[Fact]:
+        """A binding as another node had it; what the phone itself told us since comes first."""
+        known = self._users.get(binding.user, {})
+        if binding.expires_at <= now or known:
+            return []
+        self._add(binding)
+        return [Registered(binding.user, binding.contact, binding.flow)]
+
     def flow_closed(self, flow: Flow) -> list[Fact]:
         """RFC 5626 §3.1: a binding lives no longer than the connection that carries it."""
         facts: list[Fact] = []

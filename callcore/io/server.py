@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
 from callcore.call.events import Event
 from callcore.call.legs import Party, SeatTarget, TrunkTarget
 from callcore.call.locate import Way
+from callcore.call.registrar import Binding
 from callcore.effects import Close, Connect, Raw, Resolve
 from callcore.engine import Engine
 from callcore.errors import LocalProtocolError
@@ -73,8 +74,11 @@ class SipServer:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
 
-    async def start(self) -> None:
-        """Bind every listener; OSError, and nothing left open, when one cannot be bound."""
+    async def start(self, *, registering: bool = True) -> None:
+        """Bind every listener; OSError, and nothing left open, when one cannot be bound.
+
+        Trunks that want it are registered, now or by `register_trunks`.
+        """
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time
         settings = self._settings
@@ -94,7 +98,7 @@ class SipServer:
             raise OSError(error.errno, f"{scheme}://{address[0]}:{address[1]}: {why}") from None
         if settings.watch_seconds and settings.tls.files():
             self._watch = self._loop.call_later(settings.watch_seconds, self._look)
-        self.engine.start(self._now())
+        self.engine.start(self._now(), registering=registering)
         self._flush()
 
     async def stop(self, unregister_seconds: float = 2.0) -> None:
@@ -106,6 +110,19 @@ class SipServer:
             async with asyncio.timeout(unregister_seconds):
                 await self._stopped.wait()
         await self._close()
+
+    def register_trunks(self, on: bool) -> None:
+        """Have the operators' calls sent to us, or no more."""
+        if on:
+            self.engine.register(self._now())
+        else:
+            self.engine.deregister(self._now())
+        self._flush()
+
+    def restore(self, bindings: Sequence[Binding]) -> None:
+        """Seats that another node knew; needs a UDP listener."""
+        self.engine.restore(bindings, self._now())
+        self._flush()
 
     def place(
         self,

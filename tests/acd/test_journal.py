@@ -11,7 +11,7 @@ import zlib
 import pytest
 
 from acd import events as e
-from acd.frames import HEADER, MAGIC, frame, parse
+from acd.frames import HEADER, MAGIC_1, Head, begin, frame, parse
 from acd.io import journal as module
 from acd.io.journal import Journal, JournalDamaged, JournalSettings, read, repair, segments
 from acd.replay import replay
@@ -98,13 +98,21 @@ def test_damage_in_an_older_file_or_a_foreign_file_is_not_passed_over(tmp_path):
 
 def test_a_journal_written_by_a_newer_version_is_left_alone(tmp_path):
     payload = b"\x92\xa7Unknown\x01"
-    data = MAGIC + module.frame(SOME[1])
-
+    data = begin(Head(1)) + module.frame(SOME[1])
     data += HEADER.pack(len(payload), zlib.crc32(payload)) + payload
     (tmp_path / "journal-00000001.log").write_bytes(data)
     with pytest.raises(JournalDamaged, match="unknown event"):
         opened(tmp_path)
     assert (tmp_path / "journal-00000001.log").read_bytes() == data
+
+
+def test_a_journal_of_the_first_version_is_read_and_gone_on_with(tmp_path):
+    old = MAGIC_1 + b"".join(map(frame, SOME))
+    (tmp_path / "journal-00000001.log").write_bytes(old)
+    journal = write(tmp_path, [e.HungUp(9, "c1")])
+    assert journal.sequence == 4
+    assert list(read(tmp_path)) == [*SOME, e.HungUp(9, "c1")]
+    assert segments(tmp_path)[0].read_bytes() == old
 
 
 def test_files_rotate_by_size_and_read_as_one(tmp_path):
@@ -113,6 +121,18 @@ def test_files_rotate_by_size_and_read_as_one(tmp_path):
         write(tmp_path, events[start : start + 50], rotate_bytes=500)
     assert len(segments(tmp_path)) == 4
     assert list(read(tmp_path)) == events
+
+
+def test_a_file_says_what_is_before_it(tmp_path):
+    journal = opened(tmp_path, rotate_bytes=1)
+    for event in SOME:
+        journal.append(event)
+    assert journal.flush()
+    journal.append(e.HungUp(9, "c1"))
+    assert journal.close()
+    heads = [parse(file.read_bytes()).head for file in segments(tmp_path)]
+    assert heads == [Head(1), Head(4, settings=SETTINGS)]
+    assert journal.sequence == 4
 
 
 def test_a_second_writer_is_refused(tmp_path):

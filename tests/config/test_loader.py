@@ -161,7 +161,7 @@ def test_a_clash_that_only_follows_from_another_mistake_is_not_told():
         ('[sip]\nlisten = ["udp://example.org:5060"]', "sip.listen[0]"),
         ('[sip]\nlisten = ["udp://127.0.0.1:66000"]', "sip.listen[0]"),
         (f'[recordings]\nkey = "{"A" * 43}="', "recordings.key"),
-        ('[cluster]\nurl = "redis://:hunter2@127.0.0.1"', "cluster.url"),
+        ('[cluster]\nurl = "redis://127.0.0.1"\n[engine]\njournal = ""', "engine.journal"),
         ('[sip]\ncertificate = "nowhere.pem"', "sip.certificate"),
         (
             '[sip]\nlisten = ["udp://127.0.0.1:5060", "udp://127.0.0.1:5060"]',

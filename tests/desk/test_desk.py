@@ -14,6 +14,7 @@ from hotline.commands import (
     BanStatus,
     CallbackStatus,
     CallRecord,
+    ClusterStatus,
     MarkStatus,
     NotAllowed,
     QueueStatus,
@@ -21,6 +22,7 @@ from hotline.commands import (
     RecordingEntry,
     ServiceLevels,
     SipPacket,
+    Unavailable,
     UnknownThing,
     WrongState,
 )
@@ -57,6 +59,7 @@ class PaperHotline:
     """Answers from fields; what the desk asked stands in `asked`."""
 
     def __init__(self) -> None:
+        self.leads = True
         self.hub = LiveHub(keep=3)
         self.ready = Readiness(True)
         self.asked: list[tuple[Any, ...]] = []
@@ -148,6 +151,13 @@ class PaperHotline:
         self.traced = PaperTrace()
         wake()
         return self.traced
+
+    def cluster(self) -> ClusterStatus:
+        return ClusterStatus("node-2", "following", "node-1", 3, 100, 0, redis=True)
+
+    def must_lead(self) -> None:
+        if not self.leads:
+            raise Unavailable("node-1 leads")
 
     def readiness(self) -> Readiness:
         return self.ready
@@ -355,6 +365,17 @@ def test_the_page_and_the_api_description_are_served(desk: TestClient) -> None:
     assert "12345" in desk.get("/").text
     assert "zh:" in desk.get("/static/strings.js").text
     assert "/api/v1/queues/{name}" in desk.get("/api/openapi.json").json()["paths"]
+
+
+def test_a_node_that_follows_shows_its_cluster_and_changes_nothing(
+    desk: TestClient, hotline: PaperHotline
+) -> None:
+    hotline.leads = False
+    status = desk.get("/api/v1/cluster").json()
+    assert (status["role"], status["leader"], status["epoch"]) == ("following", "node-1", 3)
+    refused = desk.put("/api/v1/agents/8001/state", json={"state": "ready"})
+    assert (refused.status_code, refused.json()["detail"]) == (503, "node-1 leads")
+    assert desk.get("/api/v1/queues").status_code == 200
 
 
 def test_bans_are_listed_and_lifted(desk: TestClient, hotline: PaperHotline) -> None:
