@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from config.gateway import Gateway
 from config.profile import Profile
 from config.secret import Secret
 from config.security import NumberClass, Outbound, Security
@@ -359,6 +360,7 @@ class Config(Table):
 
     sip: Sip = Sip()
     media: Media = Media()
+    gateway: Gateway = Gateway()
     trunks: Annotated[tuple[Trunk, ...], Field(strict=False)] = ()
     seats: Annotated[tuple[Seat, ...], Field(strict=False)] = ()
     queues: Annotated[tuple[Queue, ...], Field(strict=False)] = ()

@@ -188,6 +188,9 @@ class Facade:
             reasons.append("no media worker is alive")
         status = self._parts.keeper.status()
         warnings.extend(status.alerts)
+        gateway = self._parts.gateway
+        if gateway is not None and not gateway.is_up:
+            reasons.append("the gateway is down: browser seats cannot be called")
         if not status.store_ok:
             reasons.append(f"the store is away: {status.spooled} recordings wait in the spool")
         return Readiness(not reasons, tuple(reasons), tuple(warnings))

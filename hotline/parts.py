@@ -11,6 +11,7 @@ from hotline.events import LiveHub
 from hotline.media_legs import MediaLegs
 from hotline.meters import Meters
 from hotline.queueing import Queueing
+from media.io.gateway import Gateway
 from media.io.plane import MediaPlane
 from recorder.io.keeper import Keeper
 
@@ -30,3 +31,4 @@ class Parts:
     book: CallBook
     meters: Meters
     call_ids: Callable[[], str]
+    gateway: Gateway | None = None  # None: no browser can be a seat

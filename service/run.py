@@ -21,6 +21,8 @@ from callcore.io.identifiers import RandomIdentifiers
 from callcore.io.server import SipServer
 from config.schema import Config
 from desk.app import create_app
+from hotline.browser_care import BrowserCare
+from hotline.browser_legs import BrowserLegs
 from hotline.calls import CallBook
 from hotline.clock import Clock
 from hotline.conductor import Conductor
@@ -32,10 +34,18 @@ from hotline.parts import Parts
 from hotline.queueing import Queueing
 from media.errors import LocalProtocolError as MediaError
 from media.errors import NotStarted
+from media.io.gateway import Gateway
 from media.io.plane import MediaPlane
 from recorder.io.keeper import Keeper, KeeperError
 from service.http import HttpServer
-from service.wiring import acd_settings, engine_settings, keeper_settings, media_settings
+from service.wiring import (
+    acd_settings,
+    engine_settings,
+    gateway_settings,
+    keeper_settings,
+    media_settings,
+    server_settings,
+)
 
 log = structlog.get_logger("service")
 
@@ -93,11 +103,15 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
     queueing = Queueing(core, journal, clock, lambda effect: known[0].on_queue(effect))
     stack.callback(queueing.close)
     engine = Engine(engine_settings(config), RandomIdentifiers())
+    gateway, browsers = make_gateway(config)
+    media = MediaLegs(plane, config.media.public_address, browsers)
+    engine.describe = media.described
+    listen = [str(one) for one in config.sip.listen]
     parts = Parts(
         config=config,
-        sip=SipServer(engine, [str(listen) for listen in config.sip.listen]),
+        sip=SipServer(engine, listen, server_settings(config)),
         plane=plane,
-        media=MediaLegs(plane, config.media.public_address),
+        media=media,
         queueing=queueing,
         keeper=keeper,
         clock=clock,
@@ -105,6 +119,7 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
         book=CallBook(),
         meters=Meters(),
         call_ids=lambda: secrets.token_hex(8),
+        gateway=gateway,
     )
     conductor = Conductor(parts)
     known.append(conductor)
@@ -112,10 +127,23 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
     stack.push_async_callback(keeper.stop)
     await plane.start()
     stack.push_async_callback(plane.stop)
+    if gateway is not None:
+        gateway.on_event = BrowserCare(parts, conductor.on_media).hear
+        await gateway.start()
+        stack.push_async_callback(gateway.stop)
     queueing.tell(Configured(clock.wall_ms(), acd_settings(config)))
     # What a crash cut off is counted as failed; wrap-ups and breaks go on.
     queueing.tell(Restarted(clock.wall_ms()))
     return conductor
+
+
+def make_gateway(config: Config) -> tuple[Gateway | None, BrowserLegs | None]:
+    """Neither where no browser can register."""
+    settings = gateway_settings(config)
+    if settings is None:
+        return None, None
+    gateway = Gateway(settings)
+    return gateway, BrowserLegs(gateway, config.gateway.codecs)
 
 
 def open_journal(config: Config, stack: AsyncExitStack) -> tuple[Core, Journal | None]:

@@ -18,9 +18,13 @@ from callcore.call.settings import (
     Seat,
     Trunk,
 )
+from callcore.io.certificates import TlsSettings
+from callcore.io.server import ServerSettings
 from config import schema
 from config.schema import Config
 from config.security import Security, number_classes
+from config.values import WEB_TRANSPORTS, is_wildcard
+from media.io.gateway import GatewaySettings
 from media.io.plane import MediaSettings
 from recorder.io.keeper import KeeperSettings
 
@@ -43,6 +47,11 @@ def engine_settings(config: Config) -> EngineSettings:
         secure_seats=config.sip.seats_over_tls,
         outbound=outbound_settings(config),
     )
+
+
+def server_settings(config: Config) -> ServerSettings:
+    """The listeners' certificate."""
+    return ServerSettings(tls=TlsSettings(config.sip.certificate, config.sip.key))
 
 
 def ban_settings(security: Security) -> BanSettings:
@@ -144,6 +153,27 @@ def media_settings(config: Config) -> MediaSettings:
         sink=SINK,
         sink_arguments={"folder": config.recordings.spool},
         rtp_timeout_seconds=config.media.rtp_timeout_seconds,
+    )
+
+
+def gateway_settings(config: Config) -> GatewaySettings | None:
+    """The browser seats' gateway; None when no browser can register, or none shall be served."""
+    gateway, media = config.gateway, config.media
+    is_web = any(listen.transport in WEB_TRANSPORTS for listen in config.sip.listen)
+    if not (is_web and gateway.enabled):
+        return None
+    address = gateway.address or media.address
+    shown = [gateway.public_address or media.public_address, address]
+    loopback = "::1" if ":" in media.address else "127.0.0.1"
+    return GatewaySettings(
+        address=address,
+        shown=tuple(dict.fromkeys(one for one in shown if one and not is_wildcard(one))),
+        first_port=gateway.ports.first,
+        last_port=gateway.ports.last,
+        plain=loopback if is_wildcard(media.address) else media.address,
+        processes=gateway.processes,
+        connect_seconds=gateway.connect_seconds,
+        consent_seconds=gateway.consent_seconds,
     )
 
 
