@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-CallResult = Literal["answered", "abandoned", "overflowed", "rejected", "failed"]
+CallResult = Literal["answered", "abandoned", "overflowed", "rejected", "failed", "called_back"]
 
 
 class UnknownThing(Exception):

@@ -1,6 +1,7 @@
 """Scripted SIP and RTP end points on plain sockets, with the times at which packets passed.
 
-They are judges, not phones: one call at a time, UDP, no retransmission, A-law or mu-law.
+They are judges, not phones: one call at a time, UDP, A-law or mu-law. INVITEs and responses are
+sent once, so that each is a packet with a time; all else is asked until it is answered.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import re
 import time
 from dataclasses import dataclass, field
 
+from phones.asking import GIVEN_UP_SECONDS, Asking
 from phones.g711 import decode_alaw, decode_ulaw, encode_alaw
 from phones.tones import RATE, strength, tone
 
@@ -44,6 +46,11 @@ class RawMessage:
     def method(self) -> str:
         """The method, of a response as of a request."""
         return self.get("cseq").split()[-1]
+
+    @property
+    def branch(self) -> str:
+        """The branch of the topmost Via."""
+        return self.get("via").partition("branch=")[2].partition(";")[0]
 
     def rtp_address(self) -> Address:
         """Where the description in the body wants its audio."""
@@ -169,6 +176,7 @@ class RawEnd(asyncio.DatagramProtocol):
         self.incoming: asyncio.Queue[tuple[RawMessage, Address, float]] = asyncio.Queue()
         self.calls: dict[str, RawCall] = {}
         self.last = RawMessage("", [], "")  # final response to a REGISTER
+        self._asking = Asking()
         self.transport: asyncio.DatagramTransport
         self.address: Address = ("", 0)
 
@@ -182,6 +190,7 @@ class RawEnd(asyncio.DatagramProtocol):
 
     def close(self) -> None:
         """Unbinds all sockets."""
+        self._asking.close()
         for call in self.calls.values():
             call.rtp.close()
         self.transport.close()
@@ -200,8 +209,11 @@ class RawEnd(asyncio.DatagramProtocol):
             return
         call = self.calls.get(message.get("call-id"))
         if message.status:
-            if message.status >= 200 and message.method == "INVITE" and call is not None:
-                call.answered_at = call.answered_at or now
+            if message.method == "INVITE":
+                if message.status >= 200 and call is not None:
+                    call.answered_at = call.answered_at or now
+            elif not self._asking.is_news(message.branch, message.status):
+                return
             self.messages.put_nowait(message)
         elif message.method == "INVITE" and call is None:
             self.incoming.put_nowait((message, address, now))
@@ -225,9 +237,13 @@ class RawEnd(asyncio.DatagramProtocol):
     def request(self, start: str, headers: list[str], to: Address, body: str = "") -> str:
         """A request with a Via of ours, which it returns."""
         host, port = self.address
-        via = f"Via: SIP/2.0/UDP {host}:{port};rport;branch=z9hG4bKraw{next(_serial)}x{port}"
+        branch = f"z9hG4bKraw{next(_serial)}x{port}"
+        via = f"Via: SIP/2.0/UDP {host}:{port};rport;branch={branch}"
         lines = [f"{start} SIP/2.0", via, "Max-Forwards: 70", *headers, f"Contact: {self.contact}"]
-        self._put(lines, body, to)
+        if start.startswith(("INVITE ", "ACK ")):
+            self._put(lines, body, to)
+        else:
+            self._asking.begin(branch, lambda: self._put(lines, body, to))
         return via
 
     def _put(self, lines: list[str], body: str, to: Address) -> None:
@@ -246,7 +262,7 @@ class RawEnd(asyncio.DatagramProtocol):
 
     # --- doing
 
-    async def response(self, call_id: str, timeout_seconds: float = 5.0) -> RawMessage:
+    async def response(self, call_id: str, timeout_seconds: float = GIVEN_UP_SECONDS) -> RawMessage:
         """The next final response of that Call-ID."""
         async with asyncio.timeout(timeout_seconds):
             while True:

@@ -67,14 +67,16 @@ def mutilated() -> Iterator[bytes]:
 async def throw(
     datagrams: Iterable[bytes], host: str, to: Address, per_second: int, seconds: float
 ) -> int:
-    """Sends them evenly; how many."""
+    """Sends so many as that makes, evenly; how many."""
     loop, source, sent = asyncio.get_running_loop(), iter(datagrams), 0
+    total = int(per_second * seconds)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.bind((host, 0))
         sender.setblocking(False)
         begin = loop.time()
-        while (elapsed := loop.time() - begin) < seconds:
-            for data in itertools.islice(source, int(elapsed * per_second) - sent):
+        while sent < total:
+            due = min(int((loop.time() - begin) * per_second), total)
+            for data in itertools.islice(source, due - sent):
                 sender.sendto(data[:60_000], to)
                 sent += 1
             await asyncio.sleep(TICK_SECONDS)

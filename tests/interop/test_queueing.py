@@ -79,7 +79,7 @@ async def test_a_seat_that_does_not_take_the_call_is_followed_by_the_next(
         talking = await hotline.last_call("talking")
         assert (talking["call_id"], talking["queued"]) == (call["call_id"], call["queued"])
         assert talking["agent"] == "8002"
-        assert least_wait_ms <= talking["wait_ms"] < least_wait_ms + 1500
+        assert talking["wait_ms"] >= least_wait_ms
         assert (await hotline.states())["8001"] == "not_ready"  # a rest, so that others are rung
         citizen.send("hangup")
         await second.wait("ended")

@@ -67,7 +67,7 @@ async def test_a_talk_goes_on_when_its_media_worker_dies(hotline: Hotline, tmp_p
         assert longest_gap_seconds(side, rate, tone) < SILENT_SECONDS
     answered, ended = (datetime.fromisoformat(call[name]) for name in ("answered", "ended"))
     talked_seconds = (ended - answered).total_seconds()
-    assert entry["duration_ms"] / 1000 == pytest.approx(talked_seconds, abs=0.25)
+    assert entry["duration_ms"] / 1000 == pytest.approx(talked_seconds, abs=1)
 
 
 async def test_a_waiting_citizen_hears_music_again_and_is_answered(

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,12 +12,12 @@ from phones.engine import Engine
 from phones.plan import EnginePlan
 from phones.raw import RawEnd, digest
 from phones.sipp import free_port
+from tests.interop.hotline import eventually
 from tests.security.programs import attack
 
 pytestmark = pytest.mark.interop
 
 HOTLINE = ("--domain", "hotline.local", "--maximumtime", "2")
-REGISTRAR_SECONDS = 1.0  # of a seat's REGISTER, challenge and answer, while it is attacked
 
 
 class Target:
@@ -38,20 +37,22 @@ class Target:
         self.seats.append(seat)
         return seat
 
-    async def serves(self, seat: RawEnd) -> float:
-        """Seconds that a REGISTER of a seat takes, challenge and answer."""
-        started = time.monotonic()
+    async def serves(self, seat: RawEnd) -> None:
+        """A REGISTER of a seat is granted before its transactions time out."""
         password = f"secret-{seat.user}"
         assert await seat.register(self.where, "hotline.local", password) == 200
-        return time.monotonic() - started
 
-    async def serves_during(self, seat: RawEnd, work: asyncio.Task) -> list[float]:
-        """The same again and again while an attack goes on."""
-        took = []
+    async def serves_during(self, seat: RawEnd, work: asyncio.Task) -> int:
+        """The same again and again while an attack goes on; how often."""
+        served = 0
         while not work.done():
-            took.append(await self.serves(seat))
+            await self.serves(seat)
+            served += 1
             await asyncio.sleep(0.1)
-        return took
+        return served
+
+    async def refused(self, why: str) -> float:
+        return await self.metric("callcore_sip_refused_total", f'why="{why}"')
 
     @property
     def to(self) -> tuple[str, ...]:
@@ -70,9 +71,9 @@ class Target:
                 return float(line.split()[-1])
         return 0.0
 
-    async def guess(self, cracker: RawEnd, times: int) -> AsyncIterator[int]:
-        """The statuses that guesses get, all by one nonce, until none is answered any more."""
-        party, challenge = f"<sip:{cracker.user}@hotline.local>", ""
+    async def guess(self, cracker: RawEnd, times: int) -> list[int]:
+        """The statuses that so many guesses get, all by one nonce."""
+        party, challenge, statuses = f"<sip:{cracker.user}@hotline.local>", "", []
         for number in range(times + 1):
             headers = [f"From: {party};tag=g", f"To: {party}", f"Call-ID: guess{number}"]
             headers.append(f"CSeq: {number + 1} REGISTER")
@@ -81,13 +82,25 @@ class Target:
                 given = digest(challenge, "REGISTER", to, cracker.user, f"guess{number}")
                 headers.append(f"Authorization: {given}")
             cracker.request("REGISTER sip:hotline.local", headers, self.where)
-            try:
-                answer = await cracker.response(f"guess{number}", 0.5)
-            except TimeoutError:
-                return
+            answer = await cracker.response(f"guess{number}")
             if challenge:
-                yield answer.status
+                statuses.append(answer.status)
             challenge = challenge or answer.get("www-authenticate")
+        return statuses
+
+    async def ignores(self, end: RawEnd) -> bool:
+        """Whether a REGISTER with the right password is dropped unread."""
+
+        async def dropped() -> bool:
+            return await self.metric("callcore_sip_messages_total", 'method="banned"') > before
+
+        before = await self.metric("callcore_sip_messages_total", 'method="banned"')
+        asking = asyncio.create_task(self.serves(end))
+        await eventually(dropped)
+        answered = asking.done()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        return not answered
 
     async def bans(self) -> list[str]:
         return [ban["source"] for ban in await self.engine.get("/api/v1/bans")]
@@ -137,7 +150,7 @@ async def test_svwar_finds_no_user_by_force(target: Target, method: str) -> None
     scan = ("svwar", *target.to, "-m", method, "-e", "7990-8020", "--force", *HOTLINE)
     said = await attack(target.folder, *scan)
     assert not re.search(r"^\| 8", said.text, re.MULTILINE), said.text
-    assert await target.serves(seat) < REGISTRAR_SECONDS
+    await target.serves(seat)
 
 
 async def test_svcrack_gets_no_password_even_where_the_right_one_is_in_its_list(
@@ -149,12 +162,15 @@ async def test_svcrack_gets_no_password_even_where_the_right_one_is_in_its_list(
     seat = await target.seat("8002", "127.0.0.3")
     await target.serves(seat)
     crack = ("svcrack", *target.to, "-u", "8001", "-d", str(words), *HOTLINE)
-    cracking = asyncio.create_task(attack(target.folder, *crack, seconds=6))
-    took = await target.serves_during(seat, cracking)
+
+    async def blocked() -> bool:
+        return await target.refused("wrong password") >= 5 and await target.refused("blocked") >= 5
+
+    cracking = asyncio.create_task(attack(target.folder, *crack, until=blocked))
+    assert await target.serves_during(seat, cracking) > 0
     said = await cracking
+    assert await blocked()
     assert "secret-8001" not in said.text, said.text
-    assert max(took) < REGISTRAR_SECONDS
-    assert await target.metric("callcore_sip_refused_total", 'why="wrong password"') >= 5
 
 
 async def test_svcrack_would_get_the_password_were_it_the_first_word(target: Target) -> None:
@@ -162,7 +178,7 @@ async def test_svcrack_would_get_the_password_were_it_the_first_word(target: Tar
     words = target.folder / "words.txt"
     words.write_text("guess\nsecret-8001\n")
     crack = ("svcrack", *target.to, "-u", "8001", "-d", str(words), *HOTLINE)
-    assert "secret-8001" in (await attack(target.folder, *crack, seconds=6)).text
+    assert "secret-8001" in (await attack(target.folder, *crack)).text
 
 
 async def test_a_banned_source_is_not_heard_with_the_right_password_until_it_is_lifted(
@@ -170,17 +186,15 @@ async def test_a_banned_source_is_not_heard_with_the_right_password_until_it_is_
 ) -> None:
     """A cracker that goes on with the nonce it has, while it is blocked."""
     cracker = await target.seat("8001", "127.0.0.9")
-    statuses = [status async for status in target.guess(cracker, 60)]
-    assert statuses == [401] * 5 + [403] * 15
+    assert await target.guess(cracker, 20) == [401] * 5 + [403] * 15
     assert await target.bans() == ["127.0.0.9"]
     thief, seat = await target.seat("8003", "127.0.0.9"), await target.seat("8002", "127.0.0.3")
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(target.serves(thief), 0.5)
-    assert await target.serves(seat) < REGISTRAR_SECONDS
+    assert await target.ignores(thief)
+    await target.serves(seat)
     assert await target.metric("callcore_sip_bans ") == 1
     assert await target.lift("127.0.0.9") == 200
     assert await target.bans() == []
-    assert await target.serves(thief) < REGISTRAR_SECONDS
+    await target.serves(thief)
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -192,7 +206,7 @@ async def test_sipsak_s_flood_and_its_random_mode_leave_the_seats_served(
     where = f"sip:8001@127.0.0.1:{target.plan.sip_port}"
     mode = ["-F", "-e", "20000"] if times == 1 else ["-R", "-t", "60"]
     flood = asyncio.create_task(attack(target.folder, "sipsak", *mode, "-s", where, seconds=4))
-    took = await target.serves_during(seat, flood)
+    assert await target.serves_during(seat, flood) > 0
     await flood
-    assert max(took) < REGISTRAR_SECONDS
-    assert await target.serves(seat) < REGISTRAR_SECONDS
+    assert await target.metric("callcore_registrations ") == 1
+    await target.serves(seat)

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import struct
 import sys
 import urllib.request
@@ -144,17 +145,50 @@ async def engine(tmp_path: Path) -> AsyncIterator[tuple[Engine, EnginePlan]]:
             yield engine, plan
 
 
-async def trace(folder: Path, *options: str) -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
+async def begin(folder: Path, *options: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "service.cli", "sip-trace", *options),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "300"},
     )
-    out, _ = await asyncio.wait_for(process.communicate(), 30)
-    assert process.returncode is not None
-    return process.returncode, out.decode()
+
+
+class Trace:
+    """`callcore sip-trace` in a process: what it has drawn so far, ended by Ctrl-C."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder, self.options, self.drawn = folder, options, ""
+
+    async def __aenter__(self) -> "Trace":
+        self.process = await begin(self.folder, *self.options)
+        await self.shows("tracing")
+        return self
+
+    async def shows(self, text: str, times: int = 1) -> None:
+        """Until it has drawn this so often."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(30):
+            while self.drawn.count(text) < times:
+                line = await self.process.stdout.readline()
+                assert line, f"it ended without {text!r}: {self.drawn}"
+                self.drawn += line.decode()
+
+    async def __aexit__(self, kind: object, *_: object) -> None:
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGINT if kind is None else signal.SIGKILL)
+        rest, _ = await asyncio.wait_for(self.process.communicate(), 30)
+        self.drawn += rest.decode()
+        assert kind is not None or self.process.returncode == 0, self.drawn
+
+
+async def refused(folder: Path, *options: str) -> str:
+    """What it says when it fails at once."""
+    process = await begin(folder, *options)
+    said, _ = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 1
+    return said.decode()
 
 
 @pytest.mark.interop
@@ -162,32 +196,30 @@ async def test_a_call_is_drawn_masked_and_captured(engine, tmp_path: Path) -> No
     running, plan = engine
     where = ("127.0.0.1", plan.sip_port)
     capture = tmp_path / "call.pcap"
-    masked = asyncio.create_task(
-        trace(tmp_path, "-c", str(running.config), "--write", str(capture), "--seconds", "5")
-    )
-    revealed = asyncio.create_task(
-        trace(tmp_path, "-c", str(running.config), "--reveal", "--full", "--seconds", "5")
-    )
-    refused = await trace(tmp_path, "--url", running.http, "--token", "wrong")
-    assert refused[0] == 1
-    assert "a token is needed" in refused[1]
-    await asyncio.sleep(1.0)
+    wrong = ("--url", running.http, "--token", "wrong")
+    assert "a token is needed" in await refused(tmp_path, *wrong)
+    config = ("-c", str(running.config))
     seat, caller = RawEnd("8001", 1900, 1150), RawEnd(CALLER, 1150, 1900)
-    await seat.open("127.0.0.3")
-    await caller.open("127.0.0.2")
-    assert await seat.register(where, "hotline.local", "secret-8001") == 200
-    accepting = asyncio.create_task(seat.accept())
-    call = await caller.place(where, "12345", CALLER)
-    await accepting
-    await caller.hang_up(call)
-    (code, drawn), (_, shown) = await masked, await revealed
+    async with (
+        Trace(tmp_path, *config, "--write", str(capture)) as masked,
+        Trace(tmp_path, *config, "--reveal", "--full") as revealed,
+    ):
+        await seat.open("127.0.0.3")
+        await caller.open("127.0.0.2")
+        assert await seat.register(where, "hotline.local", "secret-8001") == 200
+        accepting = asyncio.create_task(seat.accept())
+        call = await caller.place(where, "12345", CALLER)
+        await accepting
+        await caller.hang_up(call)
+        await masked.shows("200 OK (BYE)", 2)
+        await revealed.shows("200 OK (BYE)", 2)
     seat.close()
     caller.close()
-    assert code == 0
-    for part in ("REGISTER sip:hotline.local", "401 Unauthorized (REGISTER)", "INVITE sip:12345"):
-        assert part in drawn
+    drawn, shown = masked.drawn, revealed.drawn
+    for part in ("REGISTER sip:hotline.loc", "401 Unauthorized (REG", "INVITE sip:12345"):
+        assert part in drawn, drawn
     for part in ("180 Ringing", "200 OK (INVITE)", "ACK", "BYE", "127.0.0.2:", "127.0.0.3:"):
-        assert part in drawn
+        assert part in drawn, drawn
     assert CALLER not in drawn
     assert CALLER in shown
     read = await tshark(capture, "sip.Method", "sip.Status-Code", "sip.from.user")
@@ -218,27 +250,19 @@ async def test_one_call_is_followed_over_both_its_legs(engine, tmp_path: Path) -
     call = await caller.place(where, "12345", CALLER)
     await accepting
     ours = await asyncio.to_thread(latest_call, running.http)
-    one = asyncio.create_task(
-        trace(tmp_path, "-c", str(running.config), "--call", ours, "--seconds", "3")
-    )
-    await asyncio.sleep(1.0)
-    assert await seat.register(where, "hotline.local", "secret-8001") == 200
-    await caller.hang_up(call)
-    code, drawn = await one
+    async with Trace(tmp_path, "-c", str(running.config), "--call", ours) as one:
+        assert await seat.register(where, "hotline.local", "secret-8001") == 200
+        await caller.hang_up(call)
+        await one.shows("200 OK (BYE)", 2)
     seat.close()
     caller.close()
-    assert code == 0
-    assert drawn.count("BYE") == 4  # one a leg, each with its answer
+    drawn = one.drawn
     assert "127.0.0.2:" in drawn
     assert "127.0.0.3:" in drawn
     assert "REGISTER" not in drawn
 
 
-def test_without_an_engine_it_is_one_line(tmp_path: Path) -> None:
-    async def ask() -> tuple[int, str]:
-        return await trace(tmp_path, "--url", f"http://127.0.0.1:{free_port('tcp')}")
-
-    code, said = asyncio.run(ask())
-    assert code == 1
+async def test_without_an_engine_it_is_one_line(tmp_path: Path) -> None:
+    said = await refused(tmp_path, "--url", f"http://127.0.0.1:{free_port('tcp')}")
     assert said.count("\n") == 1
     assert "cannot be asked" in said
