@@ -36,6 +36,13 @@ class Gateway(Table):
     enabled: bool = Field(
         default=True, description="false: browsers may register, but no call reaches them"
     )
+    socket_url: str = Field(
+        default="",
+        pattern=r"^(wss?://\S+)?$",
+        description="where the page connects to, behind a proxy that ends TLS; "
+        "empty = the ws:// and wss:// addresses of [sip] listen",
+        json_schema_extra={"allowed": "a ws:// or wss:// address, or empty"},
+    )
     processes: int = Field(
         default=1, ge=1, le=64, description="processes; one serves some dozens of seats"
     )

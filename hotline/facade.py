@@ -17,6 +17,7 @@ from hotline.commands import (
     Audio,
     BanStatus,
     CallRecord,
+    PhoneSettings,
     QueueStatus,
     Readiness,
     RecordingEntry,
@@ -169,6 +170,17 @@ class Facade:
         """SIP messages as they pass."""
         legs = self._parts.sip.engine.call_ids, self._conductor.performer.call_of_leg
         return CallTrace(self._tracer, wake, (call, reveal), legs)
+
+    def phone(self) -> PhoneSettings:
+        """Where browsers register: as the configuration says, else at our own listeners."""
+        config = self._parts.config
+        if config.gateway.socket_url:
+            return PhoneSettings(config.sip.domain, (config.gateway.socket_url,))
+        bound = [one for one in self._parts.sip.addresses if one[0] in ("ws", "wss")]
+        bound.sort(reverse=True)  # wss first
+        hosts = ((s, f"[{host}]" if ":" in host else host, port) for s, host, port in bound)
+        sockets = tuple(f"{scheme}://{host}:{port}" for scheme, host, port in hosts)
+        return PhoneSettings(config.sip.domain, sockets)
 
     # Health, metrics, events ------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from hotline.commands import (
     Audio,
     BanStatus,
     CallRecord,
+    PhoneSettings,
     QueueStatus,
     Readiness,
     RecordingEntry,
@@ -109,6 +110,9 @@ class PaperHotline:
         self.traced = PaperTrace()
         wake()
         return self.traced
+
+    def phone(self) -> PhoneSettings:
+        return PhoneSettings("hotline.local", ("ws://127.0.0.1:5066",))
 
     def readiness(self) -> Readiness:
         return self.ready
