@@ -85,16 +85,11 @@ class Authenticator:
     def challenge(
         self, flow: Flow, now: float, stale: bool = False, failed: bool = False
     ) -> Challenged:
-        """RFC 8760 §2.3: one challenge for each algorithm, the preferred one first.
-
-        JsSIP, which all browsers here speak SIP by, gives up unless the first one is MD5.
-        """
+        """RFC 8760 §2.3: one challenge for each algorithm, the preferred one first."""
         nonce = make_nonce(self._secret_for(flow), now, self._salt().encode())
-        algorithms = self._settings.algorithms
-        if flow.transport in ("ws", "wss"):
-            algorithms = tuple(sorted(algorithms, key=lambda name: name != "MD5"))
         challenges = (
-            Challenge(self._realm, nonce, algorithm, ("auth",), stale) for algorithm in algorithms
+            Challenge(self._realm, nonce, algorithm, ("auth",), stale)
+            for algorithm in self._settings.algorithms
         )
         headers = tuple(("WWW-Authenticate", str(challenge)) for challenge in challenges)
         return Challenged(headers, failed)

@@ -77,12 +77,13 @@ def changed(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Tables updated key by key; of an array of tables the first is updated, or more appended."""
     result = copy.deepcopy(base)
     for table, change in changes.items():
+        result.setdefault(table, {})
         if isinstance(change, list):
             result[table] += change
         elif isinstance(result[table], list):
             result[table][0] |= change
         else:
-            result[table] |= change
+            result[table] = result[table] | change
     return result
 
 
