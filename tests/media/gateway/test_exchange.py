@@ -294,7 +294,7 @@ def test_a_closed_session_is_forgotten_and_the_browser_told(house: House):
     ("kind", "payload", "counter"),
     [
         (96, b"x" * 40, "unnegotiated"),
-        (111, b"", "packets_in"),
+        (111, b"", "malformed"),
         (110, b"\x05", "malformed"),
     ],
 )
