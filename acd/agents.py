@@ -120,7 +120,9 @@ def step(agent: Agent, cue: Cue, move: Move) -> tuple[Agent, list[Effect]]:
         return agent, []
     after = act(agent, move)
     effects: list[Effect] = []
-    if after.state != agent.state or (cue == "break" and after.state == "not_ready"):
+    if after.state != agent.state or (
+        cue == "break" and after.state == "not_ready" and after is not agent
+    ):
         effects.append(AgentStateChanged(after.user, after.state, after.since_ms, after.reason))
         if after.reason == NO_ANSWER and cue == "missed":
             effects.append(Sidelined(after.user, after.misses, move.at_ms))

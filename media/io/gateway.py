@@ -129,7 +129,7 @@ class Gateway:
     @property
     def is_up(self) -> bool:
         """Whether a browser can be served now."""
-        return any(slot.process.is_up for slot in self._slots)
+        return any(slot.process.up for slot in self._slots)
 
     def open(self, session: str, plane: Address, *, wait: bool = False) -> Ends:
         """A session in the process with the fewest; LocalProtocolError when none is there.
@@ -138,7 +138,7 @@ class Gateway:
         """
         if session in self._places:
             raise LocalProtocolError(f"session {session} is open already")
-        fit = [slot for slot in self._slots if slot.process.is_up]
+        fit = [slot for slot in self._slots if slot.process.up]
         if not fit and wait:
             fit = self._slots
         if not fit:
@@ -179,7 +179,7 @@ class Gateway:
             connected=sum(beat.connected for beat in beats),
             lost=self.lost,
             failed=self.failed,
-            up=sum(slot.process.is_up for slot in self._slots),
+            up=sum(slot.process.up for slot in self._slots),
             pids=tuple(pid for pid in pids if pid is not None),
             heartbeats=beats,
         )
@@ -252,7 +252,7 @@ class Gateway:
             for slot in self._slots:
                 if now - asleep > 2 * period:
                     slot.process.heard = now
-                allowed = limit if slot.process.is_up else START_SECONDS
+                allowed = limit if slot.process.up else START_SECONDS
                 if slot.process.process is not None and now - slot.process.heard > allowed:
                     slot.process.kill()
 

@@ -53,11 +53,11 @@ class WorkerProcess(asyncio.Protocol):
         self.on_report = on_report
         self.on_lost = on_lost
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.is_up = False  # this life of it, where `ready` is the first
         self.heartbeat: Any = kind.heartbeat()
         self.heard = 0.0  # loop time of the last life sign
         self.process: subprocess.Popen[bytes] | None = None
         self.closing = False
+        self.up = False  # this life of it, where `ready` is the first
         self.closed = asyncio.Event()
         self._decoder = msgspec.msgpack.Decoder(kind.reports)
         self._delay_seconds = 0.0
@@ -126,7 +126,7 @@ class WorkerProcess(asyncio.Protocol):
             if isinstance(report, self.kind.heartbeat):
                 self.heartbeat = report
             elif isinstance(report, self.kind.ready):
-                self.is_up = True
+                self.up = True
                 if not self.ready.done():
                     self.ready.set_result(None)
             else:
@@ -135,7 +135,7 @@ class WorkerProcess(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The worker died, or ended because it was told to."""
         self._transport = None
-        self.is_up = False
+        self.up = False
         process = self.process
         if process is not None and not self.closing:
             process.kill()  # its end is closed: it cannot be of use any more
@@ -145,6 +145,7 @@ class WorkerProcess(asyncio.Protocol):
         process = self.process
         if process is not None:
             await asyncio.to_thread(process.wait)
+            self.process = None
         if self.closing:
             self.closed.set()
             return
