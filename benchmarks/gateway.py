@@ -7,6 +7,7 @@ the load on the other one.
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 import struct
@@ -179,6 +180,7 @@ async def measure_gateway(codec: Codec, count: int, seconds: float) -> dict[str,
     return {
         "cpu_ms": round(1000 * used / seconds / count, 2),
         "lost": round(1 - heard / due, 5),
+        "p50_ms": round(percentile(delays, 0.5), 2),
         "p99_ms": round(percentile(delays, 0.99), 2),
     }
 
@@ -221,6 +223,8 @@ async def measure_echo(count: int, seconds: float) -> dict[str, float]:
 async def main() -> None:
     """The run and its bars."""
     given = parser("gateway", __doc__).parse_args()
+    with contextlib.suppress(OSError):  # a generator that is late measures only itself
+        os.nice(-15)
     seats = QUICK_SEATS if given.quick else SEATS
     echoes = QUICK_ECHOES if given.quick else ECHOES
     seconds = QUICK_SECONDS if given.quick else SECONDS
@@ -236,9 +240,10 @@ async def main() -> None:
         "seats": seats,
         "opus_cpu_ms_a_second_and_seat": opus["cpu_ms"],
         "opus_lost": opus["lost"],
+        "opus_delay_p50_ms": opus["p50_ms"],
         "opus_delay_p99_ms": opus["p99_ms"],
         "alaw_cpu_ms_a_second_and_seat": alaw["cpu_ms"],
-        "alaw_delay_p99_ms": alaw["p99_ms"],
+        "alaw_delay_p50_ms": alaw["p50_ms"],
         "echo_connections": echoes,
         "aiortc_echo_cpu_ms_a_second_and_seat": echo["cpu_ms"],
         "aiortc_echo_lost": echo["lost"],

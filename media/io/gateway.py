@@ -237,6 +237,7 @@ class Gateway:
             del self._places[session]
         slot.sessions.clear()
         self.lost += 1
+        slot.process.heartbeat = m.Heartbeat()  # the old one's says nothing of the new
         self._identify(slot)
         self.on_event(events.GatewayLost(number, sessions))
 
