@@ -6,8 +6,8 @@ from typing import Protocol
 from media.gateway import messages as m
 from media.gateway import stun
 from media.gateway.dtls import Credentials
+from media.gateway.messages import Address
 from media.gateway.session import Patience, Session
-from media.gateway.stun import Address
 from media.gateway.translate import Malformed, Unnegotiated
 
 # RFC 7983 §7: what a datagram is, by its first byte; RFC 5761 §4: RTCP among RTP by its second.

@@ -2,6 +2,8 @@
 
 import msgspec
 
+Address = tuple[str, int]
+
 
 class Command(msgspec.Struct, frozen=True, tag=True):
     """Base of all commands; a gateway obeys them in the order sent."""
@@ -23,7 +25,7 @@ class Open(Command, frozen=True):
     session: str
     ufrag: str
     password: str
-    plane: tuple[str, int]
+    plane: Address
 
 
 class Codec(msgspec.Struct, frozen=True):
@@ -60,7 +62,7 @@ class Aim(Command, frozen=True):
     """The plane's leg has moved."""
 
     session: str
-    plane: tuple[str, int]
+    plane: Address
 
 
 class Close(Command, frozen=True):

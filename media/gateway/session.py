@@ -7,8 +7,8 @@ import pylibsrtp
 
 from media.gateway import stun
 from media.gateway.dtls import Association, Credentials, DtlsError, Keys
-from media.gateway.messages import Connect, Connected, Failed, Open, Report
-from media.gateway.stun import Address, Check
+from media.gateway.messages import Address, Connect, Connected, Failed, Open, Report
+from media.gateway.stun import Check
 from media.gateway.translate import Direction, Malformed, directions
 
 REPLAY_WINDOW = 1024  # packets

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from aioice import stun
 
-Address = tuple[str, int]
+from media.gateway.messages import Address
+
 ROLE_CONFLICT = (487, "Role Conflict")
 
 

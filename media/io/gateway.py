@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from media import events
 from media.errors import LocalProtocolError, NotStarted
 from media.gateway import messages as m
-from media.gateway.stun import Address
+from media.gateway.messages import Address
 from media.io.process import Kind, WorkerProcess
 
 GATEWAY = Kind("gateway", "media.io.gateway_worker", m.AnyReport, m.Ready, m.Heartbeat, m.Stop())

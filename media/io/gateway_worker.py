@@ -17,8 +17,8 @@ import msgspec
 
 from media.gateway import messages as m
 from media.gateway.exchange import Exchange
+from media.gateway.messages import Address
 from media.gateway.session import Patience
-from media.gateway.stun import Address
 from media.io.channel import Channel
 
 BEAT_SECONDS = 0.5
