@@ -24,7 +24,6 @@ from callcore.sdp.offer_answer import MIRROR, narrow, refused
 from callcore.sdp.render import render_sdp
 
 PROTO = "UDP/TLS/RTP/SAVPF"
-PROTOS = frozenset((PROTO, "RTP/SAVPF"))  # RFC 8829 §5.1.2: old peers leave UDP/TLS out
 # Narrow band is all that a telephone network carries, and the cheapest to code (RFC 7587 §7.1).
 OPUS = Codec(
     111,
@@ -85,7 +84,7 @@ class WebRemote:
 def is_web(description: SessionDescription) -> bool:
     """Whether its first audio stream is one that only a WebRTC end understands."""
     audio = next((m for m in description.media if m.kind == "audio" and m.port), None)
-    return audio is not None and audio.proto.upper() in PROTOS
+    return audio is not None and audio.proto.upper() == PROTO
 
 
 def make_web_offer(local: WebLocal) -> bytes:
@@ -132,7 +131,7 @@ def read_web_answer(local: WebLocal, answer: SessionDescription) -> WebRemote:
 
 def _audio(description: SessionDescription) -> tuple[int, Media]:
     for index, media in enumerate(description.media):
-        if media.kind == "audio" and media.port and media.proto.upper() in PROTOS:
+        if media.kind == "audio" and media.port and media.proto.upper() == PROTO:
             return index, media
     raise _unfit("no audio stream for a browser")
 

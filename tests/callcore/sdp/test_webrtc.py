@@ -172,6 +172,11 @@ def test_what_is_missing_is_named_and_refused_with_488(old: str, new: str, why: 
     assert raised.value.status == 488
 
 
+def test_a_phone_with_keys_in_its_description_is_no_browser():
+    """RFC 4568 over RTP/SAVPF: SRTP without DTLS."""
+    assert not is_web(parse_sdp(offer("UDP/TLS/RTP/SAVPF", "RTP/SAVPF")))
+
+
 def test_a_phone_s_description_is_none_of_a_browser_s_nor_the_other_way_round():
     plain = LocalMedia("198.51.100.1", 20000)
     assert not is_web(parse_sdp(make_offer(plain)))
