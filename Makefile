@@ -23,6 +23,7 @@ setup: $(READY) ## the environment in .venv/, and what the tests need besides
 	@scripts/setup.sh packages
 
 run: $(READY) ## the demo with simulated callers; CONFIG=my.toml: a real configuration
+	@scripts/setup.sh browser
 ifeq ($(strip $(CONFIG)),)
 	@exec $(PYTHON) scripts/demo.py $(ARGS)
 else

@@ -1,6 +1,6 @@
 """The whole SIP side as one object without I/O: bytes and time in, effects and events out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from callcore.call.addresses import Addresses
@@ -43,6 +43,10 @@ class Engine(Readings, LegCommands):
 
     def __init__(self, settings: EngineSettings, identifiers: Identifiers) -> None:
         self.settings = settings
+        # What a seat is offered over its own transport: browsers want another description.
+        self.describe: Callable[[str, Transport, bytes], bytes] = lambda leg, transport, offer: (
+            offer
+        )
         self.registrar = Registrar(settings.registrar)
         self.trunks = Trunks(settings.trunks)
         self.lines = Lines(settings, self.trunks, identifiers)
@@ -234,12 +238,15 @@ class Engine(Readings, LegCommands):
         self, branch: str, destination: Destination, flow: Flow, call: Call, now: float
     ) -> None:
         """Place one branch."""
+        offer = call.offer
+        if destination.kind == "seat":
+            offer = self.describe(self._outgoing.leg(branch), flow.transport, offer)
         placement = Placement(
             request_uri=destination.request_uri,
             flow=flow,
             from_=destination.from_,
             to=destination.to,
-            offer=call.offer,
+            offer=offer,
             route_set=destination.route_set,
             headers=(*destination.headers, *call.headers),
             credentials=destination.credentials,

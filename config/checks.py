@@ -9,7 +9,7 @@ from config.queues import is_able
 from config.schema import Config, Trunk
 from config.security import number_classes
 from config.sounds import BUILT_IN
-from config.values import SECURE_TRANSPORTS, is_loopback, is_wildcard
+from config.values import SECURE_TRANSPORTS, WEB_TRANSPORTS, is_loopback, is_wildcard
 
 Key = tuple[str | int, ...]
 
@@ -66,6 +66,26 @@ def _listeners(config: Config) -> Iterator[Clash]:
     if any(is_wildcard(host) for host in (media.address, *shown)) and not media.public_address:
         told = "the address that others reach us at, because 0.0.0.0 or :: is listened on"
         yield Clash(("media", "public_address"), "", told)
+
+
+def _gateway(config: Config) -> Iterator[Clash]:
+    """The gateway's ports beside all others that UDP is bound to on the same address."""
+    gateway, media = config.gateway, config.media
+    if not any(one.transport in WEB_TRANSPORTS for one in config.sip.listen):
+        return
+    count = gateway.ports.last - gateway.ports.first + 1
+    if count < gateway.processes:
+        told = f"at least {gateway.processes} ports, one for each process"
+        yield Clash(("gateway", "ports"), str(gateway.ports), told)
+    host = gateway.address or media.address
+    if is_wildcard(host) and not (gateway.public_address or media.public_address):
+        told = "the address that browsers reach us at, because 0.0.0.0 or :: is listened on"
+        yield Clash(("gateway", "public_address"), "", told)
+    if (host == media.address or is_wildcard(host) or is_wildcard(media.address)) and (
+        gateway.ports.first <= media.ports.last and media.ports.first <= gateway.ports.last
+    ):
+        told = f"ports outside of [media] ports ({media.ports})"
+        yield Clash(("gateway", "ports"), str(gateway.ports), told)
 
 
 def _certificates(config: Config) -> Iterator[Clash]:
@@ -213,10 +233,6 @@ def _not_yet(config: Config) -> Iterator[Clash]:
 
     To take an encryption key and store recordings in the clear would be worse than to refuse it.
     """
-    for index, listen in enumerate(config.sip.listen):
-        if listen.transport not in ("udp", "tcp"):
-            told = "udp:// or tcp://; this version does not speak the others yet"
-            yield Clash(("sip", "listen", index), str(listen), told)
     if config.recordings.key.get_secret_value():
         told = "empty; this version leaves encryption to the store"
         yield Clash(("recordings", "key"), "(hidden)", told)
@@ -225,6 +241,7 @@ def _not_yet(config: Config) -> Iterator[Clash]:
 CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
     _names,
     _listeners,
+    _gateway,
     _certificates,
     _secure_seats,
     _calls,

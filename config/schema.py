@@ -16,6 +16,7 @@ from config.calls import Calls
 from config.cluster import Cluster
 from config.codes import FeatureCodes
 from config.engine import Engine
+from config.gateway import Gateway
 from config.minutes import Minutes
 from config.profile import Profile
 from config.queues import GENERAL, Agents, Name, PositiveSeconds, Queue, Route, Skills
@@ -293,6 +294,7 @@ class Config(Table):
 
     sip: Sip = Sip()
     media: Media = Media()
+    gateway: Gateway = Gateway()
     trunks: Annotated[tuple[Trunk, ...], Field(strict=False)] = ()
     seats: Annotated[tuple[Seat, ...], Field(strict=False)] = ()
     queues: Annotated[tuple[Queue, ...], Field(strict=False)] = ()

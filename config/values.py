@@ -12,6 +12,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 TRANSPORTS: tuple[str, ...] = ("udp", "tcp", "tls", "ws", "wss")
 SECURE_TRANSPORTS = ("tls", "wss")
+WEB_TRANSPORTS = ("ws", "wss")
 
 
 def _host_and_port(text: str, default_port: int | None = None) -> tuple[str, int | None]:

@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 
 from desk import api, callers, calls, floor, live, trace
 from desk.idempotency import Replays
+from desk.phone_page import add_phone, is_phone
 from desk.token import token_given
 from hotline.commands import HotlineCommands, NotAllowed, Unavailable, UnknownThing, WrongState
 
@@ -42,6 +43,7 @@ def create_app(hotline: HotlineCommands, *, token: str = "") -> FastAPI:
     app.include_router(floor.router, prefix="/api/v1")
     app.include_router(live.router, prefix="/api/v1")
     app.include_router(trace.router, prefix="/api/v1")
+    add_phone(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
     @app.get("/", include_in_schema=False)
@@ -91,7 +93,9 @@ def demand(
     """The check in front of everything but health."""
 
     async def check(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-        if request.url.path in OPEN_PATHS or token_given(request.headers, request.cookies, token):
+        path = request.url.path
+        is_open = path in OPEN_PATHS or is_phone(path)
+        if is_open or token_given(request.headers, request.cookies, token):
             return await go_on(request)
         asked = request.query_params.get("token", "")
         if request.url.path == "/" and hmac.compare_digest(asked.encode(), token.encode()):

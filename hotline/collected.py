@@ -33,6 +33,7 @@ class PartsCollector(Collector):
         yield from self._queues()
         yield from self._agents()
         yield from self._media()
+        yield from self._gateway()
         yield from self._recordings()
         yield from self._cluster()
 
@@ -162,6 +163,29 @@ class PartsCollector(Collector):
             buckets.append(("+Inf" if bound is None else str(bound / 1000), float(total)))
         late.add_metric([], buckets, sum(beat.late_seconds for beat in stats.heartbeats))
         yield late
+
+    def _gateway(self) -> Iterator[Metric]:
+        if self.parts.gateway is None:
+            return
+        stats = self.parts.gateway.stats()
+        yield gauge("gateway_up", "Gateway processes that serve browsers.", stats.up)
+        yield gauge("gateway_sessions", "Browsers' legs open.", stats.sessions)
+        yield gauge("gateway_connected", "Browsers whose voice can flow.", stats.connected)
+        packets = CounterMetricFamily(
+            "callcore_gateway_packets",
+            "RTP packets of browsers, and datagrams that were dropped, since each process began.",
+            labels=["kind"],
+        )
+        for kind, count in stats.packets().items():
+            packets.add_metric([kind], count)
+        yield packets
+        for name, text, count in (
+            ("lost", "Gateway processes that died or hung and were replaced.", stats.lost),
+            ("failed", "Browsers that never came or fell silent.", stats.failed),
+        ):
+            family = CounterMetricFamily(f"callcore_gateway_{name}", text)
+            family.add_metric([], count)
+            yield family
 
     def _recordings(self) -> Iterator[Metric]:
         status = self.parts.keeper.status()

@@ -15,6 +15,7 @@ from hotline.commands import (
     BanStatus,
     CallRecord,
     ClusterStatus,
+    PhoneSettings,
     Readiness,
     RecordingEntry,
     Unavailable,
@@ -101,6 +102,17 @@ class Facade(Control):
         legs = self._parts.sip.engine.call_ids, self._conductor.performer.call_of_leg
         return CallTrace(self._tracer, wake, (call, reveal), legs)
 
+    def phone(self) -> PhoneSettings:
+        """Where browsers register: as the configuration says, else at our own listeners."""
+        config = self._parts.config
+        if config.gateway.socket_url:
+            return PhoneSettings(config.sip.domain, (config.gateway.socket_url,))
+        bound = [one for one in self._parts.sip.addresses if one[0] in ("ws", "wss")]
+        bound.sort(reverse=True)  # wss first
+        hosts = ((s, f"[{host}]" if ":" in host else host, port) for s, host, port in bound)
+        sockets = tuple(f"{scheme}://{host}:{port}" for scheme, host, port in hosts)
+        return PhoneSettings(config.sip.domain, sockets)
+
     # Health, metrics, events ------------------------------------------------------------------
 
     def readiness(self) -> Readiness:
@@ -124,6 +136,9 @@ class Facade(Control):
             reasons.append("no media worker is alive")
         status = self._parts.keeper.status()
         warnings.extend(status.alerts)
+        gateway = self._parts.gateway
+        if gateway is not None and not gateway.is_up:
+            reasons.append("the gateway is down: browser seats cannot be called")
         if not status.store_ok:
             reasons.append(f"the store is away: {status.spooled} recordings wait in the spool")
         return Readiness(not reasons, tuple(reasons), tuple(warnings), cluster.role)

@@ -16,9 +16,13 @@ from callcore.sdp.offer_answer import (
     make_offer,
     read_answer,
 )
+from callcore.sdp.webrtc import is_web
+from hotline.browser_legs import BrowserLegs
 from media.errors import LocalProtocolError
-from media.io.plane import MediaPlane, Remote
+from media.io.plane import Address, MediaPlane, Remote
 from media.srtp import Keys
+
+WEBSOCKET = ("ws", "wss")
 
 
 @dataclass(slots=True)
@@ -31,22 +35,28 @@ class MediaLeg:
     told: bytes = b""  # what they were answered before the call itself was
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all legs are described by; `over_tls` says whether a seat is reached by TLS alone."""
+
+    public_address: str = ""
+    srtp: Literal["off", "offer", "require"] = "off"
+    over_tls: Callable[[str], bool] = lambda seat: False
+    codecs: tuple[str, ...] = ("PCMA", "PCMU")
+
+
 class MediaLegs:
     """Opens ports, writes offers and answers, and connects what was negotiated."""
 
     def __init__(
-        self,
-        plane: MediaPlane,
-        public_address: str = "",
-        srtp: Literal["off", "offer", "require"] = "off",
-        over_tls: Callable[[str], bool] = lambda seat: False,
-        codecs: tuple[str, ...] = ("PCMA", "PCMU"),
+        self, plane: MediaPlane, terms: Terms = Terms(), browsers: BrowserLegs | None = None
     ) -> None:
-        self._codecs = (*(VOICES[name] for name in codecs), TELEPHONE_EVENT)
+        self._codecs = (*(VOICES[name] for name in terms.codecs), TELEPHONE_EVENT)
         self._plane = plane
-        self._public_address = public_address
-        self._srtp = srtp
-        self._over_tls = over_tls
+        self._public_address = terms.public_address
+        self._srtp = terms.srtp
+        self._over_tls = terms.over_tls
+        self._browsers = browsers
         self._legs: dict[str, MediaLeg] = {}
         self._session_id = 0
 
@@ -92,7 +102,21 @@ class MediaLegs:
 
     def offer(self, leg: str) -> bytes:
         """Our offer (RFC 3264 §5)."""
+        if self._is_browsers(leg) and self._legs[leg].negotiated is not None:
+            return self._browsers_offer(leg)
         return make_offer(self._legs[leg].local)
+
+    def described(self, leg: str, transport: str, offer: bytes) -> bytes:
+        """Our first offer as a seat must have it that is called over this transport.
+
+        Who registered over WebSocket (RFC 7118) is a browser, as long as there is a gateway.
+        """
+        if transport not in WEBSOCKET or leg not in self._legs or self._browsers is None:
+            return offer
+        try:
+            return self._browsers_offer(leg)
+        except RemoteProtocolError:
+            return offer  # which a browser refuses: the call goes on to the next seat
 
     def answer(self, leg: str, offer: SessionDescription) -> tuple[bytes, Negotiated]:
         """Our answer to `offer`, media connected (RFC 3264 §6).
@@ -102,13 +126,21 @@ class MediaLegs:
         known = self._legs[leg]
         if known.negotiated is not None:
             known.local = replace(known.local, version=known.local.version + 1)
-        body, negotiated = make_answer(offer, known.local)
+        if self._browsers is not None and is_web(offer):
+            body, negotiated = self._browsers.answer(leg, offer, self._plane_side(leg))
+        else:
+            body, negotiated = make_answer(offer, known.local)
         self._connect(leg, negotiated)
         return body, negotiated
 
     def accepted(self, leg: str, answer: SessionDescription) -> Negotiated:
         """Media connected by the far end's answer to our offer (RFC 3264 §7)."""
-        negotiated = read_answer(self._legs[leg].local, answer)
+        if self._browsers is not None and self._is_browsers(leg) and is_web(answer):
+            negotiated = self._browsers.accepted(leg, answer)
+        else:
+            if self._browsers is not None:
+                self._browsers.close(leg)  # another phone of the seat was faster
+            negotiated = read_answer(self._legs[leg].local, answer)
         self._connect(leg, negotiated)
         return negotiated
 
@@ -120,14 +152,41 @@ class MediaLegs:
         known = self._legs[leg]
         local = replace(known.local, version=known.local.version + 1)
         known.local = self._anchored(leg, local, near)
+        if self._browsers is not None and self._is_browsers(leg):
+            self._browsers.move(leg, self._plane_side(leg))
         if known.negotiated is not None:
             self._connect(leg, known.negotiated)
-        return make_offer(known.local)
+        return self.offer(leg)
+
+    def renew(self, leg: str) -> bytes:
+        """The browser's side of a leg whose gateway died, and the offer that tells of the next one.
+
+        The plane's side stays where it is. LocalProtocolError when the leg cannot be saved.
+        """
+        browsers, known = self._browsers, self._legs.get(leg)
+        if browsers is None or known is None or known.negotiated is None:
+            raise LocalProtocolError(f"leg {leg} has no voice to save")
+        body, negotiated = browsers.renew(leg, self._plane_side(leg))
+        self._connect(leg, negotiated)
+        return body
 
     def close(self, leg: str) -> None:
         """Give the port back; closing twice is harmless."""
         if self._legs.pop(leg, None) is not None:
             self._plane.close(leg)
+            if self._browsers is not None:
+                self._browsers.close(leg)
+
+    def _is_browsers(self, leg: str) -> bool:
+        return self._browsers is not None and leg in self._browsers
+
+    def _browsers_offer(self, leg: str) -> bytes:
+        assert self._browsers is not None
+        return self._browsers.offer(leg, self._plane_side(leg))
+
+    def _plane_side(self, leg: str) -> Address:
+        """Where the gateway reaches the leg: never by what SDP tells the world."""
+        return Address(self._plane.settings.address, self._legs[leg].local.port)
 
     def _policy(self, seat: str) -> Literal["off", "accept", "offer", "require"]:
         """Keys in SDP are worth something over TLS only, so only there they are offered."""

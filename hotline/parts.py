@@ -12,6 +12,7 @@ from hotline.events import LiveHub
 from hotline.media_legs import MediaLegs
 from hotline.meters import Meters
 from hotline.queueing import Queueing
+from media.io.gateway import Gateway
 from media.io.plane import MediaPlane
 from recorder.io.keeper import Keeper
 
@@ -33,3 +34,4 @@ class Parts:
     call_ids: Callable[[], str]
     chance: Callable[[], float]  # 0 <= x < 1: who is asked by the survey
     accounts: Accounts
+    gateway: Gateway | None = None  # None: no browser can be a seat

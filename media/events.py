@@ -138,3 +138,17 @@ class WorkerLost(Event, frozen=True):
     worker: int
     legs: tuple[str, ...]
     recordings: tuple[str, ...]
+
+
+class GatewayLost(Event, frozen=True):
+    """A gateway process died with all its sessions, named like their legs; it is replaced."""
+
+    gateway: int
+    legs: tuple[str, ...]
+
+
+class GatewayFailed(Event, frozen=True):
+    """A browser never came, was another one than announced, or fell silent."""
+
+    leg: str
+    why: str

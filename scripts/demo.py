@@ -39,6 +39,7 @@ CITIZENS_SAY = (
     "我们这里从早上开始停水,什么时候能来水?",
 )
 LINE_EVERY_SECONDS = 1.0
+BROWSER_SEAT = "8015"  # no softphone takes it: it is left to whoever opens /phone/
 
 
 def busy_ports(config: Config) -> Iterator[str]:
@@ -123,7 +124,7 @@ async def show(engine: Engine, config: Config, callers: Callers, console: Consol
 
 
 def seats_of(config: Config, given: argparse.Namespace, voices: Voices) -> list[SoftphoneOptions]:
-    """One softphone for each seat, each with its own voice and its own chance."""
+    """One softphone for each seat but the browser's, each with its own voice and chance."""
     return [
         SoftphoneOptions(
             user=seat.user,
@@ -137,6 +138,7 @@ def seats_of(config: Config, given: argparse.Namespace, voices: Voices) -> list[
             **voices.agent(index),
         )
         for index, seat in enumerate(config.seats)
+        if seat.user != BROWSER_SEAT
     ]
 
 
@@ -150,6 +152,10 @@ async def simulate(given: argparse.Namespace, config: Config, console: Console) 
         voices = Voices(folder)
         engine = await stack.enter_async_context(Engine(given.config, log))
         console.print(f"[bold]desk and status[/]   {engine.http}/")
+        for seat in config.seats:
+            if seat.user == BROWSER_SEAT:
+                login = f"seat {seat.user}, password {seat.password.get_secret_value()}"
+                console.print(f"browser seat      {engine.http}/phone/  ({login})")
         console.print(f"metrics           {engine.http}/metrics")
         console.print(f"SIP               {', '.join(engine.ready['sip'])}")
         console.print(f"log               {var / 'demo.log'}    Ctrl-C ends it all")

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Sets a fresh machine up: scripts/setup.sh environment | packages | docs
+# Sets a fresh machine up: scripts/setup.sh environment | packages | browser | docs
 #
 #   environment  .venv/ with the product, its tests, phones and peers; needs Python 3.11 or newer
 #   packages     the programs that tests and benchmarks talk to; apt-get where that is allowed,
 #                else it says what to install. .venv/.packages is there when all of them are
+#   browser      JsSIP for the browser seat's page, by npm where that is there; else without
 #   docs         what builds the documentation
 #
 # Each is quick when there is nothing to do.
@@ -96,6 +97,8 @@ PROGRAMS=(
     curl:curl
     initdb:postgresql
     redis-server:redis-server
+    chromium:chromium
+    npm:npm
 )
 
 missing_packages() {
@@ -125,14 +128,33 @@ install_packages() {
     fi
 }
 
+# One script of what web/phone/package-lock.json pins; made anew when that has changed.
+install_browser() {
+    local made=desk/phone/vendor/jssip.js log
+    if [ -e "$made" ] && [ ! web/phone/package-lock.json -nt "$made" ]; then return; fi
+    command -v npm >/dev/null || return 0  # the page says so itself
+    say "making the browser seat's JsSIP"
+    log=$(mktemp)
+    if ! (cd web/phone && npm ci --no-progress && npm run build) >"$log" 2>&1; then
+        tail -n 15 "$log" >&2
+        say "the browser seat's page is left without JsSIP; what npm says stands above"
+    fi
+    rm -f "$log"
+    if [ -e "$made" ]; then touch "$made"; fi
+}
+
 case "${1:-}" in
 environment) make_environment ;;
-packages) install_packages ;;
+packages)
+    install_packages
+    install_browser
+    ;;
+browser) install_browser ;;
 docs)
     .venv/bin/python -c 'import material' 2>/dev/null || {
         say "installing what builds the documentation"
         install_by_pip --editable '.[docs]'
     }
     ;;
-*) stop "usage: scripts/setup.sh environment | packages | docs" ;;
+*) stop "usage: scripts/setup.sh environment | packages | browser | docs" ;;
 esac

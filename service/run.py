@@ -22,6 +22,8 @@ from callcore.io.server import SipServer
 from config.schema import Config
 from desk.app import create_app
 from hotline.accounts import Accounts
+from hotline.browser_care import BrowserCare
+from hotline.browser_legs import BrowserLegs
 from hotline.calls import CallBook
 from hotline.clock import Clock
 from hotline.conductor import Conductor
@@ -33,13 +35,22 @@ from hotline.parts import Parts
 from hotline.queueing import Queueing
 from media.errors import LocalProtocolError as MediaError
 from media.errors import NotStarted
+from media.io.gateway import Gateway
 from media.io.plane import MediaPlane
 from recorder.io.keeper import Keeper, KeeperError
 from service.cluster import make_member
 from service.http import HttpServer
 from service.journal import open_store
 from service.member import Member
-from service.wiring import acd_settings, engine_settings, keeper_settings, media_settings, over_tls
+from service.wiring import (
+    acd_settings,
+    engine_settings,
+    gateway_settings,
+    keeper_settings,
+    leg_terms,
+    media_settings,
+    server_settings,
+)
 
 log = structlog.get_logger("service")
 
@@ -110,17 +121,15 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
     )
     stack.callback(queueing.close)
     engine = Engine(engine_settings(config), RandomIdentifiers())
+    gateway, browsers = make_gateway(config)
+    media = MediaLegs(plane, leg_terms(config, engine.registrar), browsers)
+    engine.describe = media.described
+    listen = [str(one) for one in config.sip.listen]
     parts = Parts(
         config=config,
-        sip=SipServer(engine, [str(listen) for listen in config.sip.listen]),
+        sip=SipServer(engine, listen, server_settings(config)),
         plane=plane,
-        media=MediaLegs(
-            plane,
-            config.media.public_address,
-            config.media.srtp,
-            lambda seat: over_tls(engine.registrar.bindings(seat)),
-            config.media.codecs,
-        ),
+        media=media,
         queueing=queueing,
         keeper=keeper,
         clock=clock,
@@ -130,6 +139,7 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
         call_ids=lambda: secrets.token_hex(8),
         chance=random.SystemRandom().random,
         accounts=Accounts(config, clock, hub, accounts_folder(config)),
+        gateway=gateway,
     )
     conductor = Conductor(parts)
     known.append(conductor)
@@ -137,6 +147,10 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
     stack.push_async_callback(keeper.stop)
     await plane.start()
     stack.push_async_callback(plane.stop)
+    if gateway is not None:
+        gateway.on_event = BrowserCare(parts, conductor.on_media).hear
+        await gateway.start()
+        stack.push_async_callback(gateway.stop)
     if store is not None and config.cluster.url.get_secret_value():
         make_member(conductor, store)  # it leads, and tells the queue so, when it has the lease
         return conductor
@@ -149,6 +163,15 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
 def accounts_folder(config: Config) -> Path | None:
     """Beside the journal, which may hold nothing else."""
     return Path(config.engine.journal).parent if config.engine.journal else None
+
+
+def make_gateway(config: Config) -> tuple[Gateway | None, BrowserLegs | None]:
+    """Neither where no browser can register."""
+    settings = gateway_settings(config)
+    if settings is None:
+        return None, None
+    gateway = Gateway(settings)
+    return gateway, BrowserLegs(gateway, config.gateway.codecs)
 
 
 def announce(sip: SipServer, http: HttpServer) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from callcore.call.numbers import make_rules
 from callcore.call.profile import Profile
-from callcore.call.registrar import Binding
+from callcore.call.registrar import Registrar
 from callcore.call.settings import (
     AuthSettings,
     BanSettings,
@@ -18,10 +18,15 @@ from callcore.call.settings import (
     Trunk,
 )
 from callcore.call.terms import SEAT
+from callcore.io.certificates import TlsSettings
+from callcore.io.server import ServerSettings
 from config import schema
 from config.schema import Config
 from config.security import Security, number_classes
+from config.values import WEB_TRANSPORTS, is_wildcard
+from hotline.media_legs import Terms
 from hotline.sound import RINGBACK
+from media.io.gateway import GatewaySettings
 from media.io.plane import MediaSettings
 from media.spoken import SNIPPETS
 from media.tones import Tone
@@ -48,6 +53,11 @@ def engine_settings(config: Config) -> EngineSettings:
         outbound=outbound_settings(config),
         seat_terms=replace(SEAT, transfers=True),
     )
+
+
+def server_settings(config: Config) -> ServerSettings:
+    """The listeners' certificate."""
+    return ServerSettings(tls=TlsSettings(config.sip.certificate, config.sip.key))
 
 
 def ban_settings(security: Security) -> BanSettings:
@@ -146,9 +156,36 @@ def snippets(folder: str) -> dict[str, str]:
     return found
 
 
-def over_tls(bindings: tuple[Binding, ...]) -> bool:
-    """Whether a seat can be reached only by ways on which keys in SDP are safe."""
-    return bool(bindings) and all(b.flow.transport in ("tls", "wss") for b in bindings)
+def leg_terms(config: Config, registrar: Registrar) -> Terms:
+    """How legs are described: SRTP is offered to seats that are reached over TLS alone."""
+    media = config.media
+
+    def over_tls(seat: str) -> bool:
+        bindings = registrar.bindings(seat)
+        return bool(bindings) and all(b.flow.transport in ("tls", "wss") for b in bindings)
+
+    return Terms(media.public_address, media.srtp, over_tls, media.codecs)
+
+
+def gateway_settings(config: Config) -> GatewaySettings | None:
+    """The browser seats' gateway; None when no browser can register, or none shall be served."""
+    gateway, media = config.gateway, config.media
+    is_web = any(listen.transport in WEB_TRANSPORTS for listen in config.sip.listen)
+    if not (is_web and gateway.enabled):
+        return None
+    address = gateway.address or media.address
+    shown = [gateway.public_address or media.public_address, address]
+    loopback = "::1" if ":" in media.address else "127.0.0.1"
+    return GatewaySettings(
+        address=address,
+        shown=tuple(dict.fromkeys(one for one in shown if one and not is_wildcard(one))),
+        first_port=gateway.ports.first,
+        last_port=gateway.ports.last,
+        plain=loopback if is_wildcard(media.address) else media.address,
+        processes=gateway.processes,
+        connect_seconds=gateway.connect_seconds,
+        consent_seconds=gateway.consent_seconds,
+    )
 
 
 def prompt_path(name: str) -> Path:

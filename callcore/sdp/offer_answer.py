@@ -100,7 +100,7 @@ def make_answer(offer: SessionDescription, local: LocalMedia) -> tuple[bytes, Ne
         if chosen is None:
             continue
         codec, dtmf = chosen
-        direction = _narrow(_mirrored(media), local.direction)
+        direction = narrow(_mirrored(media), local.direction)
         codecs = (codec,) if dtmf is None else (codec, dtmf)
         ours = replace(_section(local, codecs, direction), proto=media.proto)
         if offered is not None:
@@ -108,7 +108,7 @@ def make_answer(offer: SessionDescription, local: LocalMedia) -> tuple[bytes, Ne
             ours = replace(_protected(ours, (accepted,)), proto=media.proto)
         if ("rtcp-mux", None) in media.attributes:
             ours = replace(ours, attributes=(*ours.attributes, ("rtcp-mux", None)))
-        sections = [_refused(other) for other in offer.media]
+        sections = [refused(other) for other in offer.media]
         sections[index] = ours
         agreed = _negotiated(media, codec, direction, codec.payload_type)
         agreed = replace(agreed, dtmf_payload_type=None if dtmf is None else dtmf.payload_type)
@@ -134,7 +134,7 @@ def read_answer(local: LocalMedia, answer: SessionDescription) -> Negotiated:
         raise RemoteProtocolError("the answer has none of our codecs", status=488, where="SDP")
     codec, dtmf = chosen
     offered = next(c for c in local.codecs if c.same_as(codec))
-    direction = _narrow(_mirrored(media), local.direction)
+    direction = narrow(_mirrored(media), local.direction)
     agreed = replace(_negotiated(media, codec, direction, offered.payload_type), srtp=srtp)
     return replace(agreed, dtmf_payload_type=None if dtmf is None else dtmf.payload_type)
 
@@ -227,11 +227,11 @@ def _mirrored(media: Media) -> str:
     """
     ours = MIRROR[media.direction]
     if media.connection in UNSPECIFIED:
-        ours = _narrow(ours, "recvonly")
+        ours = narrow(ours, "recvonly")
     return ours
 
 
-def _narrow(one: str, other: str) -> str:
+def narrow(one: str, other: str) -> str:
     """The direction that both allow."""
     sends = one in SENDS and other in SENDS
     receives = one in RECEIVES and other in RECEIVES
@@ -291,7 +291,7 @@ def _section(local: LocalMedia, codecs: tuple[Codec, ...], direction: str) -> Me
     )
 
 
-def _refused(media: Media) -> Media:
+def refused(media: Media) -> Media:
     """RFC 3264 §6: port 0; the formats are repeated because the grammar wants one at least."""
     return Media(kind=media.kind, port=0, proto=media.proto, formats=media.formats)
 

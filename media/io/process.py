@@ -6,7 +6,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
-from typing import cast
+from dataclasses import dataclass
+from typing import Any, cast
 
 import msgspec
 
@@ -19,28 +20,46 @@ LAST_DELAY_SECONDS = 30.0
 YOUNG_SECONDS = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is run, and the messages that have a meaning for whoever looks after it."""
+
+    name: str
+    module: str
+    reports: Any  # the union that a decoder takes
+    ready: type[msgspec.Struct]
+    heartbeat: type[msgspec.Struct]
+    stop: msgspec.Struct
+
+
+MEDIA = Kind("media worker", "media.io.worker", m.AnyReport, m.Ready, m.Heartbeat, m.Stop())
+
+
 class WorkerProcess(asyncio.Protocol):
     """Commands are buffered without limit and sent in order; a stuck worker is killed for it."""
 
     def __init__(
         self,
         number: int,
-        setup: m.Setup,
+        setup: msgspec.Struct,
         on_report: Callable[[int, msgspec.Struct], None],
         on_lost: Callable[[int], None],
+        kind: Kind = MEDIA,
     ) -> None:
         self.number = number
+        self.kind = kind
+        self.inherited: tuple[int, ...] = ()  # descriptors that the process has from us
         self.setup = setup
         self.on_report = on_report
         self.on_lost = on_lost
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.heartbeat = m.Heartbeat()
+        self.heartbeat: Any = kind.heartbeat()
         self.heard = 0.0  # loop time of the last life sign
         self.process: subprocess.Popen[bytes] | None = None
         self.closing = False
-        self.up = False  # it ticks
+        self.up = False  # this life of it, where `ready` is the first
         self.closed = asyncio.Event()
-        self._decoder = msgspec.msgpack.Decoder(m.AnyReport)
+        self._decoder = msgspec.msgpack.Decoder(kind.reports)
         self._delay_seconds = 0.0
         self._started = 0.0
         self._pending: list[bytes] = []
@@ -66,13 +85,13 @@ class WorkerProcess(asyncio.Protocol):
         ours.setblocking(False)
         descriptor = theirs.fileno()
         setup = msgspec.json.encode(self.setup).decode()
-        command = [sys.executable, "-m", "media.io.worker", str(descriptor), setup]
+        command = [sys.executable, "-m", self.kind.module, str(descriptor), setup]
         # It finds the same modules as we do, the sink's too, wherever we got them from.
         paths = os.pathsep.join(path for path in sys.path if path)
         # A process is made in about a millisecond (vfork); a thread for it would cost as much.
         self.process = subprocess.Popen(  # noqa: ASYNC220
             command,
-            pass_fds=[descriptor],
+            pass_fds=[descriptor, *self.inherited],
             stdin=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": paths},
         )
@@ -86,7 +105,7 @@ class WorkerProcess(asyncio.Protocol):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def send(self, command: m.Command) -> None:
+    def send(self, command: msgspec.Struct) -> None:
         data = pack(command)
         if self._transport is None:
             self._pending.append(data)
@@ -104,9 +123,9 @@ class WorkerProcess(asyncio.Protocol):
         self.heard = asyncio.get_running_loop().time()
         for body in self._unpacker.feed(data):
             report = self._decoder.decode(body)
-            if isinstance(report, m.Heartbeat):
+            if isinstance(report, self.kind.heartbeat):
                 self.heartbeat = report
-            elif isinstance(report, m.Ready):
+            elif isinstance(report, self.kind.ready):
                 self.up = True
                 if not self.ready.done():
                     self.ready.set_result(None)
@@ -138,7 +157,7 @@ class WorkerProcess(asyncio.Protocol):
                 max(FIRST_DELAY_SECONDS, 2 * self._delay_seconds), LAST_DELAY_SECONDS
             )
         if not self.ready.done():
-            self.ready.set_exception(NotStarted(f"media worker {self.number} does not start"))
+            self.ready.set_exception(NotStarted(f"{self.kind.name} {self.number} does not start"))
         self.start()
         self.on_lost(self.number)
 
@@ -157,7 +176,7 @@ class WorkerProcess(asyncio.Protocol):
                 self.process.kill()
                 await asyncio.to_thread(self.process.wait)
             return
-        self.send(m.Stop())
+        self.send(self.kind.stop)
         try:
             await asyncio.wait_for(self.closed.wait(), timeout_seconds)
         except TimeoutError:

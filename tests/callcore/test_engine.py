@@ -123,6 +123,22 @@ def test_a_seat_registers_and_is_called_by_its_flow(stage, seat):
     assert [type(e) for e in stage.told()] == [Progressed, Answered]
 
 
+def test_each_phone_of_a_seat_is_offered_what_its_transport_speaks(stage):
+    """A desk phone over UDP and a browser over WebSocket: one call, two descriptions."""
+    web = Flow("ws", ("127.0.0.1", 5066), ("10.0.7.2", 40000), 1)
+    phone, browser = Peer(stage, "10.0.7.1"), Peer(stage, "10.0.7.2", flow=web)
+    for one in (phone, browser):
+        one.register()
+    stage.taken()
+    stage.engine.describe = lambda leg, transport, offer: offer + f"a={leg} {transport}".encode()
+    stage.do("place", "L", SeatTarget("8001"), Party("1"), SDP)
+    bodies = {remote: invite.body for remote, invite in stage.taken()}
+    assert bodies == {
+        phone.flow.remote: SDP + b"a=L udp",
+        browser.flow.remote: SDP + b"a=L ws",
+    }
+
+
 def test_a_contact_behind_nat_is_reached_by_the_source_address(stage):
     seat = Peer(stage, "192.168.1.5", flow=udp("203.0.113.9", 33333))
     seat.register()

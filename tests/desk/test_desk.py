@@ -17,6 +17,7 @@ from hotline.commands import (
     ClusterStatus,
     MarkStatus,
     NotAllowed,
+    PhoneSettings,
     QueueStatus,
     Readiness,
     RecordingEntry,
@@ -158,6 +159,9 @@ class PaperHotline:
     def must_lead(self) -> None:
         if not self.leads:
             raise Unavailable("node-1 leads")
+
+    def phone(self) -> PhoneSettings:
+        return PhoneSettings("hotline.local", ("ws://127.0.0.1:5066",))
 
     def readiness(self) -> Readiness:
         return self.ready
@@ -352,6 +356,15 @@ def test_with_a_token_everything_but_health_demands_it(hotline: PaperHotline) ->
         good = {"Authorization": "Bearer s3cret"}
         assert client.get("/metrics", headers=good).status_code == 200
         assert client.get("/?token=wrong").status_code == 401
+        # A seat has its own password, and no right to the rest.
+        assert client.get("/phone/").status_code == 200
+        assert client.get("/phone/settings.json").json() == {
+            "domain": "hotline.local",
+            "sockets": ["ws://127.0.0.1:5066"],
+        }
+        assert client.get("/phone/../api/v1/calls").status_code == 401
+        assert client.get("/phone/%2e%2e/api.py").status_code == 404
+        assert client.get("/phones").status_code == 401
         assert client.get("/?token=s3cret").status_code == 200
         assert client.get("/api/v1/queues").status_code == 200  # by the cookie
         client.cookies.clear()

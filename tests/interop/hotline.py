@@ -84,7 +84,7 @@ def changed(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         elif isinstance(result[table], list):
             result[table][0] |= change
         else:
-            result[table] |= change
+            result[table] = result[table] | change
     return result
 
 

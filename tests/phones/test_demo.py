@@ -11,7 +11,7 @@ import pytest
 from config.loader import load, loads
 from phones.engine import EngineError
 from phones.tones import dominant, read_wav
-from scripts.demo import ROOT, Voices, busy_ports, registrar_of, seats_of, sources_of
+from scripts.demo import BROWSER_SEAT, ROOT, Voices, busy_ports, registrar_of, seats_of, sources_of
 
 DEMO = ROOT / "config" / "demo.toml"
 
@@ -20,7 +20,9 @@ def test_each_seat_of_the_demo_gets_a_phone_and_the_trunk_its_callers(tmp_path: 
     config = load(DEMO)
     given = argparse.Namespace(answer_after="2,0.4", talk=20.0, seed=1)
     phones = seats_of(config, given, Voices(tmp_path))
-    assert [phone.user for phone in phones] == [seat.user for seat in config.seats]
+    users = [seat.user for seat in config.seats]
+    assert [phone.user for phone in phones] == users[:-1]
+    assert users[-1] == BROWSER_SEAT
     assert len(phones) == 14
     assert {phone.registrar for phone in phones} == {registrar_of(config)}
     assert len(sources_of(config)) >= 3

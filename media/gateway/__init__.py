@@ -1,0 +1,1 @@
+"""Browser seats: ICE lite, DTLS-SRTP and Opus on one side, plain RTP on the other."""
