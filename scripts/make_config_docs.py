@@ -42,8 +42,7 @@ configuration file.
 
 **Times** are in seconds and may have fractions.
 
-**Not in this version yet**, and therefore refused: `tls://`, `ws://`, `wss://` in `[sip] listen`,
-`[recordings] key` and `[cluster] url`.
+**Not in this version yet**, and therefore refused: `[recordings] key` and `[cluster] url`.
 """
 
 

@@ -35,7 +35,13 @@ from media.errors import NotStarted
 from media.io.plane import MediaPlane
 from recorder.io.keeper import Keeper, KeeperError
 from service.http import HttpServer
-from service.wiring import acd_settings, engine_settings, keeper_settings, media_settings
+from service.wiring import (
+    acd_settings,
+    engine_settings,
+    keeper_settings,
+    media_settings,
+    server_settings,
+)
 
 log = structlog.get_logger("service")
 
@@ -54,6 +60,7 @@ async def serve(config: Config) -> int:
     try:
         async with AsyncExitStack() as stack:
             conductor = await start(config, stack)
+            loop.add_signal_handler(signal.SIGHUP, conductor.parts.sip.reload_certificates)
             await stop.wait()
             log.info("draining", calls=len(conductor.visits))
             await conductor.drain(config.engine.drain_seconds)
@@ -95,7 +102,7 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
     engine = Engine(engine_settings(config), RandomIdentifiers())
     parts = Parts(
         config=config,
-        sip=SipServer(engine, [str(listen) for listen in config.sip.listen]),
+        sip=sip_server(engine, config),
         plane=plane,
         media=MediaLegs(plane, config.media.public_address),
         queueing=queueing,
@@ -116,6 +123,21 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
     # What a crash cut off is counted as failed; wrap-ups and breaks go on.
     queueing.tell(Restarted(clock.wall_ms()))
     return conductor
+
+
+def sip_server(engine: Engine, config: Config) -> SipServer:
+    """The SIP side on its listeners; certificates that cannot be loaded anew stay as they were."""
+    listen = [str(listen) for listen in config.sip.listen]
+    server = SipServer(engine, listen, server_settings(config))
+
+    def told(why: str) -> None:
+        if why:
+            log.error("certificates not loaded, the old ones stay in use", why=why)
+        else:
+            log.info("certificates loaded")
+
+    server.on_certificates = told
+    return server
 
 
 def open_journal(config: Config, stack: AsyncExitStack) -> tuple[Core, Journal | None]:
