@@ -1,6 +1,7 @@
 """The machine of one agent: offline, ready, ringing, talking, held, wrap_up, not_ready.
 
 Ringing is ended by the offer's timer; talking, held, wrap_up and not_ready have the agent's own.
+An agent whose seat is offline may be rung at its mobile: the same states, and offline after it.
 """
 
 from __future__ import annotations
@@ -9,8 +10,17 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
-from acd.events import AgentState, AgentStateChanged, Arm, Disarm, Effect, Overstayed
+from acd.effects import (
+    AgentState,
+    AgentStateChanged,
+    Arm,
+    Disarm,
+    Effect,
+    Overstayed,
+    Sidelined,
+)
 from acd.settings import AcdSettings
 
 Cue: TypeAlias = Literal[
@@ -25,6 +35,8 @@ Cue: TypeAlias = Literal[
     "held",
     "resumed",
     "ended",  # the call is over
+    "extend",  # the agent needs its wrap-up once more
+    "seized",  # a call that the queue did not give it
     "timeout",  # the agent's own timer
 ]
 Aim: TypeAlias = Literal["ready", "not_ready", "offline"]
@@ -45,6 +57,9 @@ class Agent(msgspec.Struct, frozen=True, gc=False):
     misses: int = 0  # offers missed in a row
     aim: Aim = "ready"  # where to go after the call
     reason: str = ""  # why not_ready
+    mobile: bool = False  # ringing or talking at the mobile, not at the seat
+    wrap_up_ms: int = 0  # of the wrap-up that is on, while it can be extended
+    forced: bool = False  # not_ready by the supervisor's word: only a supervisor ends it
 
 
 class Pace(msgspec.Struct, frozen=True, gc=False):
@@ -55,6 +70,15 @@ class Pace(msgspec.Struct, frozen=True, gc=False):
     not_ready_ms: int
     rest_ms: int
     no_answer_limit: int
+    ready_ms: int = 0  # 0: an agent may be idle for ever
+    reasons: tuple[tuple[str, float], ...] = ()
+
+    def break_ms(self, reason: str) -> int:
+        """How long a break for this reason may last; 0 = as long as it likes."""
+        for name, seconds in self.reasons:
+            if name == reason:
+                return round(seconds * 1000)
+        return self.not_ready_ms
 
 
 class Move(msgspec.Struct, frozen=True, gc=False):
@@ -67,6 +91,7 @@ class Move(msgspec.Struct, frozen=True, gc=False):
     token: str | None = None
     reason: str = ""
     wrap_up_ms: int = 0
+    by: str = ""  # the supervisor
 
 
 def pace_of(settings: AcdSettings) -> Pace:
@@ -78,6 +103,8 @@ def pace_of(settings: AcdSettings) -> Pace:
         round(limits.not_ready_seconds * 1000),
         round(settings.rest_seconds * 1000),
         settings.no_answer_limit,
+        round(limits.ready_seconds * 1000),
+        limits.reasons,
     )
 
 
@@ -93,8 +120,12 @@ def step(agent: Agent, cue: Cue, move: Move) -> tuple[Agent, list[Effect]]:
         return agent, []
     after = act(agent, move)
     effects: list[Effect] = []
-    if after.state != agent.state or (cue == "break" and after.state == "not_ready"):
+    if after.state != agent.state or (
+        cue == "break" and after.state == "not_ready" and after is not agent
+    ):
         effects.append(AgentStateChanged(after.user, after.state, after.since_ms, after.reason))
+        if after.reason == NO_ANSWER and cue == "missed":
+            effects.append(Sidelined(after.user, after.misses, move.at_ms))
     elif cue == "timeout":
         effects.append(Overstayed(after.user, after.state, after.since_ms))
     if after.until_ms != agent.until_ms:
@@ -108,19 +139,26 @@ def step(agent: Agent, cue: Cue, move: Move) -> tuple[Agent, list[Effect]]:
 
 def get_ready(agent: Agent, move: Move) -> Agent:
     """To the end of the idle order, with a clean slate."""
-    return Agent(agent.user, "ready", move.at_ms, 0, move.serial)
+    return Agent(agent.user, "ready", move.at_ms, _idle_until(move), move.serial)
+
+
+def stop_break(agent: Agent, move: Move) -> Agent:
+    """Ready again; what a supervisor has forced, only a supervisor ends."""
+    return agent if agent.forced and not move.by else get_ready(agent, move)
 
 
 def forgive(agent: Agent, move: Move) -> Agent:
     """Ready after a rest: the count of misses goes on."""
-    return Agent(agent.user, "ready", move.at_ms, 0, move.serial, None, None, agent.misses)
+    until_ms = _idle_until(move)
+    return Agent(agent.user, "ready", move.at_ms, until_ms, move.serial, None, None, agent.misses)
 
 
 def take_break(agent: Agent, move: Move) -> Agent:
     """Not ready for the agent's own reason, reported when it lasts."""
-    until_ms = move.at_ms + move.pace.not_ready_ms
+    if agent.forced and not move.by:
+        return agent
     since_ms = agent.since_ms if agent.state == "not_ready" else move.at_ms
-    return Agent(agent.user, "not_ready", since_ms, until_ms, reason=move.reason)
+    return _break(agent, move, since_ms, move.reason, bool(move.by))
 
 
 def go_offline(agent: Agent, move: Move) -> Agent:
@@ -135,20 +173,40 @@ def ring(agent: Agent, move: Move) -> Agent:
     )
 
 
+def ring_away(agent: Agent, move: Move) -> Agent:
+    """The mobile rings: nothing that it does counts against the seat."""
+    return Agent(
+        agent.user, "ringing", move.at_ms, 0, 0, move.call, move.token, aim="offline", mobile=True
+    )
+
+
+def stop_ringing_for_a_break(agent: Agent, move: Move) -> Agent:
+    """The seat stops; a mobile goes on, and the break comes after it."""
+    return aim_at_break(agent, move) if agent.mobile else take_break(agent, move)
+
+
+def stop_ringing(agent: Agent, move: Move) -> Agent:
+    """The seat's phone is gone; a mobile's is another one."""
+    return aim_at_offline(agent, move) if agent.mobile else go_offline(agent, move)
+
+
 def step_back(agent: Agent, move: Move) -> Agent:
     """The offer was withdrawn: ready at the old place, as if it had not rung."""
-    if agent.aim != "ready":
+    if agent.aim != "ready" or agent.mobile:
         return settle(agent, move)
-    return Agent(agent.user, "ready", move.at_ms, 0, agent.idle, None, None, agent.misses)
+    until_ms = _idle_until(move)
+    return Agent(agent.user, "ready", move.at_ms, until_ms, agent.idle, None, None, agent.misses)
 
 
 def miss(agent: Agent, move: Move) -> Agent:
     """A short rest, so that others are rung first; not ready after too many misses in a row."""
+    if agent.mobile:
+        return settle(agent, move)
     misses = agent.misses + 1
     over = misses >= move.pace.no_answer_limit
-    length_ms = move.pace.not_ready_ms if over else move.pace.rest_ms
+    length_ms = move.pace.break_ms(NO_ANSWER) if over else move.pace.rest_ms
     reason = NO_ANSWER if over else REST
-    until_ms = move.at_ms + length_ms
+    until_ms = move.at_ms + length_ms if length_ms else 0
     return Agent(
         agent.user, "not_ready", move.at_ms, until_ms, 0, None, None, misses, "ready", reason
     )
@@ -157,12 +215,39 @@ def miss(agent: Agent, move: Move) -> Agent:
 def answer(agent: Agent, move: Move) -> Agent:
     """The agent's 200 OK; the offer's timer watches until the media is bridged."""
     until_ms = move.at_ms + move.pace.talking_ms
-    return Agent(agent.user, "talking", move.at_ms, until_ms, agent.idle, agent.call, agent.token)
+    if agent.aim == "ready" and not agent.mobile:
+        return Agent(
+            agent.user, "talking", move.at_ms, until_ms, agent.idle, agent.call, agent.token
+        )
+    return replace(agent, state="talking", since_ms=move.at_ms, until_ms=until_ms, misses=0)
+
+
+def seize(agent: Agent, move: Move) -> Agent:
+    """On a call of its own; afterwards where it was, at the end of the idle order."""
+    aim: Aim = "ready"
+    if agent.state in ("offline", "not_ready"):
+        aim = agent.state if agent.reason != REST else "ready"
+    until_ms = move.at_ms + move.pace.talking_ms
+    return Agent(
+        agent.user,
+        "talking",
+        move.at_ms,
+        until_ms,
+        call=move.call,
+        aim=aim,
+        reason=agent.reason if aim == "not_ready" else "",
+        forced=agent.forced,
+    )
+
+
+def change_call(agent: Agent, move: Move) -> Agent:
+    """The call that it talks on goes by another name (a consultation became the call itself)."""
+    return replace(agent, call=move.call)
 
 
 def lose(agent: Agent, move: Move) -> Agent:
     """The agent's leg died: a rest for the phone to come back."""
-    if agent.aim != "ready":
+    if agent.aim != "ready" or agent.mobile:
         return settle(agent, move)
     until_ms = move.at_ms + move.pace.rest_ms
     return Agent(agent.user, "not_ready", move.at_ms, until_ms, reason=REST)
@@ -171,28 +256,34 @@ def lose(agent: Agent, move: Move) -> Agent:
 def hold(agent: Agent, move: Move) -> Agent:
     """The caller is on hold, with a limit of its own."""
     until_ms = move.at_ms + move.pace.held_ms
-    return msgspec.structs.replace(agent, state="held", since_ms=move.at_ms, until_ms=until_ms)
+    return replace(agent, state="held", since_ms=move.at_ms, until_ms=until_ms)
 
 
 def resume(agent: Agent, move: Move) -> Agent:
     """Back from hold."""
     until_ms = move.at_ms + move.pace.talking_ms
-    return msgspec.structs.replace(agent, state="talking", since_ms=move.at_ms, until_ms=until_ms)
+    return replace(agent, state="talking", since_ms=move.at_ms, until_ms=until_ms)
 
 
 def wrap_up(agent: Agent, move: Move) -> Agent:
-    """After the call; an agent whose phone is gone needs none."""
-    if agent.aim == "offline" or move.wrap_up_ms <= 0:
+    """After the call; an agent whose phone is gone, or who had a mobile in hand, needs none."""
+    if agent.aim == "offline" or agent.mobile or move.wrap_up_ms <= 0:
         return settle(agent, move)
-    until_ms = move.at_ms + move.wrap_up_ms
     return Agent(
         agent.user,
         "wrap_up",
         move.at_ms,
-        until_ms,
+        move.at_ms + move.wrap_up_ms,
         aim=agent.aim,
         reason=agent.reason,
+        wrap_up_ms=move.wrap_up_ms,
+        forced=agent.forced,
     )
+
+
+def extend(agent: Agent, move: Move) -> Agent:
+    """The same time again, once."""
+    return replace(agent, until_ms=agent.until_ms + agent.wrap_up_ms, wrap_up_ms=0)
 
 
 def settle(agent: Agent, move: Move) -> Agent:
@@ -200,50 +291,70 @@ def settle(agent: Agent, move: Move) -> Agent:
     if agent.aim == "offline":
         return go_offline(agent, move)
     if agent.aim == "not_ready":
-        until_ms = move.at_ms + move.pace.not_ready_ms
-        return Agent(agent.user, "not_ready", move.at_ms, until_ms, reason=agent.reason)
+        return _break(agent, move, move.at_ms, agent.reason, agent.forced)
     return get_ready(agent, move)
 
 
 def aim_at_ready(agent: Agent, move: Move) -> Agent:
     """Takes an earlier wish for a break (or a lost registration) back."""
-    return msgspec.structs.replace(agent, aim="ready", reason="")
+    if agent.forced and not move.by:
+        return agent
+    return replace(agent, aim="ready", reason="", forced=False)
 
 
 def aim_at_break(agent: Agent, move: Move) -> Agent:
     """A break once the call and its wrap-up are over."""
-    return msgspec.structs.replace(agent, aim="not_ready", reason=move.reason)
+    if agent.forced and not move.by:
+        return agent
+    return replace(agent, aim="not_ready", reason=move.reason, forced=bool(move.by))
 
 
 def aim_at_offline(agent: Agent, move: Move) -> Agent:
     """The registration is gone but the call goes on."""
-    return msgspec.structs.replace(agent, aim="offline", reason="")
+    return replace(agent, aim="offline", reason="", forced=False)
 
 
 def overstay(agent: Agent, move: Move) -> Agent:
     """Reported, and again after the same time."""
-    again_ms = move.pace.held_ms if agent.state == "held" else move.pace.talking_ms
-    return msgspec.structs.replace(agent, until_ms=move.at_ms + again_ms)
+    pace = move.pace
+    again_ms = {"held": pace.held_ms, "talking": pace.talking_ms, "ready": pace.ready_ms}
+    return replace(agent, until_ms=move.at_ms + again_ms[agent.state])
 
 
 def end_rest(agent: Agent, move: Move) -> Agent:
     """A rest ends by itself; any other break is only reported."""
     if agent.reason == REST:
         return forgive(agent, move)
-    return msgspec.structs.replace(agent, until_ms=move.at_ms + move.pace.not_ready_ms)
+    return replace(agent, until_ms=move.at_ms + move.pace.break_ms(agent.reason))
+
+
+def _break(agent: Agent, move: Move, since_ms: int, reason: str, forced: bool) -> Agent:
+    length_ms = move.pace.break_ms(reason)
+    until_ms = move.at_ms + length_ms if length_ms else 0
+    return Agent(agent.user, "not_ready", since_ms, until_ms, reason=reason, forced=forced)
+
+
+def _idle_until(move: Move) -> int:
+    return move.at_ms + move.pace.ready_ms if move.pace.ready_ms else 0
 
 
 TABLE: dict[tuple[AgentState, Cue], Callable[[Agent, Move], Agent]] = {
     ("offline", "ready"): get_ready,
     ("offline", "break"): take_break,
+    ("offline", "offered"): ring_away,
+    ("offline", "seized"): seize,
     ("ready", "offered"): ring,
     ("ready", "break"): take_break,
     ("ready", "offline"): go_offline,
+    ("ready", "seized"): seize,
+    ("ready", "timeout"): overstay,
     ("ringing", "accepted"): answer,
     ("ringing", "withdrawn"): step_back,
     ("ringing", "missed"): miss,
-    ("ringing", "break"): take_break,
-    ("ringing", "offline"): go_offline,
+    ("ringing", "ready"): aim_at_ready,
+    ("ringing", "break"): stop_ringing_for_a_break,
+    ("ringing", "offline"): stop_ringing,
+    ("ringing", "seized"): seize,
     ("talking", "held"): hold,
     ("talking", "ended"): wrap_up,
     ("talking", "withdrawn"): step_back,
@@ -252,6 +363,7 @@ TABLE: dict[tuple[AgentState, Cue], Callable[[Agent, Move], Agent]] = {
     ("talking", "break"): aim_at_break,
     ("talking", "offline"): aim_at_offline,
     ("talking", "timeout"): overstay,
+    ("talking", "seized"): change_call,
     ("held", "resumed"): resume,
     ("held", "ended"): wrap_up,
     ("held", "dropped"): lose,
@@ -259,11 +371,14 @@ TABLE: dict[tuple[AgentState, Cue], Callable[[Agent, Move], Agent]] = {
     ("held", "break"): aim_at_break,
     ("held", "offline"): aim_at_offline,
     ("held", "timeout"): overstay,
-    ("wrap_up", "ready"): get_ready,
+    ("wrap_up", "ready"): stop_break,
+    ("wrap_up", "extend"): extend,
+    ("wrap_up", "seized"): seize,
     ("wrap_up", "break"): take_break,
     ("wrap_up", "offline"): go_offline,
     ("wrap_up", "timeout"): settle,
-    ("not_ready", "ready"): get_ready,
+    ("not_ready", "ready"): stop_break,
+    ("not_ready", "seized"): seize,
     ("not_ready", "break"): take_break,
     ("not_ready", "offline"): go_offline,
     ("not_ready", "timeout"): end_rest,

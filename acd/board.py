@@ -9,13 +9,20 @@ from typing import Any
 
 import msgspec
 
-from acd.agents import Agent, timer_of
+from acd.agents import Agent, Pace, timer_of
+from acd.callbacks import Callback
+from acd.callbacks import timer_of as callback_timer
+from acd.callers import Callers
 from acd.calls import Call, CallRecord
+from acd.delays import Delay
+from acd.effects import Effect
 from acd.matching import Matcher
 from acd.offers import Reserve
+from acd.policies import Waiter, order
+from acd.prediction import predicted_wait
 from acd.queue import Queue
 from acd.service_level import Tally, tally
-from acd.settings import Rule
+from acd.settings import AcdSettings, Rule
 from acd.views import AgentView, QueueView
 
 
@@ -27,15 +34,45 @@ class Board:
         self.ignored = 0  # stale tokens and timers, unknown calls: told too late, or twice
         self.rejected = 0  # arrivals for a queue that does not exist
         self.ended: deque[CallRecord] = deque()
+        self._arrivals = self._tokens = self._idles = self._promised = 0
+        self._out: list[Effect] = []
+        self._settings: AcdSettings
+        self._pace: Pace
         self._matcher: Matcher
+        self._known: frozenset[str] = frozenset()  # agents of the configuration
         self._queues: dict[str, Queue] = {}
         self._agents: dict[str, Agent] = {}
         self._calls: dict[str, Call] = {}
         self._reserves: dict[str, Reserve] = {}
+        self._delays: dict[str, Delay] = {}  # of each agent, from the offer to the bridge
+        self._favourites: dict[str, list[Call]] = {}  # calls that wait for one agent alone
+        self._callers = Callers(0)
+        self._callbacks: dict[str, Callback] = {}
+        self._due: dict[str, None] = {}  # callbacks to be dialled as soon as agents are idle
+        self._numbers: dict[str, str] = {}  # whom an active callback is promised
+        self._over: deque[str] = deque()  # callbacks that are done, the oldest first
+
+    def _keep_record(self, record: CallRecord) -> None:
+        self.ended.append(record)
+        if len(self.ended) > self._settings.kept_calls:
+            self.ended.popleft()
 
     def queue(self, name: str, now_ms: int | None = None) -> QueueView:
         """The queue as it is; KeyError for one that does not exist."""
-        return self._queues[name].view(self.now_ms if now_ms is None else now_ms)
+        queue = self._queues[name]
+        at_ms = self.now_ms if now_ms is None else now_ms
+        return queue.view(at_ms, self._promised_in(name), self._expect(queue, at_ms))
+
+    def _expect(self, queue: Queue, now_ms: int) -> float | None:
+        """Seconds that a caller who arrived now would wait; None when nobody is on duty."""
+        line = self._matcher.line(queue, queue.skills)
+        if self._matcher.idle(line, 1):
+            return 0.0
+        waiter = Waiter(now_ms, 0)
+        place = line.place(waiter, line.promise, now_ms)
+        rank = (place.stage, *order(waiter, place), self._arrivals + 1)
+        ahead = self._matcher.before(queue.skills, rank)
+        return predicted_wait(ahead, self._matcher.servers(line), queue.measured)
 
     def queues(self) -> list[str]:
         """Names of all queues."""
@@ -47,17 +84,27 @@ class Board:
 
     def agents(self) -> list[AgentView]:
         """All agents."""
-        return [
-            AgentView(one.user, one.state, one.since_ms, one.call, one.reason)
-            for one in self._agents.values()
-        ]
+        return [self._view(one) for one in self._agents.values()]
 
     def agent(self, user: str) -> AgentView | None:
         """One agent, or None."""
         one = self._agents.get(user)
         if one is None:
             return None
-        return AgentView(one.user, one.state, one.since_ms, one.call, one.reason)
+        return self._view(one)
+
+    def _view(self, one: Agent) -> AgentView:
+        delay = self._delays.get(one.user)
+        return AgentView(
+            one.user,
+            one.state,
+            one.since_ms,
+            one.call,
+            one.reason,
+            one.until_ms,
+            one.mobile,
+            None if delay is None else delay.ms,
+        )
 
     @property
     def calls(self) -> list[CallRecord]:
@@ -77,7 +124,11 @@ class Board:
         """Counts of the calls that arrived since, under any rule, from the records kept."""
         rule = rule or self._queues[queue].settings.rule
         return tally(
-            (one for one in self.records() if one.queue == queue and one.queued_ms >= from_ms),
+            (
+                one
+                for one in self.records()
+                if one.queue == queue and one.queued_ms >= from_ms and not one.callback
+            ),
             rule,
         )
 
@@ -86,6 +137,7 @@ class Board:
         armed = {timer_of(one.user): one.until_ms for one in self._agents.values()}
         armed.update((one.token, one.until_ms) for one in self._reserves.values())
         armed.update(("call/" + name, one.until_ms) for name, one in self._calls.items())
+        armed.update((callback_timer(name), one.until_ms) for name, one in self._callbacks.items())
         return {timer: at_ms for timer, at_ms in armed.items() if at_ms}
 
     def reserves(self) -> list[Reserve]:
@@ -94,7 +146,20 @@ class Board:
 
     def is_able(self, user: str, call: str) -> bool:
         """Whether the agent's skills allow the call."""
-        return self._matcher.is_able(user, self._calls[call])
+        return self._matcher.is_able(user, self._calls[call].line.demand.skills)
+
+    def callbacks(self) -> list[Callback]:
+        """The callbacks that are promised, and the latest that are over."""
+        return list(self._callbacks.values())
+
+    def is_held_for(self, call: str) -> str | None:
+        """The one agent that the call waits for, and for no other until its bound is over."""
+        return self._calls[call].favourite
+
+    def _promised_in(self, queue: str) -> int:
+        """Callbacks of the queue that are yet to be made."""
+        names = self._numbers.values()
+        return sum(self._callbacks[name].queue == queue for name in names)
 
     def snapshot(self) -> dict[str, Any]:
         """All of the state in plain values: equal after equal events; ready for JSON."""
@@ -109,6 +174,8 @@ class Board:
             "ended": list(self.ended),
             "reserves": self.reserves(),
             "timers": self.timers(),
+            "callbacks": self.callbacks(),
+            "delays": {user: one.ms for user, one in self._delays.items()},
         }
         plain: dict[str, Any] = msgspec.to_builtins(state, str_keys=True)
         return plain

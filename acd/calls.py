@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 
 from acd.events import Arrived, Result
-from acd.policies import Waiter
+from acd.policies import Stage, Waiter
 
 if TYPE_CHECKING:
-    from acd.matching import Line
+    from acd.lines import Entry, Line
     from acd.queue import Queue
     from acd.service_level import Tally
 
-CallState: TypeAlias = Literal["waiting", "ringing", "talking", "overflowed", "ended"]
+# away: talking without an agent of ours (transferred outside, or in the survey)
+CallState: TypeAlias = Literal["waiting", "ringing", "talking", "away", "overflowed", "ended"]
 
 
 class CallRecord(msgspec.Struct, frozen=True, gc=False):
@@ -35,6 +36,7 @@ class CallRecord(msgspec.Struct, frozen=True, gc=False):
     bridged_ms: int | None = None
     greeted_ms: int | None = None
     ended_ms: int | None = None
+    callback: str = ""  # the callback that it was an attempt of; counted apart
 
 
 class Call:
@@ -42,25 +44,36 @@ class Call:
 
     __slots__ = (
         "accepted_ms",
+        "agenda",
         "agent",
         "answered",
         "arrival",
+        "away",
         "bridged_ms",
+        "callback",
+        "entry",
+        "favourite",
         "greeted_ms",
+        "home",
+        "last_agent",
         "line",
         "name",
         "offers",
         "overdue",
         "overflowed",
+        "planned",
         "queue",
+        "rivals",
         "serial",
+        "skills",
+        "stage",
         "state",
         "tally",
-        "ticket",
         "token",
         "tried",
         "until_ms",
         "waiter",
+        "widened",
     )
 
     def __init__(
@@ -68,24 +81,40 @@ class Call:
     ) -> None:
         self.arrival = arrival
         self.name = arrival.call
-        self.queue = queue
+        self.home = queue  # that it is counted in
+        self.queue = queue  # that it is served by: another one after a transfer
         self.waiter = Waiter(queued_ms, arrival.priority)
         self.serial = serial  # order of arrival
         self.line = line
-        self.ticket = 0  # the valid entry in the line's heaps; 0 = not waiting
+        self.entry: Entry | None = None  # its place in the line's list of `stage`
+        self.stage = Stage.IN_TIME
         self.state: CallState = "waiting"
         self.agent: str | None = None
-        self.token: str | None = None
+        self.token: str | None = None  # of the seat that rings, or of the offer that won
+        self.rivals: tuple[str, ...] = ()  # tokens of other phones that ring for it
         self.tried: tuple[str, ...] = ()  # agents that did not answer this call
+        self.favourite: str | None = None  # the agent that it waits for, and for no other
+        self.last_agent: str | None = None  # who talked to the caller, once it is over
         self.offers = 0
-        self.until_ms = 0  # when the call's own timer (max_wait, overflow) fires
+        self.until_ms = 0  # when the call's own timer fires: the first of the agenda
+        self.agenda: list[tuple[int, str]] = []  # what is due when
+        self.planned = False  # whether the agenda of its wait is laid down
+        self.skills = arrival.skills  # beside the queue's
+        self.widened = 0  # of the queue's widenings, those that have taken place
+        self.away = False  # in other hands than ours: the city's, or a message's
         self.overdue = False  # past max_wait while a phone was ringing for it
         self.answered = False  # counted as answered by the queue's rule
         self.overflowed = False  # counted as overflowed
+        self.callback = ""  # the callback that it is an attempt of
         self.tally: Tally
         self.accepted_ms: int | None = None
         self.bridged_ms: int | None = None
         self.greeted_ms: int | None = None
+
+    @property
+    def waits_in_line(self) -> bool:
+        """Whether any able agent may take it now."""
+        return self.entry is not None
 
     def record(self, result: Result | None = None, ended_ms: int | None = None) -> CallRecord:
         """The call as it is now, or as it ended."""
@@ -94,10 +123,10 @@ class Call:
             arrival.call,
             arrival.queue,
             arrival.caller,
-            arrival.priority,
+            self.waiter.priority,
             self.state if result is None else "ended",
             result,
-            self.agent,
+            self.agent if result is None else self.agent or self.last_agent,
             self.offers,
             self.waiter.queued_ms,
             arrival.invited_ms or None,
@@ -106,4 +135,5 @@ class Call:
             self.bridged_ms,
             self.greeted_ms,
             ended_ms,
+            self.callback,
         )

@@ -1,4 +1,4 @@
-"""Facts that the ACD core is told, and effects that it asks for; the journal holds the facts.
+"""Facts that the ACD core is told; the journal holds them. What it asks for: acd/effects.py.
 
 Every time is an integer count of milliseconds since the epoch; the core has no clock of its own.
 Structs are encoded as arrays: a new field goes to the end and has a default, so old journals read.
@@ -6,19 +6,28 @@ Structs are encoded as arrays: a new field goes to the end and has a default, so
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
+from acd.effects import AgentState as AgentState
+from acd.effects import AgentStateChanged as AgentStateChanged
+from acd.effects import Announce as Announce
+from acd.effects import Arm as Arm
+from acd.effects import CallBack as CallBack
+from acd.effects import CallbackEnded as CallbackEnded
+from acd.effects import CancelOffer as CancelOffer
+from acd.effects import CancelReason as CancelReason
+from acd.effects import Disarm as Disarm
+from acd.effects import Effect as Effect
+from acd.effects import Finished as Finished
+from acd.effects import Offer as Offer
+from acd.effects import OfferCallback as OfferCallback
+from acd.effects import Overflow as Overflow
+from acd.effects import Overstayed as Overstayed
+from acd.effects import Result as Result
+from acd.effects import Sidelined as Sidelined
 from acd.settings import AcdSettings
-
-AgentState: TypeAlias = Literal[
-    "offline", "ready", "ringing", "talking", "held", "wrap_up", "not_ready"
-]
-Result: TypeAlias = Literal["answered", "abandoned", "overflowed", "rejected", "failed"]
-CancelReason: TypeAlias = Literal[
-    "no_answer", "caller_hung_up", "agent_offline", "agent_not_ready", "not_bridged", "call_ended"
-]
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True):
@@ -37,6 +46,7 @@ class Arrived(Fact, frozen=True, array_like=True, gc=False, tag=True):
     skills: tuple[str, ...] = ()
     invited_ms: int = 0  # the trunk's INVITE
     connected_ms: int = 0  # our 200 to the trunk
+    agent: str = ""  # whom the caller is to have, if possible (a VIP's own agent)
 
 
 class HungUp(Fact, frozen=True, array_like=True, gc=False, tag=True):
@@ -49,13 +59,15 @@ class AgentReady(Fact, frozen=True, array_like=True, gc=False, tag=True):
     """The agent can take calls: logged in, or pressed ready, or was not asked (auto_ready)."""
 
     agent: str
+    by: str = ""  # the supervisor who said so
 
 
 class AgentNotReady(Fact, frozen=True, array_like=True, gc=False, tag=True):
-    """The agent asked for a break; during a call it takes effect after the call and its wrap-up."""
+    """A break is asked for; during a call it takes effect after the call and its wrap-up."""
 
     agent: str
     reason: str = ""
+    by: str = ""  # the supervisor who forced it: only a supervisor ends it
 
 
 class AgentOffline(Fact, frozen=True, array_like=True, gc=False, tag=True):
@@ -65,7 +77,7 @@ class AgentOffline(Fact, frozen=True, array_like=True, gc=False, tag=True):
 
 
 class Accepted(Fact, frozen=True, array_like=True, gc=False, tag=True):
-    """The agent's 200 OK to the offer `token`."""
+    """The first 200 OK of the phones that ring for the call: the offer of this token wins."""
 
     token: str
 
@@ -113,6 +125,86 @@ class AgentDropped(Fact, frozen=True, array_like=True, gc=False, tag=True):
     call: str
 
 
+class WrapUpExtended(Fact, frozen=True, array_like=True, gc=False, tag=True):
+    """The agent asked for its wrap-up once more; the second time changes nothing."""
+
+    agent: str
+
+
+class AgentSeized(Fact, frozen=True, array_like=True, gc=False, tag=True):
+    """The agent is on a call that the queue did not give it: dialled out, consulted, joined."""
+
+    agent: str
+    call: str
+
+
+class AgentReleased(Fact, frozen=True, array_like=True, gc=False, tag=True):
+    """That call is over for the agent; wrap-up follows when `wrap_up` says so."""
+
+    agent: str
+    call: str
+    wrap_up: bool = False
+
+
+class HandedOver(Fact, frozen=True, array_like=True, gc=False, tag=True):
+    """The call has another agent now (attended transfer, take-over); the old one wraps up."""
+
+    call: str
+    agent: str
+
+
+class Transferred(Fact, frozen=True, array_like=True, gc=False, tag=True):
+    """The agent sent the caller to a queue ("" = the same): original time kept, counted once."""
+
+    call: str
+    queue: str = ""
+    priority: int = 0  # raises the call's, never lowers it
+    skills: tuple[str, ...] = ()
+
+
+class Departed(Fact, frozen=True, array_like=True, gc=False, tag=True):
+    """The agent left a call that goes on without it (blind transfer to the outside, survey)."""
+
+    call: str
+
+
+class Prioritised(Fact, frozen=True, array_like=True, gc=False, tag=True):
+    """An agent's mark (emergency, keyword) raised the call's priority; it never lowers it."""
+
+    call: str
+    priority: int
+    keyword: str = ""
+
+
+class Turned(Fact, frozen=True, array_like=True, gc=False, tag=True):
+    """A call was turned away at the door (blacklist, closed): offered and rejected."""
+
+    call: str
+    queue: str
+    caller: str = ""
+    why: str = ""
+
+
+class CallbackAsked(Fact, frozen=True, array_like=True, gc=False, tag=True):
+    """The waiting caller takes the offered callback and leaves; "" = to the caller's number."""
+
+    call: str
+    number: str = ""
+
+
+class CallbackUnreached(Fact, frozen=True, array_like=True, gc=False, tag=True):
+    """The citizen of a CallBack was busy, did not answer or could not be had."""
+
+    call: str
+    status: int = 480
+
+
+class CallbackCancelled(Fact, frozen=True, array_like=True, gc=False, tag=True):
+    """A callback is not wanted any more."""
+
+    callback: str
+
+
 class Fired(Fact, frozen=True, array_like=True, gc=False, tag=True):
     """A timer that was armed has run out."""
 
@@ -135,6 +227,9 @@ Event: TypeAlias = (
     | AgentReady
     | AgentNotReady
     | AgentOffline
+    | WrapUpExtended
+    | AgentSeized
+    | AgentReleased
     | Accepted
     | Bridged
     | Greeted
@@ -143,73 +238,15 @@ Event: TypeAlias = (
     | Refused
     | CallEnded
     | AgentDropped
+    | HandedOver
+    | Transferred
+    | Departed
+    | Prioritised
+    | Turned
+    | CallbackAsked
+    | CallbackUnreached
+    | CallbackCancelled
     | Fired
     | Configured
     | Restarted
-)
-
-
-class Offer(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Ring the agent for the call; answer with Accepted or Refused of this token."""
-
-    call: str
-    agent: str
-    token: str
-
-
-class CancelOffer(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Take this offer's leg down, whatever its state; nothing needs to be told back."""
-
-    call: str
-    agent: str
-    token: str
-    reason: CancelReason
-
-
-class Arm(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Send Fired(timer) at `at_ms`; arming an armed timer moves it."""
-
-    timer: str
-    at_ms: int
-
-
-class Disarm(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Forget the timer."""
-
-    timer: str
-
-
-class Overflow(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The call has left the queue: send it elsewhere (Bridged if that answers) or end it."""
-
-    call: str
-    why: Literal["max_wait"] = "max_wait"
-
-
-class AgentStateChanged(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The agent is in another state since `at_ms`."""
-
-    agent: str
-    state: AgentState
-    at_ms: int
-    reason: str = ""  # with not_ready: the agent's own, or no_answer, rest
-
-
-class Overstayed(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The agent is in one state longer than the settings allow: tell the supervisor."""
-
-    agent: str
-    state: AgentState
-    since_ms: int
-
-
-class Finished(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The call has left the core for good, exactly once for each call that arrived."""
-
-    call: str
-    result: Result
-
-
-Effect: TypeAlias = (
-    Offer | CancelOffer | Arm | Disarm | Overflow | AgentStateChanged | Overstayed | Finished
 )

@@ -7,10 +7,11 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from acd.events import CancelOffer, CancelReason, Disarm, Effect
+from acd.effects import CancelOffer, CancelReason, Disarm, Effect
 
 State: TypeAlias = Literal["ringing", "accepted", "won", "lost"]
 Cue: TypeAlias = Literal["accepted", "bridged", "refused", "timeout", "cancelled"]
+Place: TypeAlias = Literal["seat", "mobile", "city"]
 Step: TypeAlias = tuple["Reserve", list[Effect]]
 
 
@@ -19,9 +20,11 @@ class Reserve(msgspec.Struct, frozen=True, gc=False):
 
     token: str
     call: str
-    agent: str
+    agent: str  # "" for the city platform
     until_ms: int
     state: State = "ringing"
+    place: Place = "seat"
+    offered_ms: int = 0
 
 
 class Move(msgspec.Struct, frozen=True, gc=False):
@@ -71,7 +74,15 @@ def give_up_bridging(reserve: Reserve, move: Move) -> Step:
 
 
 def _with(reserve: Reserve, state: State, until_ms: int) -> Reserve:
-    return Reserve(reserve.token, reserve.call, reserve.agent, until_ms, state)
+    return Reserve(
+        reserve.token,
+        reserve.call,
+        reserve.agent,
+        until_ms,
+        state,
+        reserve.place,
+        reserve.offered_ms,
+    )
 
 
 TABLE: dict[tuple[State, Cue], Callable[[Reserve, Move], Step]] = {

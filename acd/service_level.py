@@ -10,7 +10,9 @@ import msgspec
 from acd.calls import CallRecord
 from acd.settings import Rule
 
-Kind: TypeAlias = Literal["answered", "abandoned", "overflowed", "failed", "in_progress"]
+Kind: TypeAlias = Literal[
+    "answered", "abandoned", "overflowed", "failed", "called_back", "rejected", "in_progress"
+]
 DAY_MS = 86_400_000
 
 
@@ -22,7 +24,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
 
 
 class Tally(msgspec.Struct, gc=False):
-    """Counts of calls by arrival; offered = the sum of the four results + in progress."""
+    """Counts of calls by arrival; offered = the sum of the six results + in progress."""
 
     offered: int = 0
     answered: int = 0
@@ -33,11 +35,14 @@ class Tally(msgspec.Struct, gc=False):
     overflowed: int = 0
     failed: int = 0  # ended by us or by a crash before an answer
     answered_wait_ms: int = 0  # sum over the answered
+    called_back: int = 0  # left with the promise of a callback
+    rejected: int = 0  # turned away at the door
 
     @property
     def in_progress(self) -> int:
         """Arrived and not yet answered, given up or sent elsewhere."""
-        return self.offered - self.answered - self.abandoned - self.overflowed - self.failed
+        gone = self.answered + self.abandoned + self.overflowed + self.failed
+        return self.offered - gone - self.called_back - self.rejected
 
     def add(self, other: Tally) -> None:
         """Adds the counts of another to these."""
@@ -58,6 +63,10 @@ class Tally(msgspec.Struct, gc=False):
             self.overflowed += 1
         elif outcome.kind == "failed":
             self.failed += 1
+        elif outcome.kind == "called_back":
+            self.called_back += 1
+        elif outcome.kind == "rejected":
+            self.rejected += 1
 
 
 class Levels(msgspec.Struct, frozen=True, gc=False):
@@ -110,6 +119,8 @@ def outcome(record: CallRecord, rule: Rule) -> Outcome:
         return Outcome("overflowed")
     if record.result is None:
         return Outcome("in_progress")
+    if record.result in ("called_back", "rejected"):
+        return Outcome(record.result)
     if record.result == "failed" or record.ended_ms is None:
         return Outcome("failed")
     return Outcome("abandoned", record.ended_ms - start_ms)

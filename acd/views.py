@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from acd.events import AgentState
+from acd.effects import AgentState
 from acd.service_level import Levels, Tally
 
 
@@ -20,10 +20,16 @@ class QueueView(msgspec.Struct, frozen=True, gc=False):
     abandoned: int
     overflowed: int
     failed: int
+    called_back: int
+    rejected: int
     answered_in_target: int
     service_level: Levels
     total: Tally
     oldest_queued_ms: int | None  # of the calls not yet answered
+    callbacks: int  # promised and not yet made
+    predicted_wait_seconds: float | None  # of a caller who arrived now; None = nobody on duty
+    handle_seconds: float  # talk and wrap-up, as measured
+    patience_seconds: float  # of the callers, as measured
 
     def longest_wait_seconds(self, now_ms: int) -> float:
         """The wait so far of the caller who waits the longest."""
@@ -40,3 +46,6 @@ class AgentView(msgspec.Struct, frozen=True, gc=False):
     since_ms: int
     call: str | None
     reason: str = ""
+    until_ms: int = 0  # when its state ends, or is reported; 0 = never
+    mobile: bool = False  # rings or talks at the mobile
+    delay_ms: int | None = None  # its own answer delay, as measured

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from config.queues import is_able
 from config.schema import Config
 from config.security import number_classes
 from config.sip import Trunk
@@ -148,10 +149,9 @@ def _queues(config: Config) -> Iterator[Clash]:
         if route.queue not in known:
             told = "the name of a queue: " + (", ".join(sorted(known)) or "there is none yet")
             yield Clash(("routes", index, "queue"), route.queue, told)
-    agents = [set(seat.skills) for seat in config.seats if seat.role == "agent"]
+    agents = [seat.skills for seat in config.seats if seat.role == "agent"]
     for index, queue in enumerate(config.queues):
-        needed = set(queue.skills)
-        if not any(needed <= skills for skills in agents):
+        if not any(is_able(skills, queue.skills) for skills in agents):
             told = "skills that at least one agent's seat has, all of them together"
             shown = "[" + ", ".join(f'"{skill}"' for skill in queue.skills) + "]"
             yield Clash(("queues", index, "skills"), shown, told)

@@ -43,7 +43,5 @@ Name = Annotated[
     Allowed("1 to 64 letters, digits or any of _ . + -"),
 ]
 Password = Annotated[Secret, Field(min_length=1)]
-# A tuple from TOML's array; what is in it stays strict.
-Names = Annotated[tuple[Name, ...], Field(strict=False)]
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
 PositiveSeconds = Annotated[float, Field(gt=0, le=86_400)]

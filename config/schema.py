@@ -13,7 +13,6 @@ from config.fields import (
     Ip,
     IpOrNone,
     Name,
-    Names,
     Password,
     PhoneOrNone,
     PositiveSeconds,
@@ -21,6 +20,7 @@ from config.fields import (
     User,
     parsed,
 )
+from config.queues import GENERAL, Agents, Queue, Route, Skills
 from config.secret import Secret
 from config.security import NumberClass, Outbound, Security
 from config.sip import Sip, Trunk
@@ -65,8 +65,6 @@ StoreUrl = Annotated[
     Allowed("file:FOLDER or s3://BUCKET/PREFIX"),
 ]
 
-GENERAL = ("general",)
-
 
 class Media(Table):
     """Where voice flows."""
@@ -97,58 +95,17 @@ class Seat(Table):
     role: Literal["agent", "supervisor"] = Field(
         default="agent", description="agents take the queues' calls"
     )
-    skills: Names = Field(default=GENERAL, description="the skills that queues ask for")
+    skills: Skills = Field(
+        default=GENERAL, description="the skills that queues ask for; english:7 = at level 7 of 9"
+    )
     mobile: PhoneOrNone = Field(default="", description="the person's mobile, for overflow")
     auto_ready: bool = Field(
         default=True, description="ready as soon as the phone is registered; no desk needed"
     )
-
-
-class Queue(Table):
-    """A line of waiting callers and its promise; write [[queues]] once for each."""
-
-    name: Name = Field(description="its name in the API and in metrics")
-    target_seconds: PositiveSeconds = Field(
-        default=15, description="an answer within this is in time"
+    auto_answer: Literal["none", "alert-info", "call-info", "answer-mode"] = Field(
+        default="none",
+        description="the header that asks the phone to answer by itself, as headsets want it",
     )
-    target_ratio: float = Field(
-        default=0.9, gt=0, le=1, description="the share of calls promised in time"
-    )
-    policy: Literal["answer_in_time", "fifo"] = Field(
-        default="answer_in_time", description="who is answered first"
-    )
-    promotion_seconds: Seconds = Field(
-        default=120, description="past this wait a call comes before all others"
-    )
-    ring_seconds: PositiveSeconds = Field(default=12, description="how long an agent's phone rings")
-    wrap_up_seconds: Seconds = Field(default=10, description="an agent's pause after a call")
-    skills: Names = Field(default=GENERAL, description="what an agent must know to take its calls")
-    overflow_mobile_after_seconds: Seconds = Field(
-        default=3,
-        description="wait after which a call that is predicted late goes to a mobile; 0 = never",
-    )
-    max_wait_seconds: Seconds = Field(default=600, description="the longest wait; 0 = no limit")
-    short_abandon_seconds: Seconds = Field(
-        default=5, description="who hangs up sooner is left out of service level E"
-    )
-    announcement: str = Field(
-        default="welcome.wav", description="what a caller hears first; empty = none"
-    )
-    music: str = Field(
-        default="hold.wav", description="what a waiting caller hears then; empty = silence"
-    )
-    survey: bool = Field(default=True, description="ask the caller afterwards how it was")
-
-
-class Route(Table):
-    """A called number and its queue; write [[routes]] once for each."""
-
-    number: str = Field(
-        pattern=r"^(\+?[0-9A-Za-z#._-]+\*?|\*)$",
-        description="the called number",
-        json_schema_extra={"allowed": "a number, or a prefix with a trailing *"},
-    )
-    queue: Name = Field(description="the name of a queue")
 
 
 class Recordings(Table):
@@ -251,6 +208,7 @@ class Config(Table):
     seats: Annotated[tuple[Seat, ...], Field(strict=False)] = ()
     queues: Annotated[tuple[Queue, ...], Field(strict=False)] = ()
     routes: Annotated[tuple[Route, ...], Field(strict=False)] = ()
+    agents: Agents = Agents()
     security: Security = Security()
     outbound: Outbound = Outbound()
     number_classes: Annotated[tuple[NumberClass, ...], Field(strict=False)] = ()

@@ -8,9 +8,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-from desk import api, live, trace
+from desk import api, floor, live, trace
 from desk.token import token_given
-from hotline.commands import HotlineCommands, Unavailable, UnknownThing, WrongState
+from hotline.commands import HotlineCommands, NotAllowed, Unavailable, UnknownThing, WrongState
 
 STATIC = Path(__file__).parent / "static"
 OPEN_PATHS = ("/healthz", "/readyz")
@@ -35,6 +35,7 @@ def create_app(hotline: HotlineCommands, *, token: str = "") -> FastAPI:
         app.middleware("http")(demand(token))
     add_health(app, hotline)
     app.include_router(api.router, prefix="/api/v1")
+    app.include_router(floor.router, prefix="/api/v1")
     app.include_router(live.router, prefix="/api/v1")
     app.include_router(trace.router, prefix="/api/v1")
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -70,7 +71,7 @@ def add_health(app: FastAPI, hotline: HotlineCommands) -> None:
 
 def add_errors(app: FastAPI) -> None:
     """The hotline's refusals as HTTP statuses, each naming the thing."""
-    statuses = {UnknownThing: 404, WrongState: 409, Unavailable: 503}
+    statuses = {UnknownThing: 404, WrongState: 409, NotAllowed: 422, Unavailable: 503}
     for kind, status in statuses.items():
 
         async def answer(_: Request, error: Exception, status: int = status) -> JSONResponse:

@@ -74,7 +74,15 @@ class PartsCollector(Collector):
         yield from (up, calls, minutes)
 
     def _queues(self) -> Iterator[Metric]:
-        names = ("offered", "answered", "answered_in_target", "abandoned", "overflowed")
+        names = (
+            "offered",
+            "answered",
+            "answered_in_target",
+            "abandoned",
+            "overflowed",
+            "called_back",
+            "rejected",
+        )
         counters = {
             name: CounterMetricFamily(
                 f"callcore_queue_{name}", f"Calls {name.replace('_', ' ')}.", labels=["queue"]
@@ -87,9 +95,20 @@ class PartsCollector(Collector):
             "Service level by definition (docs/service-level.md).",
             labels=["queue", "definition", "window"],
         )
-        core = self.parts.queueing.core
+        callbacks = GaugeMetricFamily(
+            "callcore_queue_callbacks", "Callbacks promised and not yet made.", labels=["queue"]
+        )
+        predicted = GaugeMetricFamily(
+            "callcore_queue_predicted_wait_seconds",
+            "Wait of a caller who came now; absent while nobody is on duty.",
+            labels=["queue"],
+        )
+        core, now_ms = self.parts.queueing.core, self.parts.clock.wall_ms()
         for queue in self.parts.config.queues:
-            view = core.queue(queue.name)
+            view = core.queue(queue.name, now_ms)
+            callbacks.add_metric([queue.name], view.callbacks)
+            if view.predicted_wait_seconds is not None:
+                predicted.add_metric([queue.name], view.predicted_wait_seconds)
             waiting.add_metric([queue.name], view.waiting + view.ringing)
             for name in names:
                 counters[name].add_metric([queue.name], getattr(view.total, name))
@@ -97,7 +116,7 @@ class PartsCollector(Collector):
                 ratio = getattr(view.service_level, definition)
                 if ratio is not None:
                     level.add_metric([queue.name, definition, "day"], ratio)
-        yield waiting
+        yield from (waiting, callbacks, predicted)
         yield from counters.values()
         yield level
 

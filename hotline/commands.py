@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-CallResult = Literal["answered", "abandoned", "overflowed", "rejected", "failed"]
+CallResult = Literal["answered", "abandoned", "overflowed", "rejected", "failed", "called_back"]
 
 
 class UnknownThing(Exception):
@@ -13,6 +13,10 @@ class UnknownThing(Exception):
 
 class WrongState(Exception):
     """The command does not fit the thing's present state, which the message names (HTTP 409)."""
+
+
+class NotAllowed(Exception):
+    """The command names something that the configuration does not allow (HTTP 422)."""
 
 
 class Unavailable(Exception):
@@ -46,6 +50,28 @@ class QueueStatus:
     target_seconds: float
     target_ratio: float
     policy: str
+    called_back: int = 0
+    rejected: int = 0
+    callbacks: int = 0  # promised and not yet made
+    predicted_wait_seconds: float | None = None  # of a caller who came now; None = nobody on duty
+    handle_seconds: float = 0.0  # talk and wrap-up, as measured
+    patience_seconds: float = 0.0  # of the callers, as measured
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackStatus:
+    """A promised callback; `due` is the earliest time of the next try, times are ISO 8601."""
+
+    callback: str
+    number: str
+    queue: str
+    call_id: str
+    queued: str
+    asked: str
+    state: str
+    due: str | None
+    attempts: int
+    result: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +87,9 @@ class AgentStatus:
     call_id: str | None
     skills: tuple[str, ...]
     registered: bool
+    until: str | None = None  # when the state ends by itself, or is reported
+    mobile: bool = False  # rings or talks at the person's mobile
+    answer_delay_ms: int | None = None  # its own, from the ringing to the talk, as measured
 
 
 @dataclass(slots=True)
@@ -167,6 +196,13 @@ class HotlineCommands(Protocol):
     def set_agent_state(
         self, user: str, state: Literal["ready", "not_ready"], reason: str
     ) -> AgentStatus: ...
+    def force_agent_state(
+        self, user: str, state: Literal["ready", "not_ready"], reason: str, by: str
+    ) -> AgentStatus: ...
+    def extend_wrap_up(self, user: str) -> AgentStatus: ...
+    def callbacks(self) -> list[CallbackStatus]: ...
+    def cancel_callback(self, callback: str) -> CallbackStatus: ...
+    def prioritise(self, call_id: str, priority: int, keyword: str) -> CallRecord: ...
     def calls(self, limit: int, *, active: bool = False) -> list[CallRecord]: ...
     def call(self, call_id: str) -> CallRecord: ...
     def hang_up(self, call_id: str) -> CallRecord: ...

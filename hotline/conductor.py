@@ -305,7 +305,10 @@ class Conductor:
         self._tell(effect.call, v.Overflowed(effect.why))
 
     def _agent_changed(self, effect: acd.AgentStateChanged) -> None:
-        self.herald.tell(AgentChanged(effect.agent, effect.state, iso(effect.at_ms)))
+        self.herald.tell(AgentChanged(effect.agent, effect.state, iso(effect.at_ms), effect.reason))
+
+    def _noticed(self, effect: acd.Overstayed | acd.Sidelined | acd.CallbackEnded) -> None:
+        self.herald.on_queue(effect)
 
     # Media ------------------------------------------------------------------------------------
 
@@ -379,6 +382,9 @@ QUEUE: dict[type, Callable[..., None]] = {
     acd.CancelOffer: Conductor._cancel_offer,
     acd.Overflow: Conductor._overflow,
     acd.AgentStateChanged: Conductor._agent_changed,
+    acd.Overstayed: Conductor._noticed,
+    acd.Sidelined: Conductor._noticed,
+    acd.CallbackEnded: Conductor._noticed,
 }
 MEDIA: dict[type, Callable[..., None]] = {
     media.RtpTimeout: Conductor._silent,

@@ -54,6 +54,15 @@ class TrunkChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CallbackChanged:
+    """A promised callback is over: answered, given_up or cancelled."""
+
+    callback: str
+    result: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """Something that a person should look at (disk nearly full, store away, worker replaced)."""
 
@@ -68,12 +77,15 @@ class Gap:
     oldest: int
 
 
-LiveEvent = CallChanged | AgentChanged | RecordingChanged | TrunkChanged | Alert | Gap
+LiveEvent = (
+    CallChanged | AgentChanged | RecordingChanged | TrunkChanged | CallbackChanged | Alert | Gap
+)
 KINDS: dict[type, str] = {
     CallChanged: "call",
     AgentChanged: "agent",
     RecordingChanged: "recording",
     TrunkChanged: "trunk",
+    CallbackChanged: "callback",
     Alert: "alert",
     Gap: "gap",
 }

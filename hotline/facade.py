@@ -6,112 +6,35 @@ from typing import Any, Literal
 import structlog
 from prometheus_client import generate_latest
 
-from acd.events import AgentNotReady, AgentReady
-from acd.views import AgentView
 from callcore.call.bans import Ban
 from callcore.io.trace import Tracer
 from hotline.clock import iso
 from hotline.collected import PartsCollector
 from hotline.commands import (
-    AgentStatus,
     Audio,
     BanStatus,
     CallRecord,
-    QueueStatus,
     Readiness,
     RecordingEntry,
-    ServiceLevels,
     Unavailable,
     UnknownThing,
     WrongState,
 )
 from hotline.conductor import Conductor
+from hotline.floor import Floor
 from hotline.tracing import CallTrace
 from recorder.io.index import Entry, Query
 
 log = structlog.get_logger("hotline")
 
 
-class Facade:
+class Facade(Floor):
     """Implements hotline.commands.HotlineCommands over a conductor and its parts."""
 
     def __init__(self, conductor: Conductor) -> None:
-        self._conductor = conductor
-        self._parts = conductor.parts
+        super().__init__(conductor)
         self._tracer = Tracer(conductor.parts.sip.engine)
-        self._queues = {q.name: q for q in conductor.parts.config.queues}
-        self._seats = {s.user: s for s in conductor.parts.config.seats}
         self._parts.meters.registry.register(PartsCollector(self._parts))
-
-    # Queues and agents ------------------------------------------------------------------------
-
-    def queues(self) -> list[QueueStatus]:
-        """All queues."""
-        return [self.queue(name) for name in self._queues]
-
-    def queue(self, name: str) -> QueueStatus:
-        """One queue; UnknownThing when there is none of that name."""
-        settings = self._queues.get(name)
-        if settings is None:
-            known = ", ".join(self._queues)
-            raise UnknownThing(f"no queue {name!r}; there are: {known}")
-        view = self._parts.queueing.core.queue(name)
-        return QueueStatus(
-            name=name,
-            waiting=view.waiting + view.ringing,
-            offered=view.offered,
-            answered=view.answered,
-            abandoned=view.abandoned,
-            answered_in_target=view.answered_in_target,
-            overflowed=view.overflowed,
-            service_level=ServiceLevels(*(getattr(view.service_level, k) for k in "ABCDE")),
-            longest_wait_seconds=view.longest_wait_seconds(self._parts.clock.wall_ms()),
-            target_seconds=settings.target_seconds,
-            target_ratio=settings.target_ratio,
-            policy=settings.policy,
-        )
-
-    def agents(self) -> list[AgentStatus]:
-        """All seats, in the configuration's order."""
-        return [self._agent(self._view(user)) for user in self._seats]
-
-    def set_agent_state(
-        self, user: str, state: Literal["ready", "not_ready"], reason: str
-    ) -> AgentStatus:
-        """UnknownThing for no such seat, WrongState while it is offline or busy."""
-        if user not in self._seats:
-            raise UnknownThing(f"no seat {user!r}")
-        before = self._view(user)
-        if before.state not in ("ready", "not_ready", "wrap_up"):
-            raise WrongState(
-                f"seat {user} is {before.state}: {state} fits ready, not_ready, wrap_up"
-            )
-        now_ms = self._parts.clock.wall_ms()
-        if state == "ready":
-            self._parts.queueing.tell(AgentReady(now_ms, user))
-        else:
-            self._parts.queueing.tell(AgentNotReady(now_ms, user, reason or "asked"))
-        return self._agent(self._view(user))
-
-    def _view(self, user: str) -> AgentView:
-        view = self._parts.queueing.core.agent(user)
-        assert view is not None  # every seat of the configuration is one of the core's agents
-        return view
-
-    def _agent(self, view: AgentView) -> AgentStatus:
-        user = view.user
-        seat = self._seats[user]
-        return AgentStatus(
-            user=user,
-            name=seat.name or user,
-            role=seat.role,
-            state=view.state,
-            since=iso(view.since_ms),
-            reason=view.reason,
-            call_id=view.call,
-            skills=tuple(seat.skills),
-            registered=user in self._conductor.registered,
-        )
 
     # Calls ------------------------------------------------------------------------------------
 

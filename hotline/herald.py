@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import structlog
 
+from acd import events as acd
 from hotline.clock import iso
-from hotline.events import Alert, CallChanged, LiveEvent, RecordingChanged
+from hotline.events import Alert, CallbackChanged, CallChanged, LiveEvent, RecordingChanged
 from hotline.parts import Parts
 from hotline.visit import Visit
 from recorder import events as recorder
@@ -49,6 +50,25 @@ class Herald:
         """What became of a recording, or of the store."""
         RECORDER[type(fact)](self, fact)
 
+    def on_queue(self, effect: acd.Overstayed | acd.Sidelined | acd.CallbackEnded) -> None:
+        """What the supervisor has to know of the floor."""
+        QUEUE[type(effect)](self, effect)
+
+    def _overstayed(self, effect: acd.Overstayed) -> None:
+        log.warning("agent in one state for long", user=effect.agent, state=effect.state)
+        since = iso(effect.since_ms)
+        self.tell(Alert("overstayed", f"{effect.agent} is {effect.state} since {since}"))
+
+    def _sidelined(self, effect: acd.Sidelined) -> None:
+        """Never silent: an agent who does not answer costs every caller after it."""
+        log.warning("agent does not answer", user=effect.agent, misses=effect.misses)
+        text = f"{effect.agent} missed {effect.misses} calls in a row and was made not ready"
+        self.tell(Alert("no_answer", text))
+
+    def _called_back(self, effect: acd.CallbackEnded) -> None:
+        log.info("callback over", callback=effect.callback, result=effect.result)
+        self.tell(CallbackChanged(effect.callback, effect.result, effect.attempts))
+
     def _recording(self, recording: str, state: str) -> None:
         call_id = recording.rpartition("-")[0]
         self.tell(RecordingChanged(recording, call_id, state))
@@ -77,6 +97,11 @@ class Herald:
         self.tell(Alert("spool", f"{fact.state}: {fact.why}"))
 
 
+QUEUE: dict[type, Callable[..., None]] = {
+    acd.Overstayed: Herald._overstayed,
+    acd.Sidelined: Herald._sidelined,
+    acd.CallbackEnded: Herald._called_back,
+}
 RECORDER: dict[type, Callable[..., None]] = {
     recorder.Stored: Herald._stored,
     recorder.Failed: Herald._lost,

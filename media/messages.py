@@ -50,8 +50,13 @@ class StopPlay(Command, frozen=True):
 
 
 class Bridge(Command, frozen=True):
+    """`gains` as matrix.Gains, all hear all without; `held` legs hear `music`, round and round."""
+
     bridge: str
     legs: tuple[str, ...]
+    gains: tuple[tuple[float, ...], ...] | None = None
+    held: tuple[str, ...] = ()
+    music: tuple[str, ...] = ()
 
 
 class Unbridge(Command, frozen=True):
@@ -59,10 +64,28 @@ class Unbridge(Command, frozen=True):
 
 
 class Record(Command, frozen=True):
+    """`private` has the bits of taps.LEFT and taps.RIGHT that begin paused."""
+
     recording: str
-    left: str
-    right: str
+    left: tuple[str, ...]
+    right: tuple[str, ...]
     header: dict[str, Any]
+    private: int = 0
+
+
+class Tap(Command, frozen=True):
+    """Other legs on a recording's sides."""
+
+    recording: str
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+
+
+class PauseRecord(Command, frozen=True):
+    """Silence on the sides with these bits; 0 resumes both."""
+
+    recording: str
+    private: int
 
 
 class StopRecord(Command, frozen=True):
@@ -117,7 +140,18 @@ class Setup(msgspec.Struct, frozen=True):
 
 
 AnyCommand = (
-    Open | Connect | Play | StopPlay | Bridge | Unbridge | Record | StopRecord | Close | Stop
+    Open
+    | Connect
+    | Play
+    | StopPlay
+    | Bridge
+    | Unbridge
+    | Record
+    | Tap
+    | PauseRecord
+    | StopRecord
+    | Close
+    | Stop
 )
 AnyReport = (
     PromptsFinished

@@ -104,11 +104,15 @@ class Player:
 
     def play(self, leg: int, prompts: tuple[str, ...], loop_last: bool) -> None:
         """Start at the first prompt; LocalProtocolError for a name that was not loaded."""
+        self.check(prompts)
+        self.queues[leg] = (list(prompts), loop_last)
+        self._next(leg)
+
+    def check(self, prompts: tuple[str, ...]) -> None:
+        """LocalProtocolError for no name, or one that was not loaded."""
         unknown = [name for name in prompts if name not in self.bank.spans]
         if unknown or not prompts:
             raise LocalProtocolError(f"unknown prompts: {unknown}")
-        self.queues[leg] = (list(prompts), loop_last)
-        self._next(leg)
 
     def stop(self, leg: int) -> None:
         self.queues.pop(leg, None)

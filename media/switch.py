@@ -57,6 +57,7 @@ class Switch:
         self.emit = emit
         self.tick = Tick(self.legs, self.mixer, self.player, sockets, emit)
         self.tick.timeout_ticks = ticks(setup.rtp_timeout_seconds)
+        self._held: dict[int, str] = {}  # legs that hear a bridge's music, and which bridge's
 
     def obey(self, command: m.Command, numbers: tuple[int, int, int]) -> None:
         """Perform one command; `numbers` are random: sequence, timestamp, SSRC of a new leg.
@@ -72,12 +73,17 @@ class Switch:
                 self.player.play(self._leg(leg), prompts, loop_last)
             case m.StopPlay(leg):
                 self.player.stop(self._leg(leg))
-            case m.Bridge(bridge, legs):
-                self.mixer.bridge(bridge, [self._leg(leg) for leg in legs])
+            case m.Bridge():
+                self._bridge(command)
             case m.Unbridge(bridge):
                 self.mixer.unbridge(bridge)
+                self._hold(bridge, set(), ())
             case m.Record():
                 self._record(command)
+            case m.Tap(recording, left, right):
+                self.tick.taps.change(recording, self._legs(left), self._legs(right))
+            case m.PauseRecord(recording, private):
+                self._write(self.tick.taps.pause(recording, private))
             case m.StopRecord(recording):
                 self._stop_record(recording)
             case m.Close(leg):
@@ -105,6 +111,9 @@ class Switch:
             return self.legs.index[name]
         except KeyError:
             raise LocalProtocolError(f"no leg {name}") from None
+
+    def _legs(self, names: tuple[str, ...]) -> tuple[int, ...]:
+        return tuple(self._leg(name) for name in names)
 
     def _open(self, command: m.Open, numbers: tuple[int, int, int]) -> None:
         leg = self.legs.add(command.leg, self.tick.number)
@@ -139,17 +148,41 @@ class Switch:
         self.mixer.dirty = True
         self.tick.taps.dirty = True
 
+    def _bridge(self, command: m.Bridge) -> None:
+        """Who hears whom, and who is on hold, from one tick to the next."""
+        legs = list(self._legs(command.legs))
+        held = set(self._legs(command.held))
+        if command.music:
+            self.player.check(command.music)
+        self.mixer.bridge(command.bridge, legs, command.gains)
+        for leg in self._held.keys() & set(legs):
+            self._held[leg] = command.bridge  # it was held in another one
+        self._hold(command.bridge, held, command.music)
+
+    def _hold(self, bridge: str, held: set[int], music: tuple[str, ...]) -> None:
+        """Start the music of those who are newly held, stop that of those who are not any more."""
+        before = {leg for leg, name in self._held.items() if name == bridge}
+        for leg in before - held:
+            del self._held[leg]
+            self.player.stop(leg)
+        for leg in held - before:
+            if music:
+                self._held[leg] = bridge
+                self.player.play(leg, music, loop_last=True)
+
     def _record(self, command: m.Record) -> None:
-        left, right = self._leg(command.left), self._leg(command.right)
-        self.tick.taps.start(command.recording, left, right)
+        left, right = self._legs(command.left), self._legs(command.right)
+        self.tick.taps.start(command.recording, left, right, command.private)
         self.writer.open(command.recording, command.header)
+
+    def _write(self, block: Block | None) -> None:
+        if block is not None:
+            self.writer.write(block)
 
     def _stop_record(self, recording: str) -> None:
         if recording not in self.tick.taps.names:
             return
-        rest = self.tick.taps.stop(recording)
-        if rest is not None:
-            self.writer.write(rest)
+        self._write(self.tick.taps.stop(recording))
         self.writer.close(recording)
 
     def _close(self, name: str) -> None:
@@ -157,6 +190,7 @@ class Switch:
             return
         leg = self.legs.index[name]
         self.mixer.leave(leg)
+        self._held.pop(leg, None)
         self.tick.taps.drop_leg(leg)
         self.player.stop(leg)
         self.tick.latch.forget(leg)

@@ -1,6 +1,8 @@
-"""Recordings: both directions of a call as heard, in A-law, in blocks of 25 frames.
+"""Recordings: both sides of a call as heard, in A-law, in blocks of 25 frames.
 
-Blocks of different recordings end in different ticks, so that the writer has a steady stream.
+A side is any number of legs: one is copied, more are summed, none (it has gone, or the side is
+paused for privacy) is silence. Blocks of different recordings end in different ticks, so that the
+writer has a steady stream, and wherever privacy begins or ends, so that it is known of each block.
 """
 
 from dataclasses import dataclass
@@ -8,25 +10,32 @@ from dataclasses import dataclass
 import numpy as np
 
 from media.errors import LocalProtocolError
-from media.g711 import PCMU, SILENCE, TRANSCODE
+from media.g711 import DECODE, ENCODE, PCMA, PCMU, SILENCE, TRANSCODE
 from media.legs import Legs
 from media.types import FRAME, Bytes, Integers
 
 BLOCK = 25  # frames, 500 ms
 FRAME_BYTES = 2 * FRAME
+LEFT, RIGHT = 1, 2  # bits of `private`
+
+Side = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`frames` is n x 2 x 160 bytes A-law; the first one is number `first_frame`."""
+    """`frames` is n x 2 x 160 bytes A-law; the first one is number `first_frame`.
+
+    `private` has the bits of the sides that were left out on purpose in all of it.
+    """
 
     recording: str
     first_frame: int
     frames: bytes
+    private: int = 0
 
 
 class Taps:
-    """Rows of recordings; -1 in `sides` is a side whose leg has gone: silence."""
+    """Rows of recordings, a left and a right side each."""
 
     def __init__(self, legs: Legs, heard: Bytes) -> None:
         self.legs = legs
@@ -34,7 +43,8 @@ class Taps:
         capacity = legs.capacity
         self.names: dict[str, int] = {}
         self._free = list(range(capacity - 1, -1, -1))
-        self.sides: Integers = np.full((capacity, 2), -1, np.int64)
+        self.sides: list[tuple[Side, Side]] = [((), ())] * capacity
+        self.private = [0] * capacity
         self.fill: Integers = np.zeros(capacity, np.int64)
         self.first: Integers = np.zeros(capacity, np.int64)
         self.blocks: Bytes = np.zeros((capacity * BLOCK, 2, FRAME), np.uint8)
@@ -43,8 +53,8 @@ class Taps:
         self._tick = 0
         self.dirty = True  # recordings or codecs changed since the last plan
 
-    def start(self, recording: str, left: int, right: int) -> None:
-        """Tap two legs from the next tick on."""
+    def start(self, recording: str, left: Side, right: Side, private: int = 0) -> None:
+        """Tap two sides from the next tick on."""
         if recording in self.names:
             raise LocalProtocolError(f"recording {recording} runs already")
         if not self._free:
@@ -52,9 +62,24 @@ class Taps:
         row = self._free.pop()
         self.names[recording] = row
         self._rows[row] = recording
-        self.sides[row] = left, right
         self.fill[row] = self.first[row] = 0
+        self.private[row] = private
+        self.change(recording, left, right)
+
+    def change(self, recording: str, left: Side, right: Side) -> None:
+        """Other legs on the sides from the next tick on."""
+        self.sides[self._row(recording)] = left, right
         self.dirty = True
+
+    def pause(self, recording: str, private: int) -> Block | None:
+        """Silence on the sides with these bits from the next tick on; what was said before."""
+        row = self._row(recording)
+        if self.private[row] == private:
+            return None
+        before = self._take(row) if self.fill[row] else None
+        self.private[row] = private
+        self.dirty = True
+        return before
 
     def stop(self, recording: str) -> Block | None:
         """End the recording; the frames that no block has taken yet."""
@@ -66,19 +91,39 @@ class Taps:
         return rest
 
     def drop_leg(self, leg: int) -> None:
-        """The leg closes while it is recorded: silence on its side from now on."""
-        self.sides[self.sides == leg] = -1
-        self.dirty = True
+        """The leg closes while it is recorded: its side goes on without it."""
+        for row in self.names.values():
+            left, right = self.sides[row]
+            if leg in left or leg in right:
+                self.sides[row] = _without(left, leg), _without(right, leg)
+                self.dirty = True
+
+    def _row(self, recording: str) -> int:
+        try:
+            return self.names[recording]
+        except KeyError:
+            raise LocalProtocolError(f"no recording {recording}") from None
 
     def _plan(self) -> None:
         """Index arrays for `step`, made anew when recordings or codecs change."""
         self.dirty = False
-        self._active = np.array(sorted(self.names.values()), np.int64)
-        sides = self.sides[self._active].ravel()  # left and right of each recording in turn
-        self._at = np.flatnonzero(sides >= 0)
-        self._from = sides[self._at]
+        rows = sorted(self.names.values())
+        self._active = np.array(rows, np.int64)
+        # Left and right of each recording in turn, as `step` lays them out.
+        sides = [
+            () if self.private[row] & bit else side
+            for row in rows
+            for bit, side in zip((LEFT, RIGHT), self.sides[row], strict=True)
+        ]
+        sizes = np.array([len(side) for side in sides], np.int64)
+        self._at = np.flatnonzero(sizes == 1)
+        self._from = np.array([side[0] for side in sides if len(side) == 1], np.int64)
         self._whole = len(self._at) == len(sides)
         self._mulaw = np.flatnonzero(self.legs.codec[self._from] == PCMU)
+        self._sums = [
+            (at := np.flatnonzero(sizes == size), np.array([sides[i] for i in at], np.int64))
+            for size in np.unique(sizes[sizes > 1])
+        ]
 
     def step(self) -> list[Block]:
         """Store one frame of both sides of every recording; the blocks that are due."""
@@ -93,6 +138,8 @@ class Taps:
         place[1::2] += 1
         if not self._whole:
             self._places[place] = SILENCE[0]
+            for at, legs in self._sums:
+                self._places[place[at]] = self._sum(legs)
             place = place[self._at]
         frames = self.heard.take(self._from, axis=0, mode="clip")
         if len(self._mulaw):
@@ -101,7 +148,15 @@ class Taps:
         self.fill[active] += 1
         # A recording's first block is short, by its row, and then they all stay staggered.
         due = active[(self._tick + active) % BLOCK == 0]
-        return [self._take(int(row)) for row in due]
+        return [self._take(row) for row in due.tolist() if self.fill[row]]
+
+    def _sum(self, legs: Integers) -> Bytes:
+        """(sides, size) legs: what they said together, clipped, in A-law."""
+        codec = self.legs.codec[legs].astype(np.int64) << 8
+        linear = DECODE.ravel().take(self.heard[legs] + codec[:, :, None])
+        total = np.clip(linear.sum(axis=1, dtype=np.int32), -32768, 32767).astype(np.int16)
+        codes: Bytes = ENCODE[PCMA].take(total.view(np.uint16))
+        return codes
 
     def skip(self, ticks: int) -> list[Block]:
         """Leave a gap of so many frames in every recording; what they held before it."""
@@ -113,7 +168,11 @@ class Taps:
     def _take(self, row: int) -> Block:
         count, first = int(self.fill[row]), int(self.first[row])
         start = row * BLOCK
-        block = Block(self._rows[row], first, self.blocks[start : start + count].tobytes())
+        frames = self.blocks[start : start + count].tobytes()
         self.first[row] = first + count
         self.fill[row] = 0
-        return block
+        return Block(self._rows[row], first, frames, self.private[row])
+
+
+def _without(side: Side, leg: int) -> Side:
+    return tuple(other for other in side if other != leg)

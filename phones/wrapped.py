@@ -90,7 +90,9 @@ class WrappedPhone:
         """Until quit, SIGTERM, the end of standard input, or the program's own end."""
         commands = CommandReader(sys.stdin.fileno())
         while self.running and not commands.closed:
-            ready, _, _ = select.select([commands.descriptor, *self.sources()], [], [], IDLE_SECONDS)
+            ready, _, _ = select.select(
+                [commands.descriptor, *self.sources()], [], [], IDLE_SECONDS
+            )
             if not ready:
                 self.idle()
             for descriptor in ready:

@@ -37,6 +37,17 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     shifted_ms: int = 0
 
 
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """Silence on purpose: card numbers, identity. `at_ms` counts from the recording's start."""
+
+    at_ms: int
+    duration_ms: int
+    started: str
+    ended: str
+    sides: tuple[str, ...]
+    why: str = "privacy"
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that must still be known when nothing but the store is left."""
 
@@ -56,6 +67,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     codec: Codec = Codec()
     segments: tuple[Part, ...] = ()
+    gaps: tuple[Gap, ...] = ()
     recovered: bool = False
     key_id: str = ""  # of the encryption key; empty: as the store encrypts it
     retention_days: int

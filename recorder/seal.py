@@ -7,7 +7,7 @@ by their wall clock start, blocks by their first frame; what is missing between 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,22 @@ SAMPLES_PER_MS = RATE // 1000
 Samples = npt.NDArray[np.int16]
 
 
+SIDES = (("left", 1), ("right", 2))
+
+
+@dataclass(slots=True)
+class Private:
+    """Frames of a segment, from `first` on, in which sides were left out on purpose."""
+
+    first: int
+    count: int
+    bits: int
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        return tuple(side for side, bit in SIDES if self.bits & bit)
+
+
 @dataclass(slots=True)
 class SegmentNote:
     """What became of one segment; `shifted_ms` is how far it lies from where its clock said."""
@@ -38,6 +54,7 @@ class SegmentNote:
     torn: bool = False
     at_ms: int = 0
     shifted_ms: int = 0
+    private: list[Private] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -102,6 +119,7 @@ def _segment(source: Source) -> Iterator[Samples]:
             yield from silence(hole * SAMPLES_PER_FRAME)
         held += frames
         count = len(frames) // FRAME_BYTES
+        _note_privacy(note, expected + max(hole, 0), count, item.private)
         note.frames += count
         expected += max(hole, 0) + count
         if len(held) >= PIECE_FRAMES * FRAME_BYTES:
@@ -109,6 +127,15 @@ def _segment(source: Source) -> Iterator[Samples]:
             held = bytearray()
     if held:
         yield linear(held)
+
+
+def _note_privacy(note: SegmentNote, first: int, count: int, bits: int) -> None:
+    """Blocks that follow each other with the same sides left out are one gap."""
+    last = note.private[-1] if note.private else None
+    if last is not None and last.first + last.count == first and last.bits == bits:
+        last.count += count
+    elif bits and count:
+        note.private.append(Private(first, count, bits))
 
 
 def _fresh(block: Block, hole: int, note: SegmentNote) -> bytes:

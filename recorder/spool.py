@@ -1,10 +1,11 @@
 """The spool file: one JSON line (whose audio is it?), then checksummed blocks of A-law stereo.
 
     {"spool": 1, "crc32": ..., "header": {...}}\\n
-    magic(4) first_frame(4) count(2) reserved(2) crc32(4) payload(count x 320)   ... and so on
+    magic(4) first_frame(4) count(2) private(2) crc32(4) payload(count x 320)   ... and so on
 
 A frame is 20 ms: 160 A-law bytes of the left party, then 160 of the right. Blocks carry the number
-of their first frame, so that what is lost between two of them is known and becomes silence.
+of their first frame, so that what is lost between two of them is known and becomes silence, and
+the bits of the sides (1 left, 2 right) that were left out on purpose for privacy.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ SAMPLES_PER_FRAME = 160
 MAX_BLOCK_FRAMES = 500
 MAX_HEADER_BYTES = 1 << 16
 MAGIC = b"\xc0AB\x01"
+BOTH_SIDES = 3
 BLOCK = struct.Struct(">4sIHHI")
 
 
@@ -31,6 +33,7 @@ class Block:
 
     first_frame: int
     frames: bytes
+    private: int = 0
 
     @property
     def count(self) -> int:
@@ -69,12 +72,13 @@ def decode_header(line: bytes) -> dict[str, Any] | None:
     return header if whole and isinstance(header, dict) else None
 
 
-def block_head(first_frame: int, frames: bytes) -> bytes:
+def block_head(first_frame: int, frames: bytes, private: int = 0) -> bytes:
     """The 16 bytes that go before `frames`; raises ValueError for frames that are not whole."""
     count, rest = divmod(len(frames), FRAME_BYTES)
     if rest or not 0 < count <= MAX_BLOCK_FRAMES:
         raise ValueError(f"a block of {len(frames)} bytes is not 1 to {MAX_BLOCK_FRAMES} frames")
-    return BLOCK.pack(MAGIC, first_frame, count, 0, _checksum(first_frame, count, frames))
+    checksum = _checksum(first_frame, count, private, frames)
+    return BLOCK.pack(MAGIC, first_frame, count, private, checksum)
 
 
 def split(first_frame: int, frames: bytes) -> Iterator[tuple[int, bytes]]:
@@ -149,18 +153,18 @@ class Decoder:
         """Where the block at `at` ends, or None when its head makes no sense."""
         if len(self._buffer) < at + BLOCK.size:
             return at + BLOCK.size
-        _, _, count, reserved, _ = BLOCK.unpack_from(self._buffer, at)
-        if reserved or not 0 < count <= MAX_BLOCK_FRAMES:
+        _, _, count, private, _ = BLOCK.unpack_from(self._buffer, at)
+        if private > BOTH_SIDES or not 0 < count <= MAX_BLOCK_FRAMES:
             return None
         return at + BLOCK.size + int(count) * FRAME_BYTES
 
     def _block(self, at: int, end: int | None) -> Block | None:
         if end is None or end > len(self._buffer):
             return None
-        _, first_frame, count, _, crc = BLOCK.unpack_from(self._buffer, at)
+        _, first_frame, count, private, crc = BLOCK.unpack_from(self._buffer, at)
         frames = bytes(self._buffer[at + BLOCK.size : end])
-        whole = crc == _checksum(first_frame, count, frames)
-        return Block(first_frame, frames) if whole else None
+        whole = crc == _checksum(first_frame, count, private, frames)
+        return Block(first_frame, frames, private) if whole else None
 
     def _skip_to_tail(self, at: int, final: bool) -> int:
         """No magic from `at` on: all of it is lost, but for the start of a magic cut in two."""
@@ -197,5 +201,5 @@ def _canonical(header: Any) -> str:
     return json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def _checksum(first_frame: int, count: int, frames: bytes) -> int:
-    return zlib.crc32(frames, zlib.crc32(BLOCK.pack(MAGIC, first_frame, count, 0, 0)))
+def _checksum(first_frame: int, count: int, private: int, frames: bytes) -> int:
+    return zlib.crc32(frames, zlib.crc32(BLOCK.pack(MAGIC, first_frame, count, private, 0)))

@@ -2,10 +2,8 @@
 
 import os
 from dataclasses import fields
-from datetime import datetime
 from pathlib import Path
 
-from acd.settings import AcdSettings, AgentSettings, QueueSettings, Rule
 from callcore.call.numbers import make_rules
 from callcore.call.profile import Profile
 from callcore.call.settings import (
@@ -21,13 +19,13 @@ from callcore.call.settings import (
 from callcore.io.certificates import TlsSettings, Trust
 from callcore.io.resolve import ResolverSettings
 from callcore.io.server import ServerSettings
-from config import schema
 from config import sip as sip_schema
 from config.schema import Config
 from config.security import Security, number_classes
 from config.values import TRANSPORTS
 from media.io.plane import MediaSettings
 from recorder.io.keeper import KeeperSettings
+from service.queues import acd_settings as acd_settings
 
 PROMPTS = Path(__file__).parent.parent / "media" / "prompts"
 SINK = "recorder.io.spool:SpoolSink"
@@ -132,37 +130,6 @@ def profile_settings(trunk: sip_schema.Trunk) -> Profile:
         rows = [(rule.prefix, rule.pattern, rule.to) for rule in getattr(trunk, name)]
         same[name] = make_rules(rows, country=trunk.country, area=trunk.area)
     return Profile(**same)
-
-
-def acd_settings(config: Config) -> AcdSettings:
-    """Queues and agents; a supervisor has a state but takes no calls of the queue."""
-    offset = datetime.now().astimezone().utcoffset()
-    return AcdSettings(
-        queues=tuple(queue_settings(queue) for queue in config.queues),
-        agents=tuple(
-            AgentSettings(seat.user, tuple(seat.skills) if seat.role == "agent" else ())
-            for seat in config.seats
-        ),
-        utc_offset_minutes=0 if offset is None else round(offset.total_seconds() / 60),
-    )
-
-
-def queue_settings(queue: schema.Queue) -> QueueSettings:
-    """One queue."""
-    return QueueSettings(
-        name=queue.name,
-        rule=Rule(
-            target_ms=round(queue.target_seconds * 1000),
-            short_abandon_ms=round(queue.short_abandon_seconds * 1000),
-        ),
-        target_ratio=queue.target_ratio,
-        policy=queue.policy,
-        skills=tuple(queue.skills),
-        promotion_seconds=queue.promotion_seconds,
-        ring_seconds=queue.ring_seconds,
-        wrap_up_seconds=queue.wrap_up_seconds,
-        max_wait_seconds=queue.max_wait_seconds,
-    )
 
 
 def media_settings(config: Config) -> MediaSettings:

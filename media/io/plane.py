@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import ipaddress
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -16,71 +16,19 @@ from media.errors import LocalProtocolError, NotStarted
 from media.g711 import CODECS
 from media.io.process import WorkerProcess
 from media.io.sockets import udp
+from media.matrix import Gains, Party, check_bridge, matrix
 from media.ports import Ports
 from media.prompts import decode_wav
+from media.settings import Address, MediaSettings, PlaneStats, Remote
+from media.taps import LEFT, RIGHT
 
+__all__ = ["Address", "MediaPlane", "MediaSettings", "PlaneStats", "Remote"]
+
+SIDES = {"left": LEFT, "right": RIGHT}
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 START_SECONDS = 20.0
 STOP_SECONDS = 8.0
 PROBES = 64  # ports tried before a leg is refused because others use them
-
-
-class Address(NamedTuple):
-    host: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class Remote:
-    """What offer and answer agreed for a leg; `direction` is ours.
-
-    `payload_type` is what we send, and what we accept unless `receive_payload_type` differs.
-    `accept_any`: the party may be behind NAT, so a new source may come from any address.
-    """
-
-    host: str
-    port: int
-    codec: str
-    payload_type: int
-    dtmf_payload_type: int | None = None
-    direction: str = "sendrecv"
-    receive_payload_type: int | None = None
-    receive_dtmf_payload_type: int | None = None
-    accept_any: bool = False
-
-
-@dataclass(frozen=True)
-class MediaSettings:
-    """`sink` is "module:callable"; ports are even numbers of the range, both ends included."""
-
-    address: str
-    first_port: int
-    last_port: int
-    workers: int
-    prompts: dict[str, str]
-    sink: str
-    sink_arguments: dict[str, Any] = field(default_factory=dict)
-    rtp_timeout_seconds: float = 30.0
-    port_quarantine_seconds: float = 2.0
-    heartbeat_timeout_seconds: float = 3.0
-    legs_per_worker: int = 4096
-    realtime: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class PlaneStats:
-    """Sums over the workers that run now; `late` counts ticks by `messages.LATE_BUCKETS_MS`."""
-
-    legs: int
-    recordings: int
-    free_ports: int
-    workers_lost: int
-    pids: tuple[int, ...]
-    heartbeats: tuple[m.Heartbeat, ...]
-    packets_in: int
-    packets_out: int
-    lost: int
-    late: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -186,34 +134,74 @@ class MediaPlane:
 
     def play(self, leg: str, prompts: tuple[str, ...], loop_last: bool = False) -> None:
         """Instead of what the leg would hear; PromptsFinished at the end unless it loops."""
-        unknown = [name for name in prompts if name not in self.settings.prompts]
-        if unknown or not prompts:
-            raise LocalProtocolError(f"unknown prompts: {unknown}")
+        self._known(prompts)
         self._to(leg).send(m.Play(leg, tuple(prompts), loop_last))
 
     def stop_play(self, leg: str) -> None:
         self._to(leg).send(m.StopPlay(leg))
 
-    def bridge(self, bridge: str, legs: tuple[str, ...]) -> None:
-        """Everybody hears everybody else; called again, it changes who takes part."""
+    def bridge(self, bridge: str, legs: tuple[str, ...], gains: Gains | None = None) -> None:
+        """Everybody hears everybody else, or as the gains say (matrix.py); again to change it."""
+        self._bridge(m.Bridge(bridge, tuple(legs), gains))
+
+    def confer(self, bridge: str, parties: Sequence[Party], music: str = "") -> None:
+        """Who hears whom by roles; held parties hear the music. Again to change any of it."""
+        if music:
+            self._known((music,))
+        legs = tuple(party.leg for party in parties)
+        held = tuple(party.leg for party in parties if party.held)
+        prompts = (music,) if music else ()
+        self._bridge(m.Bridge(bridge, legs, matrix(parties), held, prompts))
+
+    def _bridge(self, command: m.Bridge) -> None:
+        bridge, legs, gains = command.bridge, command.legs, command.gains
+        check_bridge(legs, gains)
         number = self._same_worker(legs, f"bridge {bridge}")
         if self._bridges.get(bridge, number) != number:
             self.unbridge(bridge)
         self._bridges[bridge] = number
-        self._workers[number].send(m.Bridge(bridge, tuple(legs)))
+        self._workers[number].send(command)
 
     def unbridge(self, bridge: str) -> None:
         number = self._bridges.pop(bridge, None)
         if number is not None:
             self._workers[number].send(m.Unbridge(bridge))
 
-    def record(self, recording: str, left: str, right: str, header: dict[str, Any]) -> None:
-        """What both legs say, from the next tick on, to the sink."""
+    def record(
+        self,
+        recording: str,
+        left: str | tuple[str, ...],
+        right: str | tuple[str, ...],
+        header: dict[str, Any],
+        paused: Sequence[str] = (),
+    ) -> None:
+        """What the legs of both sides say, from the next tick on, to the sink."""
         if recording in self._recordings:
             raise LocalProtocolError(f"recording {recording} runs already")
-        number = self._same_worker((left, right), f"recording {recording}")
-        self._workers[number].send(m.Record(recording, left, right, header))
+        left, right = _side(left), _side(right)
+        private = _private(paused)
+        number = self._same_worker((*left, *right), f"recording {recording}")
+        self._workers[number].send(m.Record(recording, left, right, header, private))
         self._recordings[recording] = number
+
+    def tap(
+        self, recording: str, left: str | tuple[str, ...], right: str | tuple[str, ...]
+    ) -> None:
+        """Other legs on the sides of a running recording: a party came, or is muted."""
+        left, right = _side(left), _side(right)
+        number = self._recording(recording)
+        if {self._of(leg).worker for leg in (*left, *right)} - {number}:
+            raise LocalProtocolError(f"recording {recording}: legs must be of its worker")
+        self._workers[number].send(m.Tap(recording, left, right))
+
+    def pause_record(self, recording: str, sides: Sequence[str] = ("left", "right")) -> None:
+        """Silence on these sides, marked as private, until it is resumed."""
+        command = m.PauseRecord(recording, _private(sides))
+        self._workers[self._recording(recording)].send(command)
+
+    def resume_record(self, recording: str) -> None:
+        """Both sides again."""
+        self.pause_record(recording, ())
 
     def stop_record(self, recording: str) -> None:
         """RecordingClosed follows when the sink has everything."""
@@ -244,6 +232,11 @@ class MediaPlane:
             late=tuple(map(sum, zip(*(beat.late for beat in beats), strict=True))),
         )
 
+    def _known(self, prompts: tuple[str, ...]) -> None:
+        unknown = [name for name in prompts if name not in self.settings.prompts]
+        if unknown or not prompts:
+            raise LocalProtocolError(f"unknown prompts: {unknown}")
+
     def _of(self, leg: str) -> _Leg:
         try:
             return self._legs[leg]
@@ -252,6 +245,12 @@ class MediaPlane:
 
     def _to(self, leg: str) -> WorkerProcess:
         return self._workers[self._of(leg).worker]
+
+    def _recording(self, recording: str) -> int:
+        try:
+            return self._recordings[recording]
+        except KeyError:
+            raise LocalProtocolError(f"no recording {recording}") from None
 
     def _same_worker(self, legs: tuple[str, ...], what: str) -> int:
         numbers = {self._of(leg).worker for leg in legs}
@@ -323,6 +322,16 @@ def ipaddress_of(host: str) -> None:
         ipaddress.ip_address(host)
     except ValueError:
         raise LocalProtocolError(f"{host} is not an IP address") from None
+
+
+def _side(legs: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (legs,) if isinstance(legs, str) else tuple(legs)
+
+
+def _private(sides: Sequence[str]) -> int:
+    if unknown := set(sides) - set(SIDES):
+        raise LocalProtocolError(f"sides {sorted(unknown)}; allowed are left and right")
+    return sum(SIDES[side] for side in set(sides))
 
 
 def check_prompts(prompts: dict[str, str]) -> None:

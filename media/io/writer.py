@@ -16,7 +16,7 @@ class Sink(Protocol):
     """Where recordings go; may raise anything, may block."""
 
     def open(self, recording: str, header: dict[str, Any]) -> Any: ...
-    def write(self, handle: Any, first_frame: int, frames: bytes) -> None: ...
+    def write(self, handle: Any, first_frame: int, frames: bytes, private: int) -> None: ...
     def close(self, handle: Any) -> None: ...
 
 
@@ -119,7 +119,10 @@ class SinkWriter:
         handle = self._handles.get(block.recording)
         if handle is not None:
             work = self._sink.write
-            self._guard(block.recording, lambda: work(handle, block.first_frame, block.frames))
+            self._guard(
+                block.recording,
+                lambda: work(handle, block.first_frame, block.frames, block.private),
+            )
 
     def _close(self, recording: str) -> None:
         handle = self._handles.pop(recording, None)

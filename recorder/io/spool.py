@@ -86,10 +86,10 @@ class SpoolSink:
         self._open[handle] = None
         return handle
 
-    def write(self, handle: Handle, first_frame: int, frames: bytes) -> None:
+    def write(self, handle: Handle, first_frame: int, frames: bytes, private: int = 0) -> None:
         """Appends n x 320 bytes; after an OSError the file ends with the last whole block."""
         for first, part in split(first_frame, frames):
-            self._append(handle, [block_head(first, part), part])
+            self._append(handle, [block_head(first, part, private), part])
         self._sync(time.monotonic())
 
     def close(self, handle: Handle) -> None:

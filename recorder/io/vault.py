@@ -21,11 +21,13 @@ import msgspec
 
 from recorder import manifest as manifests
 from recorder.events import Failed, Stored
+from recorder.gaps import gaps
 from recorder.io import spool as spools
 from recorder.io.index import Entry, Index, entry_of
 from recorder.io.objects import Store, sha256_of_file
 from recorder.io.sealing import Sealed, SealError, memory_file, seal
 from recorder.manifest import Manifest, Part
+from recorder.seal import SegmentNote
 
 NOTE = ".finish.json"
 PARTIES = ("call_id", "caller", "called", "agent", "queue")
@@ -223,7 +225,8 @@ class Vault:
             key=manifests.key_of(name, sealed.started_ms, ".flac"),
             size=sealed.size,
             sha256=sealed.sha256,
-            segments=tuple(Part(**dataclasses.asdict(note)) for note in sealed.notes),
+            segments=tuple(_part(note) for note in sealed.notes),
+            gaps=gaps(sealed.notes, sealed.started_ms),
             recovered=facts is None,
             retention_days=self.retention_days,
             retain_until_ms=until_ms,
@@ -286,3 +289,9 @@ def _parties(facts: dict[str, Any]) -> dict[str, Any]:
 def _number(facts: dict[str, Any], name: str) -> int:
     value = facts.get(name)
     return int(value) if isinstance(value, int | float) and 0 <= value < 1 << 42 else 0
+
+
+def _part(note: SegmentNote) -> Part:
+    known = dataclasses.asdict(note)
+    del known["private"]
+    return Part(**known)

@@ -12,7 +12,9 @@ from hotline.commands import (
     AgentStatus,
     Audio,
     BanStatus,
+    CallbackStatus,
     CallRecord,
+    NotAllowed,
     QueueStatus,
     Readiness,
     RecordingEntry,
@@ -81,6 +83,25 @@ class PaperHotline:
     ) -> AgentStatus:
         self.asked.append((user, state, reason))
         raise WrongState("seat 8001 is offline: it must register first")
+
+    def force_agent_state(
+        self, user: str, state: Literal["ready", "not_ready"], reason: str, by: str
+    ) -> AgentStatus:
+        self.asked.append((user, state, reason, by))
+        raise NotAllowed("no reason 'tea'; there are: lunch")
+
+    def extend_wrap_up(self, user: str) -> AgentStatus:
+        raise WrongState(f"seat {user} is ready: only a wrap_up can be extended")
+
+    def callbacks(self) -> list[CallbackStatus]:
+        return [CallbackStatus("cb", "138", "12345", "c1", "x", "y", "due", None, 0, None)]
+
+    def cancel_callback(self, callback: str) -> CallbackStatus:
+        raise UnknownThing(f"no callback {callback!r}")
+
+    def prioritise(self, call_id: str, priority: int, keyword: str) -> CallRecord:
+        self.asked.append((call_id, priority, keyword))
+        return self.record
 
     def calls(self, limit: int, *, active: bool = False) -> list[CallRecord]:
         self.asked.append((limit, active))
@@ -181,6 +202,33 @@ def test_unknown_things_are_404_and_wrong_states_409(
     answer = desk.put("/api/v1/agents/8001/state", json={"state": "ready"})
     assert answer.status_code == 409
     assert hotline.asked == [("8001", "ready", "")]
+
+
+def test_the_supervisor_s_word_and_the_agent_s_wish_are_two_commands(
+    desk: TestClient, hotline: PaperHotline
+) -> None:
+    body = {"state": "not_ready", "reason": "tea", "by": "8014"}
+    answer = desk.post("/api/v1/agents/8001/state", json=body)
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422,
+        "no reason 'tea'; there are: lunch",
+    )
+    del body["by"]
+    assert desk.post("/api/v1/agents/8001/state", json=body).status_code == 409
+    assert hotline.asked == [("8001", "not_ready", "tea", "8014"), ("8001", "not_ready", "tea")]
+    assert desk.post("/api/v1/agents/8001/wrap-up/extension").status_code == 409
+
+
+def test_promised_callbacks_are_listed_and_taken_back(desk: TestClient) -> None:
+    assert desk.get("/api/v1/callbacks").json()[0]["state"] == "due"
+    assert desk.delete("/api/v1/callbacks/none").status_code == 404
+
+
+def test_a_mark_has_a_priority_of_1_to_9(desk: TestClient, hotline: PaperHotline) -> None:
+    mark = {"priority": 5, "keyword": "煤气"}
+    assert desk.post("/api/v1/calls/c1/mark", json=mark).status_code == 200
+    assert desk.post("/api/v1/calls/c1/mark", json={"priority": 0}).status_code == 422
+    assert hotline.asked == [("c1", 5, "煤气")]
 
 
 @pytest.mark.parametrize(

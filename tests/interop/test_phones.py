@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from phones.driver import Softphone, SoftphoneOptions
+from phones.driver import Softphone
 from tests.interop.ears import heard, packets_heard
-from tests.interop.hotline import AGENT_HZ, CALLER_HZ, NUMBER, Hotline, eventually
+from tests.interop.hotline import AGENT_HZ, CALLER_HZ, Hotline
 
 pytestmark = [pytest.mark.interop, pytest.mark.asyncio(loop_scope="module")]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class FileSink:
-    """Each recording a folder of blocks: FIRST_FRAME.alaw, and header.json."""
+    """Each recording a folder of blocks: FIRST_FRAME.pPRIVATE.alaw, and header.json."""
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
@@ -19,8 +19,8 @@ class FileSink:
         (place / "header.json").write_text(json.dumps(header))
         return place
 
-    def write(self, handle: Path, first_frame: int, frames: bytes) -> None:
-        (handle / f"{first_frame:08}.alaw").write_bytes(frames)
+    def write(self, handle: Path, first_frame: int, frames: bytes, private: int) -> None:
+        (handle / f"{first_frame:08}.p{private}.alaw").write_bytes(frames)
 
     def close(self, handle: Path) -> None:
         (handle / "closed").touch()
@@ -29,5 +29,5 @@ class FileSink:
 class FullSink(FileSink):
     """A disk that has no room."""
 
-    def write(self, handle: Path, first_frame: int, frames: bytes) -> None:
+    def write(self, handle: Path, first_frame: int, frames: bytes, private: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

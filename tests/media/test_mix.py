@@ -44,6 +44,45 @@ def test_each_leg_is_sent_all_others_of_its_bridge(data):
         assert (got == expected).all()
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_gains_are_what_each_ear_hears(data):
+    """Bridges of 2 to 64 with any gains, against sums one ear at a time."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    sizes = data.draw(st.lists(st.sampled_from([2, 2, 3, 3, 4, 7, 64]), min_size=1, max_size=4))
+    count = sum(sizes)
+    legs = Legs(count)
+    legs.codec[:] = rng.integers(0, 2, count)
+    mixer = Mixer(legs, Bank({}))
+    mixer.heard[:] = rng.integers(0, 256, (count, 160))
+    tables = []
+    for number, size in enumerate(sizes):
+        table = rng.choice([0.0, 0.0, 1.0, 1.0, 0.5, 2.0], (size, size))
+        np.fill_diagonal(table, 0)
+        members = list(range(sum(sizes[:number]), sum(sizes[: number + 1])))
+        mixer.bridge(str(number), members, tuple(map(tuple, table.tolist())))
+        tables.append((members, table))
+    mixer.plan()
+    mixer.make()
+    for members, table in tables:
+        linear = [decode(mixer.heard[x], int(legs.codec[x])).astype(float) for x in members]
+        for leg, row in zip(members, table, strict=True):
+            total = np.rint(sum(g * x for g, x in zip(row, linear, strict=True)))
+            codec = int(legs.codec[leg])
+            expected = encode(np.clip(total, -32768, 32767).astype(np.int16), codec)
+            got = sent(mixer, leg).copy()
+            if codec == 1 and sorted(row)[-2:] == [0, 1]:
+                got[got == 0x7F] = 0xFF  # passed on as it came: minus zero stays minus zero
+            assert (got == expected).all()
+
+
+def test_keys_are_relayed_to_the_one_who_hears_the_presser_alone():
+    mixer = Mixer(Legs(8), Bank({}))
+    mixer.bridge("call", [0, 1, 2], ((0, 1, 0), (1, 0, 0), (1, 1, 0)))
+    mixer.plan()
+    assert mixer.partner.tolist() == [1, 0, -1, -1, -1, -1, -1, -1]
+
+
 def test_a_leg_leaves_its_bridge_for_another():
     mixer = Mixer(Legs(300), Bank({}))
     mixer.heard[:] = np.arange(300)[:, None] % 251
@@ -55,5 +94,5 @@ def test_a_leg_leaves_its_bridge_for_another():
     assert (sent(mixer, 2) == 1).all()
     mixer.unbridge("two")
     mixer.plan()
-    assert mixer.bridges == {"one": [0]}
+    assert {name: room.legs for name, room in mixer.rooms.items()} == {"one": [0]}
     assert (mixer.partner == -1).all()

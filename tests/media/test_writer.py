@@ -24,7 +24,7 @@ class Shelf:
         self._check()
         return recording
 
-    def write(self, handle: str, first_frame: int, frames: bytes) -> None:
+    def write(self, handle: str, first_frame: int, frames: bytes, private: int) -> None:
         self.gate.wait()
         self._check()
         self.blocks.append((handle, first_frame))

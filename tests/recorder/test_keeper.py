@@ -57,6 +57,26 @@ async def test_two_segments_become_one_recording(house):
     assert [part["at_ms"] for part in entry.parts] == [0, 1500]
 
 
+async def test_silence_on_purpose_is_told_in_the_manifest(house):
+    """Blocks that the tap left out for privacy, over two segments."""
+    sink = SpoolSink(str(house.spool))
+    for started_ms in (STARTED_MS, STARTED_MS + 4000):
+        handle = sink.open("r1", header(started_ms=started_ms))
+        for first, private in ((0, 0), (25, 3), (50, 3), (75, 1), (100, 0)):
+            sink.write(handle, first, frames_of(25), private)
+        sink.close(handle)
+    keeper = house.keeper()
+    await keeper.start()
+    await house.wait(Stored)
+    entry = await keeper.get("r1")
+    manifest = manifests.decode((house.store / manifests.manifest_key(entry.key)).read_bytes())
+    told = [(gap.at_ms, gap.duration_ms, gap.sides, gap.why) for gap in manifest.gaps]
+    once = [(500, 1000, ("left", "right"), "privacy"), (1500, 500, ("left",), "privacy")]
+    assert told == once + [(at + 4000, *rest) for at, *rest in once]
+    assert manifest.gaps[0].started == manifests.iso(STARTED_MS + 500)
+    assert manifest.gaps[0].ended == manifests.iso(STARTED_MS + 1500)
+
+
 async def test_a_recording_in_progress_is_left_alone(house):
     sink = SpoolSink(str(house.spool))
     handle = sink.open("growing", header())

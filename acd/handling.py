@@ -1,0 +1,129 @@
+"""What agents do beyond answering: hand over, transfer, mark, and calls of their own."""
+
+from __future__ import annotations
+
+from acd.calls import Call
+from acd.events import (
+    AgentReleased,
+    AgentSeized,
+    Departed,
+    HandedOver,
+    Prioritised,
+    Transferred,
+)
+from acd.promises import Promises
+
+BUSY = ("talking", "held")
+
+
+class Handling(Promises):
+    """Transfers, calls that the queue did not give, and callers who are known."""
+
+    def _seize(self, event: AgentSeized) -> None:
+        """A phone that rings for the queue stops ringing: its agent has dialled out."""
+        agent = self._agents.get(event.agent)
+        if agent is None or agent.state in BUSY or agent.mobile:
+            self.ignored += 1
+        else:
+            self._withdraw(event.agent, "seized", call=event.call)
+
+    def _release(self, event: AgentReleased) -> None:
+        agent = self._agents.get(event.agent)
+        if agent is None or agent.state not in BUSY or agent.call != event.call:
+            self.ignored += 1
+            return
+        call = self._calls.get(event.call)
+        if call is not None and call.agent == event.agent:
+            self.ignored += 1  # the queue's own call ends by CallEnded, HungUp or Departed
+            return
+        queue = next(iter(self._queues.values()), None)
+        wrap_up_ms = queue.wrap_up_ms if event.wrap_up and queue is not None else 0
+        self._move(event.agent, "ended", wrap_up_ms=wrap_up_ms)
+
+    def _hand_over(self, event: HandedOver) -> None:
+        call = self._calls.get(event.call)
+        agent = self._agents.get(event.agent)
+        if call is None or agent is None or call.state != "talking" or call.agent == event.agent:
+            self.ignored += 1
+            return
+        other = self._calls.get(agent.call or "")
+        if agent.state == "ringing" or (other is not None and other.agent == agent.user):
+            self.ignored += 1  # it has a call of the queue's own
+            return
+        before, call.agent = call.agent, event.agent
+        self._move(event.agent, "seized", call=call.name)
+        if before is not None:
+            self._free(call, before, call.queue)
+
+    def _depart(self, event: Departed) -> None:
+        call = self._calls.get(event.call)
+        if call is None or call.state != "talking" or call.agent is None:
+            self.ignored += 1
+            return
+        user, call.agent, call.state = call.agent, None, "away"
+        call.last_agent = user
+        self._plan(call, self.now_ms + self._pace.talking_ms, "give_up")
+        self._free(call, user, call.queue)
+
+    def _transfer(self, event: Transferred) -> None:
+        """The agent wraps up; the caller waits with its original time, and is counted once."""
+        call = self._calls.get(event.call)
+        if call is None or call.state != "talking" or call.callback:
+            self.ignored += 1
+            return
+        queue = self._queues.get(event.queue) if event.queue else call.queue
+        if queue is None:
+            self.ignored += 1
+            return
+        self._disarm_call(call)
+        user, call.agent = call.agent, None
+        call.tried = () if user is None else (user,)
+        del call.queue.calls[call.name]
+        before, call.queue = call.queue, queue
+        queue.calls[call.name] = call
+        call.skills, call.widened, call.favourite = event.skills, 0, None
+        call.line = self._line_of(call)
+        if event.priority > call.waiter.priority:
+            call.waiter = call.waiter._replace(priority=event.priority)
+        self._seek_agent(call)
+        if user is not None:
+            self._free(call, user, before)
+
+    def _prioritise(self, event: Prioritised) -> None:
+        call = self._calls.get(event.call)
+        if call is None:
+            self.ignored += 1
+            return
+        if event.priority <= call.waiter.priority:
+            return
+        waits = call.entry is not None
+        if waits:
+            call.line.remove(call)
+        call.waiter = call.waiter._replace(priority=event.priority)
+        if waits:
+            call.line.add(call, self.now_ms)
+
+    # Callers who are known
+
+    def _recognise(self, call: Call) -> None:
+        """Repeat callers come earlier; the last agent, or the VIP's own, is asked first."""
+        settings, number = call.queue.settings.affinity, call.arrival.caller
+        user = call.arrival.agent
+        if call.queue.remembers and number:
+            known = self._callers.arrive(number, self.now_ms, settings)
+            if known.priority > call.waiter.priority:
+                call.waiter = call.waiter._replace(priority=known.priority)
+            user = user or known.agent
+        agent = self._agents.get(user)
+        skills = call.line.demand.skills
+        if agent is None or not self._matcher.is_able(user, skills):
+            self._seek_agent(call)
+        elif agent.state == "ready" and self._matcher.takes_calls(user):
+            self._offer(call, agent)
+        elif settings.bound_seconds and agent.state in ("ringing", "talking", "held", "wrap_up"):
+            call.favourite = user
+            self._wait(call)
+            bound_ms = round(settings.bound_seconds * 1000)
+            self._plan(call, self.now_ms + bound_ms, "favourite")
+        else:
+            self._seek_agent(call)

@@ -1,0 +1,64 @@
+"""What the media plane is told when it starts and of each leg, and what it counts."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from media import messages as m
+
+
+class Address(NamedTuple):
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """What offer and answer agreed for a leg; `direction` is ours.
+
+    `payload_type` is what we send, and what we accept unless `receive_payload_type` differs.
+    `accept_any`: the party may be behind NAT, so a new source may come from any address.
+    """
+
+    host: str
+    port: int
+    codec: str
+    payload_type: int
+    dtmf_payload_type: int | None = None
+    direction: str = "sendrecv"
+    receive_payload_type: int | None = None
+    receive_dtmf_payload_type: int | None = None
+    accept_any: bool = False
+
+
+@dataclass(frozen=True)
+class MediaSettings:
+    """`sink` is "module:callable"; ports are even numbers of the range, both ends included."""
+
+    address: str
+    first_port: int
+    last_port: int
+    workers: int
+    prompts: dict[str, str]
+    sink: str
+    sink_arguments: dict[str, Any] = field(default_factory=dict)
+    rtp_timeout_seconds: float = 30.0
+    port_quarantine_seconds: float = 2.0
+    heartbeat_timeout_seconds: float = 3.0
+    legs_per_worker: int = 4096
+    realtime: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneStats:
+    """Sums over the workers that run now; `late` counts ticks by `messages.LATE_BUCKETS_MS`."""
+
+    legs: int
+    recordings: int
+    free_ports: int
+    workers_lost: int
+    pids: tuple[int, ...]
+    heartbeats: tuple[m.Heartbeat, ...]
+    packets_in: int
+    packets_out: int
+    lost: int
+    late: tuple[int, ...]
