@@ -24,6 +24,7 @@ default_proxy=0
 root_ca={ca}
 verify_server_certs={verify}
 verify_server_cn=0
+auto_net_state_mon=0
 register_only_when_network_is_up=0
 media_encryption=none
 use_ipv6=0
