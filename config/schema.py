@@ -26,6 +26,7 @@ from config.security import NumberClass, Outbound, Security
 from config.sip import Sip, Trunk
 from config.table import Allowed, Table
 from config.values import Address, Ports, Store
+from config.voice import Voice
 
 
 def _encryption_key(value: SecretStr) -> SecretStr:
@@ -66,7 +67,7 @@ StoreUrl = Annotated[
 ]
 
 
-class Media(Table):
+class Media(Voice):
     """Where voice flows."""
 
     address: Ip = Field(

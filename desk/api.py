@@ -84,6 +84,18 @@ async def hang_up(call_id: str, hotline: Hotline) -> CallRecord:
     return hotline.hang_up(call_id)
 
 
+@router.put("/calls/{call_id}/privacy")
+async def pause_recording(call_id: str, hotline: Hotline) -> CallRecord:
+    """Leave out of the recording what is said from now on (409 when nothing is recorded)."""
+    return hotline.set_privacy(call_id, True)
+
+
+@router.delete("/calls/{call_id}/privacy")
+async def resume_recording(call_id: str, hotline: Hotline) -> CallRecord:
+    """Record again (409 when nothing is recorded)."""
+    return hotline.set_privacy(call_id, False)
+
+
 @router.get("/trunks")
 async def trunks(hotline: Hotline) -> list[dict[str, Any]]:
     """All trunks: up or down, and what runs over them."""

@@ -138,6 +138,15 @@ class PartsCollector(Collector):
         packets.add_metric(["in"], stats.packets_in)
         packets.add_metric(["out"], stats.packets_out)
         yield packets
+        odd = CounterMetricFamily(
+            "callcore_media_odd_packets",
+            "RTP packets that were not simply played, and frames made up, by why.",
+            labels=["why"],
+        )
+        for why, count in stats.counts.items():
+            if why not in ("packets_in", "packets_out"):
+                odd.add_metric([why], count)
+        yield odd
         heard = stats.packets_in + stats.lost
         yield gauge(
             "media_loss_ratio",

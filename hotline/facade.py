@@ -23,6 +23,7 @@ from hotline.commands import (
 from hotline.conductor import Conductor
 from hotline.floor import Floor
 from hotline.tracing import CallTrace
+from media.errors import LocalProtocolError as MediaError
 from recorder.io.index import Entry, Query
 
 log = structlog.get_logger("hotline")
@@ -54,6 +55,20 @@ class Facade(Floor):
         record = self.call(call_id)
         if not self._conductor.hang_up(call_id, "by command"):
             raise WrongState(f"call {call_id} has ended")
+        return record
+
+    def set_privacy(self, call_id: str, paused: bool) -> CallRecord:
+        """Pause or resume what is recorded of a call; WrongState when nothing is."""
+        record = self.call(call_id)
+        if record.ended is not None or not record.recordings:
+            raise WrongState(f"call {call_id} is not being recorded")
+        recording = record.recordings[-1]
+        try:
+            self._conductor.performer.set_privacy(recording, paused)
+        except MediaError:
+            raise WrongState(f"call {call_id} is not being recorded now") from None
+        record.recording_paused = paused
+        log.info("privacy", call_id=call_id, recording=recording, paused=paused)
         return record
 
     def trunks(self) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from media.errors import LocalProtocolError as MediaError
 
 log = structlog.get_logger("hotline")
 Tell = Callable[[str, v.Event], None]
+BOTH_SIDES = ("left", "right")
 
 
 class Performer:
@@ -27,6 +28,7 @@ class Performer:
         self._queues = {q.name: q for q in parts.config.queues}
         self.call_of_leg: dict[str, str] = {}
         self.open_recordings: dict[str, str] = {}  # recording -> call, until the recorder has it
+        self.private: set[str] = set()  # recordings that are paused
 
     @property
     def _book(self) -> CallBook:
@@ -154,12 +156,23 @@ class Performer:
             "queue": record.queue,
             "started_ms": self._now_ms(),
         }
+        paused = BOTH_SIDES if effect.recording in self.private else ()
         self._parts.plane.record(
-            effect.recording, left=effect.caller_leg, right=effect.agent_leg, header=header
+            effect.recording, effect.caller_leg, effect.agent_leg, header, paused
         )
 
     def stop_recording(self, visit: Visit, effect: v.StopRecording) -> None:
+        self.private.discard(effect.recording)
         self._parts.plane.stop_record(effect.recording)
+
+    def set_privacy(self, recording: str, paused: bool) -> None:
+        """Pause or resume; it outlasts the media worker. MediaError when nothing is recorded."""
+        if paused:
+            self._parts.plane.pause_record(recording)
+            self.private.add(recording)
+        else:
+            self._parts.plane.resume_record(recording)
+            self.private.discard(recording)
 
     def gone(self, visit: Visit, _: v.Gone) -> None:
         self._parts.plane.unbridge(visit.call_id)

@@ -14,11 +14,25 @@ class LegStats(msgspec.Struct, frozen=True):
     reordered: int = 0
     concealed: int = 0  # frames made up for missing ones
     trimmed: int = 0  # frames left out to shorten the delay
+    stretched: int = 0  # frames put in to lengthen it
     resynced: int = 0
     strangers: int = 0
     malformed: int = 0
     unnegotiated: int = 0
+    comfort: int = 0  # descriptions of noise, RFC 3389
+    collisions: int = 0  # the other side has chosen our SSRC
     flooded: int = 0  # ticks in which more was waiting than a leg may be read
+
+
+class Sound(msgspec.Struct, frozen=True):
+    """What one leg is heard to be; levels in dBov (RFC 6464), the loudest since the last look."""
+
+    rms_dbov: float = -127.0
+    peak_dbov: float = -127.0
+    talking: bool = False
+    talk_ms: int = 0  # in all
+    depth_ms: int = 0  # of the jitter buffer
+    spread_ms: int = 0  # of arrivals: between the first and the last hundredth
 
 
 class Event(msgspec.Struct, frozen=True, tag=True):
@@ -40,11 +54,32 @@ class RtpTimeout(Event, frozen=True):
 
 
 class Dtmf(Event, frozen=True):
-    """One key press, RFC 4733; reported when it ends."""
+    """One key press, as RFC 4733's event or in the sound; reported when it ends."""
 
     leg: str
     digit: str
     duration_ms: int
+
+
+class DialFinished(Event, frozen=True):
+    """All digits that the leg was to send are sent."""
+
+    leg: str
+
+
+class Talking(Event, frozen=True):
+    """A watched leg began to talk, or ceased."""
+
+    leg: str
+    talking: bool
+
+
+class Measured(Event, frozen=True):
+    """The answer to Measure."""
+
+    leg: str
+    sound: Sound
+    stats: LegStats
 
 
 class RecordingClosed(Event, frozen=True):
@@ -63,6 +98,7 @@ class SinkFailed(Event, frozen=True):
 class LegClosed(Event, frozen=True):
     leg: str
     stats: LegStats
+    sound: Sound = Sound()
 
 
 class LegFailed(Event, frozen=True):

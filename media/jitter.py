@@ -1,28 +1,27 @@
 """A jitter buffer for each leg, all moved together: rings of 32 frames of 20 ms, in G.711.
 
 A leg's first packet waits one tick, so a packet is played 20 to 40 ms after it came and has that
-much room to be late. Frames are placed by timestamp, so senders of 10, 20, 30 and 40 ms look the
-same. An empty ring holds the play position still (the delay grows by what the network needs); a
-surplus that lasts a whole window is trimmed by one frame.
+much room to be late. Frames are placed by timestamp, so senders of 10 to 60 ms look the same. An
+empty ring holds the play position still, so the delay grows at once by what the network needs.
+How deep the buffer should be is worked out in depth.py; slip.py makes it so.
 """
 
 import numpy as np
 
+from media.depth import EARLIEST, Depth
 from media.g711 import SILENCE
 from media.legs import Legs
 from media.rtp import Headers, extend, since
-from media.types import FRAME, Bytes, Flags, Halves, Integers, Words
+from media.types import FRAME, HALF, Bytes, Flags, Halves, Integers, Words
 
 SLOTS = 32
-HALF = FRAME // 2  # a ring is filled by 10 ms
-AHEAD = 24 * FRAME  # samples that a packet may be early
+AHEAD = EARLIEST  # samples that a packet may be early
 BEHIND = 50 * FRAME  # samples that a packet may be late before it is a jump of the clock
 START_TICKS = 1
 RESUME_FRAMES = 8  # more than a pause explains: the deepest buffer that a pause may have drained
 LATE_RUN = 4  # late packets in a row after which the sender's clock is believed
-WINDOW_TICKS = 64
 MAX_PAYLOAD = 480  # 60 ms
-PLENTY = 1 << 30
+WHOLE = 0x0101  # both halves of a slot are there
 
 
 class Jitter:
@@ -31,19 +30,20 @@ class Jitter:
     def __init__(self, legs: Legs) -> None:
         capacity = legs.capacity
         self.legs = legs
+        self.depth = Depth(capacity)
         self.ring: Bytes = np.zeros((capacity * SLOTS, FRAME), np.uint8)
         self.halves: Bytes = self.ring.reshape(capacity * SLOTS * 2, HALF)
         self.filled: Bytes = np.zeros(capacity * SLOTS * 2, np.uint8)  # one flag a half slot
         self.pairs: Halves = self.filled.view(np.uint16)  # both flags of a slot
         self.row: Integers = np.arange(capacity, dtype=np.int64) * SLOTS
         self.running: Flags = np.zeros(capacity, np.bool_)
+        self.renewed: Flags = np.zeros(capacity, np.bool_)  # the next packet is of a new stream
         self.wait: Integers = np.zeros(capacity, np.int64)  # ticks until play starts
         self.play_ts: Words = np.zeros(capacity, np.uint32)
         self.head_ts: Words = np.zeros(capacity, np.uint32)
         self.play_slot: Integers = np.zeros(capacity, np.int64)
         self.held: Integers = np.zeros(capacity, np.int64)  # ticks the play position stood still
         self.late_run: Integers = np.zeros(capacity, np.int64)
-        self.least: Integers = np.full(capacity, PLENTY, np.int64)  # depth in samples, of a window
         self.tick = 0
         # For whoever fills the gaps: of the last tick, the legs that lacked something, and for
         # every leg the flags and the place of the slot that was played.
@@ -53,8 +53,12 @@ class Jitter:
 
     def clear(self, leg: int) -> None:
         """Empty the ring; the next packet starts anew."""
-        self.running[leg] = False
+        self.running[leg] = self.renewed[leg] = False
         self.pairs[leg * SLOTS : (leg + 1) * SLOTS] = 0
+
+    def renew(self, leg: int) -> None:
+        """The next packet is of another stream; what was heard of this one is gone on from."""
+        self.renewed[leg] = True
 
     def insert(self, legs: Integers, rows: Bytes, headers: Headers) -> None:
         """Put one packet of each of these distinct legs in its place.
@@ -62,6 +66,7 @@ class Jitter:
         Payloads are a multiple of 80 bytes and at most 480; the headers are theirs, in order.
         """
         ahead = self._place(legs, headers)
+        self.depth.note(legs, ahead)
         size = headers.size
         good = (ahead >= 0) & (ahead < AHEAD)
         whole = good & (size == FRAME) & (ahead % FRAME == 0) & (headers.offset == 12)
@@ -70,39 +75,44 @@ class Jitter:
             taken = self.pairs[slot] != 0
             if not taken.any():
                 self.ring[slot] = rows[:, 12 : 12 + FRAME]
-                self.pairs[slot] = 0x0101
+                self.pairs[slot] = WHOLE
             else:
                 self._fill_whole(legs, rows, slot, np.flatnonzero(~taken))
                 self.legs.counts["duplicate"][legs[taken]] += 1
         else:
-            for at in np.flatnonzero(good):
-                self._fill_halves(int(legs[at]), int(ahead[at]), rows[at], headers, int(at))
+            self._fill_halves(legs, ahead, rows, headers, np.flatnonzero(good))
         end = (headers.timestamp + size.astype(np.uint32)).astype(np.uint32)
         newer = good & (since(end, self.head_ts[legs]) > 0)
         self.head_ts[legs[newer]] = end[newer]
 
     def _fill_whole(self, legs: Integers, rows: Bytes, slot: Integers, which: Integers) -> None:
         self.ring[slot[which]] = rows[which, 12 : 12 + FRAME]
-        self.pairs[slot[which]] = 0x0101
+        self.pairs[slot[which]] = WHOLE
 
-    def _fill_halves(self, leg: int, ahead: int, row: Bytes, headers: Headers, at: int) -> None:
+    def _fill_halves(
+        self, legs: Integers, ahead: Integers, rows: Bytes, headers: Headers, which: Integers
+    ) -> None:
         """Any other packet time or alignment to 10 ms: half slots, which may wrap."""
-        base = leg * SLOTS * 2
-        first = int(self.play_slot[leg]) * 2 + ahead // HALF
-        count = int(headers.size[at]) // HALF
-        places = base + (first + np.arange(count)) % (SLOTS * 2)
-        if self.filled[places].all():
-            self.legs.counts["duplicate"][leg] += 1
-            return
-        start = int(headers.offset[at])
-        self.halves[places] = row[start : start + count * HALF].reshape(count, HALF)
-        self.filled[places] = 1
+        base = self.row[legs] * 2
+        first = self.play_slot[legs] * 2 + ahead // HALF
+        count = headers.size // HALF
+        pieces = [which[count[which] > piece] for piece in range(MAX_PAYLOAD // HALF)]
+        new = np.zeros(len(legs), np.bool_)
+        for piece, some in enumerate(pieces):
+            new[some] |= self.filled[base[some] + (first[some] + piece) % (SLOTS * 2)] == 0
+        self.legs.counts["duplicate"][legs[which[~new[which]]]] += 1
+        windows = np.lib.stride_tricks.sliding_window_view(rows, HALF, axis=1)
+        for piece, some in enumerate(pieces):
+            some = some[new[some]]
+            places = base[some] + (first[some] + piece) % (SLOTS * 2)
+            self.halves[places] = windows[some, headers.offset[some] + piece * HALF]
+            self.filled[places] = 1
 
     def _place(self, legs: Integers, headers: Headers) -> Integers:
         """Samples from the play position to each packet; restarts those whose clock jumped."""
         counts = self.legs.counts
         timestamp = headers.timestamp
-        restart = ~self.running[legs]
+        restart = ~self.running[legs] | self.renewed[legs]
         ahead = since(timestamp, self.play_ts[legs])
         held = self.held[legs]
         if held.any():
@@ -117,9 +127,8 @@ class Jitter:
         self.late_run[legs[~late]] = 0
         if restart.any():
             again = legs[restart]
-            counts["resynced"][again[self.running[again]]] += 1
-            self._restart(again, timestamp[restart])
-            ahead[restart] = 0
+            counts["resynced"][again[self.running[again] & ~self.renewed[again]]] += 1
+            ahead[restart] = self._restart(again, timestamp[restart])
         self.count_sequence(legs, headers.sequence, restart)
         return ahead
 
@@ -128,23 +137,38 @@ class Jitter:
         self.held[legs] = 0
         restart |= (held > 0) & (ahead > (held + RESUME_FRAMES) * FRAME)
         skip = np.where((ahead > 0) & (held > 0), np.minimum(ahead // FRAME, held), 0)
-        self.play_ts[legs] += (skip * FRAME).astype(np.uint32)
-        self.play_slot[legs] = (self.play_slot[legs] + skip) % SLOTS
+        self._go_on(legs, skip)
         left: Integers = ahead - skip * FRAME
         return left
 
-    def _restart(self, legs: Integers, timestamp: Words) -> None:
+    def _go_on(self, legs: Integers, frames: Integers) -> None:
+        """Move the play position by whole frames against the steady clock."""
+        self.play_ts[legs] += (frames * FRAME).astype(np.uint32)
+        self.play_slot[legs] = (self.play_slot[legs] + frames) % SLOTS
+        self.depth.lag[legs] -= frames * FRAME
+
+    def _restart(self, legs: Integers, timestamp: Words) -> Integers:
+        """Play from here on; samples from the play position to the packet.
+
+        A leg that was heard before lacks a frame first, which concealment fills: no click.
+        """
+        new = ~self.running[legs]
         self.pairs.reshape(-1, SLOTS)[legs] = 0
-        silence = SILENCE[self.legs.codec[legs]]
-        self.ring.reshape(-1, SLOTS, FRAME)[legs] = silence[:, None, None]
-        self.play_ts[legs] = timestamp
+        if new.any():
+            fresh = legs[new]
+            silence = SILENCE[self.legs.codec[fresh]]
+            self.ring.reshape(-1, SLOTS, FRAME)[fresh] = silence[:, None, None]
+            self.play_slot[fresh] = 0
+        ahead: Integers = np.where(new, 0, START_TICKS * FRAME)
+        self.play_ts[legs] = timestamp - ahead.astype(np.uint32)
         self.head_ts[legs] = timestamp
-        self.play_slot[legs] = 0
-        self.wait[legs] = START_TICKS
+        self.wait[legs] = np.where(new, START_TICKS, 0)
         self.held[legs] = 0
         self.late_run[legs] = 0
-        self.least[legs] = PLENTY
+        self.depth.clear(legs)
         self.running[legs] = True
+        self.renewed[legs] = False
+        return ahead
 
     def count_sequence(self, legs: Integers, sequence: Halves, restart: Flags) -> None:
         """RFC 3550 A.1 and A.3; a jump of more than 3000 or a restart begins a new count."""
@@ -160,31 +184,35 @@ class Jitter:
         state.highest[legs] = np.where(jumped, number, np.maximum(highest, number))
         state.received[legs] += 1
 
-    def play(self, out: Bytes) -> None:
-        """The next frame of legs 0..n-1 into (n, 160) codes, silence where there is none."""
+    def play(self, out: Bytes, still: Flags | None = None) -> None:
+        """The next frame of legs 0..n-1 into (n, 160) codes, silence where there is none.
+
+        Where `still` is set the play position is not moved, and the frame means nothing.
+        """
         n = len(out)
-        state = self.legs
         self.tick += 1
         flat = self.row[:n] + self.play_slot[:n]
         pairs = self.pairs[flat]
         go = self.running[:n] & (self.wait[:n] <= 0)
         self.wait[:n] -= 1
+        if still is not None:
+            self.depth.lag[:n] += still * FRAME
+            go &= ~still
         have = (pairs != 0) & go
         behind = since(self.head_ts[:n], self.play_ts[:n])
         gap = go & ~have & (behind > 0)  # missing while later ones are here: lost
         advance = have | gap
         np.take(self.ring, flat, axis=0, out=out, mode="clip")
-        self.lossy = np.flatnonzero(go & (pairs != 0x0101))
+        self.lossy = np.flatnonzero(go & (pairs != WHOLE))
         self.pairs_played, self.slots_played = pairs, flat
         self._patch(out, have, pairs)
-        state.counts["concealed"][:n] += gap
+        self.legs.counts["concealed"][:n] += gap
         self.pairs[flat] = np.where(advance, 0, pairs)
-        self.held[:n] += go & ~advance
+        waits = go & ~advance
+        self.held[:n] += waits
+        self.depth.lag[:n] += waits * FRAME
         self.play_slot[:n] = (self.play_slot[:n] + advance) % SLOTS
         self.play_ts[:n] += (advance * FRAME).astype(np.uint32)
-        depth = behind - advance * FRAME
-        np.minimum(self.least[:n], np.where(go, depth, PLENTY), out=self.least[:n])
-        self._trim(n)
 
     def _patch(self, out: Bytes, have: Flags, pairs: Halves) -> None:
         """Silence for whole and half frames that are not there."""
@@ -192,19 +220,20 @@ class Jitter:
         if not have.all():
             none = np.flatnonzero(~have)
             out[none] = SILENCE[codec[none]][:, None]
-        partial = np.flatnonzero(have & (pairs != 0x0101))
+        partial = np.flatnonzero(have & (pairs != WHOLE))
         for leg in partial:
             flags = pairs[leg : leg + 1].view(np.uint8)
             out[leg].reshape(2, HALF)[flags == 0] = SILENCE[codec[leg]]
 
-    def _trim(self, n: int) -> None:
-        """Where two frames or more were always in hand for a whole window, leave one out."""
-        which = np.arange(self.tick % WINDOW_TICKS, n, WINDOW_TICKS)
-        least = self.least[which]
-        rich = which[(least >= 2 * FRAME) & (least < PLENTY) & self.running[which]]
-        if len(rich):
-            self.pairs[self.row[rich] + self.play_slot[rich]] = 0
-            self.play_slot[rich] = (self.play_slot[rich] + 1) % SLOTS
-            self.play_ts[rich] += np.uint32(FRAME)
-            self.legs.counts["trimmed"][rich] += 1
-        self.least[which] = PLENTY
+    def ready(self, legs: Integers) -> Flags:
+        """Which of these legs have one more whole frame in hand."""
+        there: Flags = self.pairs[self.row[legs] + self.play_slot[legs]] == WHOLE
+        return there & self.running[legs] & (self.wait[legs] <= 0)
+
+    def another(self, legs: Integers) -> Bytes:
+        """One more whole frame of legs that are ready, (legs, 160) codes."""
+        flat = self.row[legs] + self.play_slot[legs]
+        self.pairs[flat] = 0
+        self._go_on(legs, np.ones(len(legs), np.int64))
+        frames: Bytes = self.ring[flat]
+        return frames

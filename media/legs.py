@@ -19,10 +19,13 @@ COUNTERS = (
     "reordered",
     "concealed",
     "trimmed",
+    "stretched",
     "resynced",
     "strangers",
     "malformed",
     "unnegotiated",
+    "comfort",
+    "collisions",
     "flooded",
 )
 

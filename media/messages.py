@@ -5,14 +5,17 @@ from typing import Any
 import msgspec
 
 from media.events import (
+    DialFinished,
     Dtmf,
     LegClosed,
     LegFailed,
+    Measured,
     PromptsFinished,
     RecordingClosed,
     RtpStarted,
     RtpTimeout,
     SinkFailed,
+    Talking,
 )
 
 
@@ -46,6 +49,35 @@ class Play(Command, frozen=True):
 
 
 class StopPlay(Command, frozen=True):
+    leg: str
+
+
+class Dial(Command, frozen=True):
+    """Press keys: by telephone-event where it was agreed on, else in the sound."""
+
+    leg: str
+    digits: str
+    tone_ms: int = 100
+    gap_ms: int = 80
+
+
+class Gain(Command, frozen=True):
+    """How much louder the leg is heard by all, -20 to 20 dB."""
+
+    leg: str
+    db: int
+
+
+class Watch(Command, frozen=True):
+    """Whether Talking is to be told of the leg."""
+
+    leg: str
+    on: bool
+
+
+class Measure(Command, frozen=True):
+    """Measured is the answer."""
+
     leg: str
 
 
@@ -116,8 +148,7 @@ class Heartbeat(msgspec.Struct, frozen=True, tag=True):
     packets_in: int = 0
     packets_out: int = 0
     lost: int = 0
-    strangers: int = 0
-    malformed: int = 0
+    counts: dict[str, int] = {}  # the legs' counters, by name
     send_errors: int = 0
     blocks_dropped: int = 0
 
@@ -137,6 +168,7 @@ class Setup(msgspec.Struct, frozen=True):
     rtp_timeout_seconds: float = 30.0
     capacity: int = 4096
     realtime: bool = True
+    cpus: tuple[int, ...] = ()
 
 
 AnyCommand = (
@@ -144,6 +176,10 @@ AnyCommand = (
     | Connect
     | Play
     | StopPlay
+    | Dial
+    | Gain
+    | Watch
+    | Measure
     | Bridge
     | Unbridge
     | Record
@@ -158,6 +194,9 @@ AnyReport = (
     | RtpStarted
     | RtpTimeout
     | Dtmf
+    | DialFinished
+    | Talking
+    | Measured
     | RecordingClosed
     | SinkFailed
     | LegClosed

@@ -24,6 +24,7 @@ class Outgoing:
         self.marker: Bytes = np.zeros(capacity, np.uint8)  # 0x80 before the first packet is sent
         self.dirty = True
         self._muted: dict[int, int] = {}  # leg -> first tick with audio again
+        self._press: dict[int, int] = {}  # leg -> timestamp of the last key press
         self._active: Flags = np.zeros(capacity, np.bool_)
 
     def start(self, leg: int, sequence: int, timestamp: int, ssrc: int) -> None:
@@ -33,6 +34,7 @@ class Outgoing:
         self.ssrc[leg] = ssrc
         self.marker[leg] = 0x80
         self._muted.pop(leg, None)
+        self._press.pop(leg, None)
         self.dirty = True
 
     def fill(self, pool: Bytes, source: Integers, tick: int) -> Integers | None:
@@ -59,14 +61,19 @@ class Outgoing:
         self._active[list(self._muted)] = False
         return np.flatnonzero(self._active[:n])
 
+    def change_ssrc(self, leg: int) -> None:
+        """RFC 3550 §8.2: the other side has chosen ours; the next one of a random start."""
+        self.ssrc[leg] = self.ssrc[leg] * np.uint32(1664525) + np.uint32(1013904223)
+
     def event(self, leg: int, kind: int, press: Press, payload: bytes, tick: int) -> bytes:
         """A telephone-event packet of the leg's stream; its audio pauses meanwhile.
 
         RFC 4733 §2.5.1.2: the timestamp is the start's; the marker is on the first packet.
         """
-        first = leg not in self._muted
+        self.dirty |= leg not in self._muted
         self._muted[leg] = tick + EVENT_HOLD_TICKS
-        self.dirty |= first
+        first = self._press.get(leg) != press.relay_ts
+        self._press[leg] = press.relay_ts
         head = bytearray(HEADER)
         head[0], head[1] = 0x80, kind | (0x80 if first else 0)
         head[2:4] = int(self.sequence[leg]).to_bytes(2, "big")

@@ -43,9 +43,10 @@ class MediaSettings:
     sink_arguments: dict[str, Any] = field(default_factory=dict)
     rtp_timeout_seconds: float = 30.0
     port_quarantine_seconds: float = 2.0
-    heartbeat_timeout_seconds: float = 3.0
+    heartbeat_timeout_seconds: float = 1.2
     legs_per_worker: int = 4096
     realtime: bool = True
+    cpus: tuple[int, ...] = ()  # the workers' cores in turn; none: wherever
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +63,4 @@ class PlaneStats:
     packets_out: int
     lost: int
     late: tuple[int, ...]
+    counts: dict[str, int]  # by events.LegStats' names, of open and closed legs

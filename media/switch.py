@@ -10,6 +10,7 @@ from media.g711 import CODECS
 from media.legs import Legs, Source
 from media.mix import Mixer
 from media.prompts import Bank, Player
+from media.sounds import Sounds
 from media.taps import Block
 from media.tick import Tick, Wire, ticks
 
@@ -56,6 +57,7 @@ class Switch:
         self.writer = writer
         self.emit = emit
         self.tick = Tick(self.legs, self.mixer, self.player, sockets, emit)
+        self.sounds = Sounds(self.tick)
         self.tick.timeout_ticks = ticks(setup.rtp_timeout_seconds)
         self._held: dict[int, str] = {}  # legs that hear a bridge's music, and which bridge's
 
@@ -73,6 +75,8 @@ class Switch:
                 self.player.play(self._leg(leg), prompts, loop_last)
             case m.StopPlay(leg):
                 self.player.stop(self._leg(leg))
+            case m.Dial() | m.Gain() | m.Watch() | m.Measure():
+                self.sounds.obey(command, self._leg(command.leg))
             case m.Bridge():
                 self._bridge(command)
             case m.Unbridge(bridge):
@@ -124,7 +128,7 @@ class Switch:
             self.emit(events.LegFailed(command.leg, f"port {command.port}: {error.strerror}"))
             return
         self.tick.outgoing.start(leg, *numbers)
-        self.tick.forget(leg)
+        self.tick.hearing.clear(leg)
         self.player.stop(leg)
         self.mixer.dirty = True
 
@@ -195,8 +199,10 @@ class Switch:
         self.player.stop(leg)
         self.tick.latch.forget(leg)
         self.tick.keys.forget(leg)
+        self.tick.dialler.forget(leg)
         self.sockets.close(leg)
-        self.tick.forget(leg)
+        sound = self.tick.hearing.sound(leg)
+        self.tick.hearing.clear(leg)
         _, stats = self.legs.remove(name)
         self.tick.outgoing.dirty = True
-        self.emit(events.LegClosed(name, stats))
+        self.emit(events.LegClosed(name, stats, sound))

@@ -4,16 +4,16 @@ Packets of latched sources with the negotiated payload type are worked on as arr
 odd (a new source, a key press, bad input) is looked at one by one, at most PASSES a leg and tick.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from typing import Protocol
 
 import numpy as np
 
 from media import events
-from media.conceal import Concealer
-from media.dtmf import Keys, Packet, Press, Pressed
-from media.jitter import HALF, MAX_PAYLOAD, Jitter
+from media.dtmf import Dialler, Keys, Packet, Press, Pressed
+from media.hearing import Hearing
+from media.jitter import MAX_PAYLOAD
 from media.latch import Latch
 from media.legs import Legs, Source
 from media.mix import Mixer
@@ -21,9 +21,10 @@ from media.outgoing import Outgoing
 from media.prompts import Player
 from media.rtp import Headers, parse
 from media.taps import Block, Taps
-from media.types import TICK_SECONDS, Bytes, Integers
+from media.types import HALF, TICK_SECONDS, Bytes, Integers
 
 PASSES = 4  # packets read of one leg in one tick
+COMFORT_NOISE = 13  # RFC 3551 table 4
 CHECK_TICKS = 10  # between looks for silence and lost ends of key presses
 
 
@@ -64,10 +65,11 @@ class Tick:
         self.player = player
         self.wire = wire
         self.emit = emit
-        self.jitter = Jitter(legs)
-        self.concealer = Concealer(self.jitter)
+        self.hearing = Hearing(legs)
+        self.jitter = self.hearing.jitter
         self.latch = Latch(legs)
         self.keys = Keys()
+        self.dialler = Dialler()
         self.taps = Taps(legs, mixer.heard)
         self.outgoing = Outgoing(legs, wire.outgoing)
         self.timeout_ticks = 1500
@@ -79,8 +81,7 @@ class Tick:
         self.mixer.plan()
         self._receive()
         high = self.legs.high
-        self.jitter.play(self.mixer.heard[:high])
-        self.concealer.step(self.mixer.heard[:high])
+        self._hear(self.mixer.heard[:high])
         self.mixer.make()
         self._send(high)
         if self.number % CHECK_TICKS == 0:
@@ -94,8 +95,15 @@ class Tick:
 
     def forget(self, leg: int) -> None:
         """Nothing of what was heard so far has to do with what comes next."""
-        self.jitter.clear(leg)
-        self.concealer.clear(leg)
+        self.hearing.forget(leg)
+
+    def _hear(self, heard: Bytes) -> None:
+        """What each leg says in this tick, and what is to be told of it."""
+        hearing, names = self.hearing, self.legs.names
+        hearing.step(heard, self.number)
+        self._pressed(hearing.pressed)
+        for leg in hearing.changed.tolist():
+            self.emit(events.Talking(names[leg], bool(hearing.levels.talking[leg])))
 
     def _receive(self) -> None:
         for turn in range(PASSES):
@@ -167,17 +175,23 @@ class Tick:
         size = int(headers.size[at])
         kind = int(headers.payload_type[at])
         event = kind == state.dtmf_receive_type[leg]
-        if not headers.valid[at] or not (size == 4 if event else _plausible(size)):
+        noise = kind == COMFORT_NOISE != state.receive_type[leg]
+        if not headers.valid[at] or not _plausible(size, event, noise):
             state.counts["malformed"][leg] += 1
         elif state.remote[leg] is None or source is None:
             state.counts["strangers"][leg] += 1
-        elif not event and kind != state.receive_type[leg]:
+        elif not event and not noise and kind != state.receive_type[leg]:
             state.counts["unnegotiated"][leg] += 1
         elif state.receives[leg] and self._judge(leg, source, headers, at):
-            if not event:
+            if not event and not noise:
                 return True
+            self._count(leg, int(headers.sequence[at]))
             start = int(headers.offset[at])
             payload = row[start : start + 4].tobytes()
+            if noise:
+                state.counts["comfort"][leg] += 1
+                self.hearing.concealer.describe(leg, payload[0] & 0x7F)
+                return False
             sequence, timestamp = int(headers.sequence[at]), int(headers.timestamp[at])
             self._key(leg, Packet(sequence, timestamp, int(headers.ssrc[at]), payload))
         return False
@@ -190,7 +204,12 @@ class Tick:
         if verdict == "stranger":
             state.counts["strangers"][leg] += 1
             return False
-        if verdict != "accept":
+        if verdict != "accept" and ssrc == int(self.outgoing.ssrc[leg]):
+            state.counts["collisions"][leg] += 1
+            self.outgoing.change_ssrc(leg)
+        if verdict == "resync":
+            self.jitter.renew(leg)
+        elif verdict == "latch":
             self.forget(leg)
         if verdict == "latch":
             self.wire.pin(leg, source)
@@ -199,16 +218,17 @@ class Tick:
                 self.emit(events.RtpStarted(state.names[leg]))
         return True
 
-    def _key(self, leg: int, packet: Packet) -> None:
-        """RFC 4733: told once to the owner, relayed packet by packet to the other party."""
+    def _count(self, leg: int, sequence: int) -> None:
+        """A packet of the stream that makes no sound: it takes a sequence number."""
         state = self.legs
         state.counts["packets_in"][leg] += 1
         state.heard_tick[leg] = self.number
         state.timed_out[leg] = False
-        # An event packet is one of the stream: it takes a sequence number and makes no sound.
-        one = np.array([leg])
-        sequence = np.array([packet.sequence], np.uint16)
-        self.jitter.count_sequence(one, sequence, np.zeros(1, np.bool_))
+        number = np.array([sequence], np.uint16)
+        self.jitter.count_sequence(np.array([leg]), number, np.zeros(1, np.bool_))
+
+    def _key(self, leg: int, packet: Packet) -> None:
+        """RFC 4733: told once to the owner, relayed packet by packet to the other party."""
         other = int(self.mixer.partner[leg])
         relay_ts = int(self.outgoing.timestamp[other]) if other >= 0 else 0
         press, over = self.keys.hear(leg, packet, self.number, relay_ts)
@@ -224,12 +244,25 @@ class Tick:
             packet = self.outgoing.event(other, kind, press, payload, self.number)
             self.wire.send_one(other, packet)
 
-    def _pressed(self, over: list[Pressed]) -> None:
+    def _pressed(self, over: Iterable[Pressed]) -> None:
         for press in over:
             name = self.legs.names[press.leg]
             self.emit(events.Dtmf(name, press.digit, press.duration_ms))
 
+    def _dial(self) -> None:
+        """The keys that legs are to press, instead of their audio."""
+        dialler, state = self.dialler, self.legs
+        if not dialler.dials:
+            return
+        clock = {leg: int(self.outgoing.timestamp[leg]) for leg in dialler.dials}
+        due, through = dialler.step(clock)
+        for leg, press, payload in due:
+            self._relay(leg, press, payload)
+        for leg in through:
+            self.emit(events.DialFinished(state.names[leg]))
+
     def _send(self, high: int) -> None:
+        self._dial()
         legs, frames, finished = self.player.step(high)
         source = self.mixer.source[:high]
         if len(legs):
@@ -255,8 +288,10 @@ class Tick:
         self._pressed(self.keys.expire(self.number))
 
 
-def _plausible(size: int) -> bool:
-    return 0 < size <= MAX_PAYLOAD and size % HALF == 0
+def _plausible(size: int, event: bool, noise: bool) -> bool:
+    if event:
+        return size == 4
+    return size > 0 if noise else 0 < size <= MAX_PAYLOAD and size % HALF == 0
 
 
 def _some(headers: Headers, which: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Headers:

@@ -14,4 +14,6 @@ Integers: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
 
 FRAME = 160  # samples of 20 ms at 8 kHz, and bytes of them in G.711
+RATE = 8000  # samples a second
+HALF = FRAME // 2  # senders count in steps of 10 ms
 TICK_SECONDS = 0.02

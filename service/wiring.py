@@ -144,6 +144,9 @@ def media_settings(config: Config) -> MediaSettings:
         sink=SINK,
         sink_arguments={"folder": config.recordings.spool},
         rtp_timeout_seconds=config.media.rtp_timeout_seconds,
+        heartbeat_timeout_seconds=config.media.stuck_seconds,
+        realtime=config.media.realtime,
+        cpus=config.media.cpus,
     )
 
 

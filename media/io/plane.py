@@ -16,6 +16,7 @@ from media.errors import LocalProtocolError, NotStarted
 from media.g711 import CODECS
 from media.io.process import WorkerProcess
 from media.io.sockets import udp
+from media.legs import COUNTERS
 from media.matrix import Gains, Party, check_bridge, matrix
 from media.ports import Ports
 from media.prompts import decode_wav
@@ -68,8 +69,11 @@ class MediaPlane:
             capacity=self.settings.legs_per_worker,
             realtime=self.settings.realtime,
         )
+        cpus = self.settings.cpus
         for number in range(self.settings.workers):
-            worker = WorkerProcess(number, setup, self._report, self._lost)
+            own = (cpus[number % len(cpus)],) if cpus else ()
+            mine = msgspec.structs.replace(setup, cpus=own)
+            worker = WorkerProcess(number, mine, self._report, self._lost)
             self._workers.append(worker)
             worker.start()
         try:
@@ -103,7 +107,10 @@ class MediaPlane:
         if near is not None:
             number = self._of(near).worker
         else:
-            number = min(range(len(self._load)), key=self._load.__getitem__)
+            # One that is starting serves a second later: only where no other is up.
+            number = min(
+                range(len(self._load)), key=lambda at: (not self._workers[at].up, self._load[at])
+            )
         if self._load[number] >= self.settings.legs_per_worker:
             raise LocalProtocolError(f"media worker {number} has no room for another leg")
         port = self._take_port()
@@ -230,6 +237,7 @@ class MediaPlane:
             packets_out=sum(beat.packets_out for beat in beats),
             lost=sum(beat.lost for beat in beats),
             late=tuple(map(sum, zip(*(beat.late for beat in beats), strict=True))),
+            counts={name: sum(b.counts.get(name, 0) for b in beats) for name in COUNTERS},
         )
 
     def _known(self, prompts: tuple[str, ...]) -> None:
@@ -311,7 +319,7 @@ class MediaPlane:
             for worker in self._workers:
                 if now - asleep > 2 * period:
                     worker.heard = now
-                allowed = limit if worker.ready.done() else START_SECONDS
+                allowed = limit if worker.up else START_SECONDS
                 if worker.process is not None and now - worker.heard > allowed:
                     worker.kill()
 

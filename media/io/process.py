@@ -38,6 +38,7 @@ class WorkerProcess(asyncio.Protocol):
         self.heard = 0.0  # loop time of the last life sign
         self.process: subprocess.Popen[bytes] | None = None
         self.closing = False
+        self.up = False  # it ticks
         self.closed = asyncio.Event()
         self._decoder = msgspec.msgpack.Decoder(m.AnyReport)
         self._delay_seconds = 0.0
@@ -106,6 +107,7 @@ class WorkerProcess(asyncio.Protocol):
             if isinstance(report, m.Heartbeat):
                 self.heartbeat = report
             elif isinstance(report, m.Ready):
+                self.up = True
                 if not self.ready.done():
                     self.ready.set_result(None)
             else:
@@ -114,6 +116,7 @@ class WorkerProcess(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The worker died, or ended because it was told to."""
         self._transport = None
+        self.up = False
         process = self.process
         if process is not None and not self.closing:
             process.kill()  # its end is closed: it cannot be of use any more
@@ -123,6 +126,7 @@ class WorkerProcess(asyncio.Protocol):
         process = self.process
         if process is not None:
             await asyncio.to_thread(process.wait)
+            self.process = None
         if self.closing:
             self.closed.set()
             return

@@ -113,6 +113,10 @@ class PaperHotline:
     def hang_up(self, call_id: str) -> CallRecord:
         raise WrongState("call c1 has ended")
 
+    def set_privacy(self, call_id: str, paused: bool) -> CallRecord:
+        self.asked.append((call_id, paused))
+        return self.record
+
     def trunks(self) -> list[dict[str, Any]]:
         return []
 

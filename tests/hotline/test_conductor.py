@@ -16,6 +16,7 @@ from callcore.sdp.offer_answer import LocalMedia, make_offer
 from config.loader import loads
 from hotline.calls import CallBook
 from hotline.clock import Clock
+from hotline.commands import WrongState
 from hotline.conductor import Conductor
 from hotline.events import LiveHub
 from hotline.facade import Facade
@@ -119,8 +120,17 @@ class PaperPlane:
     def unbridge(self, bridge: str) -> None:
         pass
 
-    def record(self, recording: str, left: str, right: str, header: dict[str, Any]) -> None:
+    def record(
+        self, recording: str, left: str, right: str, header: dict[str, Any], paused: Any = ()
+    ) -> None:
         self.done.append(("record", recording, left, right, header["agent"]))
+        self.paused = list(paused)
+
+    def pause_record(self, recording: str) -> None:
+        self.done.append(("pause", recording))
+
+    def resume_record(self, recording: str) -> None:
+        self.done.append(("resume", recording))
 
     def stop_record(self, recording: str) -> None:
         self.done.append(("stop_record", recording))
@@ -338,3 +348,20 @@ async def test_the_desk_is_told_every_step_in_order(house: House) -> None:
     house.ended("c")
     told = [e["state"] for e in house.desk.events_since(0) if e["event"] == "call"]
     assert told == ["waiting", "ringing", "talking", "ending", "ended"]
+
+
+async def test_a_recording_pauses_for_privacy_and_a_new_worker_keeps_to_it(house: House) -> None:
+    house.seat("8001")
+    house.call()
+    with pytest.raises(WrongState, match="not being recorded"):
+        house.desk.set_privacy("v1", True)
+    house.answered("v1-a1")
+    assert house.desk.set_privacy("v1", True).recording_paused
+    assert ("pause", "v1-1") in house.plane.done
+    house.conductor.on_media(media.WorkerLost(0, ("c", "v1-a1"), ("v1-1",)))
+    assert house.plane.paused == ["left", "right"]
+    assert not house.desk.set_privacy("v1", False).recording_paused
+    assert ("resume", "v1-1") in house.plane.done
+    house.ended("c")
+    with pytest.raises(WrongState, match="not being recorded"):
+        house.desk.set_privacy("v1", True)

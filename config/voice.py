@@ -1,0 +1,32 @@
+"""How voice is protected, and what its processes may take of the machine."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from config.table import Allowed, Table
+
+Core = Annotated[int, Field(ge=0, le=1023), Allowed("numbers of cores, from 0 on")]
+
+
+class Voice(Table):
+    """The keys of [media] that are about protection and processes."""
+
+    srtp: Literal["off", "offer", "require"] = Field(
+        default="offer",
+        description="SRTP with keys in SDP (RFC 4568): off = refused; offer = taken when offered, "
+        "and offered to seats over TLS; require = seats have no calls without it",
+    )
+    cpus: Annotated[tuple[Core, ...], Field(strict=False)] = Field(
+        default=(), description="cores that the media processes are bound to in turn; empty = any"
+    )
+    realtime: bool = Field(
+        default=True, description="real-time priority for media processes, where it is allowed"
+    )
+    stuck_seconds: float = Field(
+        default=1.2,
+        ge=0.5,
+        le=60,
+        description="a media process without a sign of life for so long is replaced, and its "
+        "calls go on in another one",
+    )

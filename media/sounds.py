@@ -1,0 +1,43 @@
+"""What a leg is asked to do with sound: keys to press, loudness, and what is to be told of it."""
+
+from media import events
+from media import messages as m
+from media.dtmf import DIGITS
+from media.errors import LocalProtocolError
+from media.tick import Tick, ticks
+
+Sounding = m.Dial | m.Gain | m.Watch | m.Measure
+
+
+class Sounds:
+    """Performs the commands for one leg each."""
+
+    def __init__(self, tick: Tick) -> None:
+        self.tick = tick
+
+    def obey(self, command: Sounding, leg: int) -> None:
+        """Perform one command; LocalProtocolError when it makes no sense."""
+        match command:
+            case m.Dial():
+                self._dial(command, leg)
+            case m.Gain(db=db):
+                self.tick.hearing.gains.set(leg, db)
+            case m.Watch(on=on):
+                self.tick.hearing.watched[leg] = on
+            case m.Measure(leg=name):
+                stats = self.tick.legs.stats(leg)
+                self.tick.emit(events.Measured(name, self.tick.hearing.sound(leg), stats))
+
+    def _dial(self, command: m.Dial, leg: int) -> None:
+        check_digits(command.digits)
+        if self.tick.legs.dtmf_send_type[leg] < 0:
+            raise LocalProtocolError(f"leg {command.leg} has no telephone-event")
+        tone, gap = ticks(command.tone_ms / 1000), ticks(command.gap_ms / 1000)
+        self.tick.dialler.dial(leg, command.digits, tone, gap)
+
+
+def check_digits(digits: str) -> None:
+    """Only keys that a telephone has: LocalProtocolError."""
+    wrong = sorted(set(digits) - set(DIGITS))
+    if wrong or not digits:
+        raise LocalProtocolError(f"{''.join(wrong) or 'nothing'} cannot be dialled; {DIGITS} can")

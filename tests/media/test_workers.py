@@ -1,0 +1,109 @@
+"""Workers that die or stop: their calls go on in another one, their ports come back."""
+
+import asyncio
+import os
+import signal
+import socket
+
+import pytest
+
+from media import events
+from media.io.plane import Remote
+from tests.media.phones import Exchange, exchange
+
+CALLS = 200
+RANGE = {"first_port": 20000, "last_port": 24999}
+
+
+class Ear:
+    """One socket that all legs send to; which ports it hears."""
+
+    def __init__(self) -> None:
+        self.socket = socket.socket(type=socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.setblocking(False)
+        self.port = self.socket.getsockname()[1]
+        self.heard: set[int] = set()
+        self.changed = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self.socket, self._read)
+
+    def _read(self) -> None:
+        for _ in range(500):
+            try:
+                _, (_, port) = self.socket.recvfrom(2048)
+            except BlockingIOError:
+                break
+            if port not in self.heard:
+                self.heard.add(port)
+                self.changed.set()
+
+    async def hears(self, ports: set[int], seconds: float = 20) -> None:
+        async with asyncio.timeout(seconds):
+            while not ports <= self.heard:
+                self.changed.clear()
+                await self.changed.wait()
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.socket)
+        self.socket.close()
+
+
+def anchor(it: Exchange, ear: Ear) -> set[int]:
+    """All calls' legs on the worker of the first one; their ports."""
+    ports = set()
+    for number in range(CALLS):
+        legs = (f"{number}-a", f"{number}-b")
+        for leg in legs:
+            near = None if leg == "0-a" else "0-a"
+            ports.add(it.plane.open(leg, near).port)
+            it.plane.connect(leg, Remote("127.0.0.1", ear.port, "PCMA", 8))
+        it.plane.bridge(f"call-{number}", legs)
+    return ports
+
+
+@pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGSTOP])
+async def test_two_hundred_calls_go_on_when_their_worker_dies_or_stops(death: signal.Signals):
+    async with exchange(workers=2, port_quarantine_seconds=0, **RANGE) as it:
+        free = it.plane.stats().free_ports
+        ear = Ear()
+        await ear.hears(anchor(it, ear))
+        victim = it.plane.stats().pids[0]
+        os.kill(victim, death)
+        (lost,) = await it.wait(events.WorkerLost, seconds=20)
+        assert len(lost.legs) == 2 * CALLS
+        # Before anything is opened again: bridges and legs are forgotten, their ports are back.
+        stats = it.plane.stats()
+        assert (stats.legs, stats.free_ports) == (0, free)
+        again = anchor(it, ear)
+        await ear.hears(again)
+        assert len(again) == 2 * CALLS
+        assert victim not in it.plane.stats().pids
+        for leg in lost.legs:
+            it.plane.close(leg)
+        await it.wait(events.LegClosed, 2 * CALLS, seconds=20)
+        assert it.plane.stats().free_ports == free
+        ear.close()
+
+
+async def test_new_legs_go_to_a_worker_that_is_up():
+    async with exchange(workers=2, **RANGE) as it:
+        ear = Ear()
+        it.plane.open("a")
+        os.kill(it.plane.stats().pids[0], signal.SIGKILL)
+        (lost,) = await it.wait(events.WorkerLost)
+        assert lost.legs == ("a",)
+        ports = set()
+        for leg in ("b", "c", "d"):
+            ports.add(it.plane.open(leg).port)
+            it.plane.connect(leg, Remote("127.0.0.1", ear.port, "PCMA", 8))
+        it.plane.bridge("call", ("b", "c", "d"))  # all in the one that is left
+        await ear.hears(ports)
+        ear.close()
+
+
+async def test_a_worker_runs_on_the_core_that_it_is_given():
+    async with exchange(cpus=(0,)) as it:
+        (pid,) = it.plane.stats().pids
+        threads = [int(task) for task in os.listdir(f"/proc/{pid}/task")]
+        assert {core for task in threads for core in os.sched_getaffinity(task)} == {0}
