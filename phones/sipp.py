@@ -51,6 +51,8 @@ class SippOptions:
     password: str = ""
     timeout_seconds: float = 60.0
     cores: tuple[int, ...] = ()
+    text: str = ""  # a scenario that is no file of ours
+    patient: bool = False  # a message that is not the next one expected is let pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def pause_xml(law: Law) -> str:
 
 def fill(options: SippOptions) -> str:
     """The scenario's text with the values of these options."""
-    text = (SCENARIOS / f"{options.scenario}.xml").read_text(encoding="utf-8")
+    text = options.text or (SCENARIOS / f"{options.scenario}.xml").read_text(encoding="utf-8")
     values = {"ringing_optional": "true", "status": "403", "domain": "hotline.local"}
     values |= options.values
     text = text.replace("<!-- @pause@ -->", pause_xml(options.pause))
@@ -157,6 +159,8 @@ class Sipp:
             line += ["-rtp_echo"]
         if options.limit:
             line += ["-l", str(options.limit)]
+        if options.patient:
+            line += ["-default_behaviors", "all,-abortunexp"]
         if options.user:
             line += ["-au", options.user, "-ap", options.password]
         if "start_rtd" in fill(options):
