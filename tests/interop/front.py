@@ -39,11 +39,14 @@ class Front:
     lost_first: bool = False
     _closers: list = field(default_factory=list)
 
-    async def __aenter__(self) -> Self:
+    async def open(self) -> None:
+        """Binds: the addresses are known from then on."""
         self._chance = random.Random(self.options.seed)
         self._answers: asyncio.Queue[RawMessage] = asyncio.Queue()
         self._registering = False
         await (self._open_udp() if self.options.transport == "udp" else self._open_stream())
+
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -75,7 +75,9 @@ async def as_caller(
     hotline: Hotline, name: str, text: str, transport: str, loses: bytes = b""
 ) -> SippResult:
     options = replace(front_options(hotline, transport, TRUNK, name), loses=loses)
-    async with Front(options) as front:
+    front = Front(options)
+    await front.open()
+    async with front:
         remote = f"{front.address[0]}:{front.address[1]}"
         sipp = sipp_options(front, text, remote=remote, address=TRUNK, service=NUMBER)
         return await run_sipp(replace(sipp, patient=sipp.patient or name in REPEATED))
@@ -86,14 +88,15 @@ async def as_phone(hotline: Hotline, name: str, transport: str) -> SippResult:
     user = USERS[name, transport]
     citizen = RawEnd("trunk", CALLER_HZ, AGENT_HZ)
     await citizen.open(CITIZEN)
-    async with Front(front_options(hotline, transport, SEAT, name)) as front:
-        async with Sipp(sipp_options(front, PHONES[name], address=SEAT)) as sipp:
-            await front.register(user, (SEAT, sipp.port))
-            await hotline.until_state(user, "ready")
-            call = await citizen.place(hotline.address, user, "13900000001")
-            await hotline.until_state(user, "ringing" if name in GIVEN_UP else "talking")
-            await citizen.hang_up(call)
-            result = await sipp.wait()
+    front = Front(front_options(hotline, transport, SEAT, name))
+    await front.open()
+    async with front, Sipp(sipp_options(front, PHONES[name], address=SEAT)) as sipp:
+        await front.register(user, (SEAT, sipp.port))
+        await hotline.until_state(user, "ready")
+        call = await citizen.place(hotline.address, user, "13900000001")
+        await hotline.until_state(user, "ringing" if name in GIVEN_UP else "talking")
+        await citizen.hang_up(call)
+        result = await sipp.wait()
     citizen.close()
     return result
 
