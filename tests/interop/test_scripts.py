@@ -148,7 +148,9 @@ async def test_a_caller_who_takes_long(slow: Results, name: str, transport: str)
     assert result.ok, "\n".join(map(str, (result.exit_code, *result.errors)))
 
 
-async def test_nothing_is_left_open(hotline: Hotline) -> None:
+async def test_nothing_is_left_open(hotline: Hotline, slow: Results) -> None:
+    await asyncio.gather(*slow.values())
+
     async def empty() -> bool:
         names = ("callcore_media_legs", "callcore_trunk_calls")
         return not any([await hotline.metric(name) for name in names])
