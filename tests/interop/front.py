@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from phones.raw import Address, RawMessage, digest, read
+from phones.sipp import SippOptions
 
 LOST, LATE = 0.05, 0.05  # shares of the datagrams, each way
 LATE_SECONDS = 0.03
@@ -184,3 +185,26 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while data := await reader.read(65536):
         writer.write(data)
     writer.close()
+
+
+def behind(front: Front, text: str, values: dict[str, str] | None = None, **more) -> SippOptions:
+    """SIPp behind a front, whose addresses stand in its messages.
+
+    Over UDP a message may overtake another, or come twice: what is not expected is let pass.
+    """
+    transport = front.options.transport
+    seen = {
+        "host": front.seen[0],
+        "port": str(front.seen[1]),
+        "via": transport.upper(),
+        "transport": transport,
+    }
+    return SippOptions(
+        "of ours",
+        text=text,
+        values=seen | (values or {}),
+        transport="udp" if transport == "udp" else "tcp",
+        patient=transport == "udp",
+        timeout_seconds=110,
+        **more,
+    )

@@ -388,3 +388,26 @@ GIVEN_UP: dict[str, str] = {
         is_hung_up(),
     ),
 }
+
+# For transfers: @refer_to@ is the test's.
+TRANSFERRING = scenario(
+    "REFER",
+    is_called(),
+    says("200 OK", body=sdp(), resent=True),
+    gets("ACK"),
+    asks("REFER", 1, "Refer-To: @refer_to@"),
+    hears(202),
+    gets("NOTIFY", "SIP/2.0 100"),
+    says("200 OK", tag=""),
+    gets("NOTIFY", "SIP/2.0 200"),
+    says("200 OK", tag=""),
+    asks("BYE", 2),
+    hears(200),
+)
+WAITING_PHONE = scenario(
+    "a phone that waits",
+    is_called(),
+    says("200 OK", body=sdp(), resent=True),
+    gets("ACK"),
+    is_hung_up(),
+)

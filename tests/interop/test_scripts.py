@@ -14,8 +14,8 @@ import pytest
 import pytest_asyncio
 
 from phones.raw import RawEnd
-from phones.sipp import Sipp, SippOptions, SippResult, run_sipp
-from tests.interop.front import Front, FrontOptions
+from phones.sipp import Sipp, SippResult, run_sipp
+from tests.interop.front import Front, FrontOptions, behind
 from tests.interop.hotline import AGENT_HZ, CALLER_HZ, NUMBER, SEAT, TRUNK, Hotline, eventually
 from tests.interop.scripts import CALLER, GIVEN_UP, LOST_ACK, PHONE, SLOW_CALLER
 
@@ -45,26 +45,6 @@ def configured(folder: Path) -> Hotline:
     return hotline
 
 
-def sipp_options(front: Front, text: str, **more: object) -> SippOptions:
-    """SIPp behind a front, whose addresses stand in its messages."""
-    transport = front.options.transport
-    values = {
-        "host": front.seen[0],
-        "port": str(front.seen[1]),
-        "via": transport.upper(),
-        "transport": transport,
-    }
-    return SippOptions(
-        "of ours",
-        text=text,
-        values=values,
-        transport="udp" if transport == "udp" else "tcp",
-        patient=transport == "udp",
-        timeout_seconds=110,
-        **more,
-    )
-
-
 def front_options(hotline: Hotline, transport: str, host: str, name: str) -> FrontOptions:
     address, _, port = hotline.listener(transport).partition(":")
     seed = zlib.crc32(name.encode())
@@ -79,7 +59,7 @@ async def as_caller(
     await front.open()
     async with front:
         remote = f"{front.address[0]}:{front.address[1]}"
-        sipp = sipp_options(front, text, remote=remote, address=TRUNK, service=NUMBER)
+        sipp = behind(front, text, remote=remote, address=TRUNK, service=NUMBER)
         return await run_sipp(replace(sipp, patient=sipp.patient or name in REPEATED))
 
 
@@ -90,7 +70,7 @@ async def as_phone(hotline: Hotline, name: str, transport: str) -> SippResult:
     await citizen.open(CITIZEN)
     front = Front(front_options(hotline, transport, SEAT, name))
     await front.open()
-    async with front, Sipp(sipp_options(front, PHONES[name], address=SEAT)) as sipp:
+    async with front, Sipp(behind(front, PHONES[name], address=SEAT)) as sipp:
         await front.register(user, (SEAT, sipp.port))
         await hotline.until_state(user, "ready")
         call = await citizen.place(hotline.address, user, "13900000001")
