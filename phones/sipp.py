@@ -52,6 +52,7 @@ class SippOptions:
     password: str = ""
     timeout_seconds: float = 60.0
     cores: tuple[int, ...] = ()
+    auth_uri: str = ""  # what a digest names, without sip:; empty: where SIPp sends to
     text: str = ""  # a scenario that is no file of ours
     patient: bool = False  # a message that is not the next one expected is let pass
 
@@ -166,6 +167,8 @@ class Sipp:
             line += ["-l", str(options.limit)]
         if options.patient:
             line += ["-default_behaviors", "all,-abortunexp"]
+        if options.auth_uri:
+            line += ["-auth_uri", options.auth_uri]
         if options.user:
             line += ["-au", options.user, "-ap", options.password]
         if "start_rtd" in fill(options):

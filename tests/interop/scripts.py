@@ -389,7 +389,7 @@ GIVEN_UP: dict[str, str] = {
     ),
 }
 
-# For transfers: @refer_to@ is the test's.
+# For transfers: @refer_to@, @replaces@ and @user@ are the test's.
 TRANSFERRING = scenario(
     "REFER",
     is_called(),
@@ -411,3 +411,15 @@ WAITING_PHONE = scenario(
     gets("ACK"),
     is_hung_up(),
 )
+PROOF = "username=@user@ password=secret-@user@"
+SEAT_CALLER = scenario(
+    "Replaces",
+    invite("Replaces: @replaces@"),
+    hears(100, optional=True),
+    '<recv response="401" auth="true"/>',
+    request("ACK", 1, uri="sip:[service]@hotline.local"),
+    invite("Replaces: @replaces@", f"[authentication {PROOF}]", number=2),
+    answered(),
+    ack(2),
+    bye(3),
+).replace(f"From: <sip:[caller]@{LOCAL}>", "From: <sip:@user@@hotline.local>")

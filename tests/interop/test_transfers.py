@@ -1,4 +1,4 @@
-"""REFER, blind and attended: SIPp's phones at the SIP engine on real sockets.
+"""REFER, blind and attended, and Replaces: SIPp's phones at the SIP engine on real sockets.
 
 The office is a server of ours in this process that does what it is asked to: whom a transfer may
 reach is the hotline's to decide, and is tested there.
@@ -25,7 +25,7 @@ from phones.sipp import Sipp
 from phones.waiting import until
 from tests.callcore.io.authority import Authority
 from tests.interop.front import Front, FrontOptions, behind
-from tests.interop.scripts import TRANSFERRING, WAITING_PHONE
+from tests.interop.scripts import SEAT_CALLER, TRANSFERRING, WAITING_PHONE
 
 pytestmark = pytest.mark.interop
 
@@ -95,6 +95,14 @@ class Office:
             yield sipp
             await ends_well(sipp)
 
+    async def caller(self, user: str, text: str, **values: str) -> None:
+        """SIPp as a phone that calls."""
+        front = await self.front(user)
+        remote, values = f"{front.address[0]}:{front.address[1]}", {**values, "user": user}
+        more = {"remote": remote, "address": HOST, "auth_uri": "12345@hotline.local"}
+        async with front, Sipp(behind(front, text, values, **more)) as sipp:
+            await ends_well(sipp)
+
     async def front(self, user: str) -> Front:
         _, _, port = self.server.addresses[0]
         front = Front(FrontOptions((HOST, port), self.transport, HOST, self.ca, int(user)))
@@ -145,3 +153,11 @@ async def test_an_attended_transfer_names_the_call_that_it_replaces(office: Offi
             await office.talking("first", "7001")
         await until(lambda: "first" in office.ended)
     assert office.referred[0].replaced == "consulted"
+
+
+async def test_an_invite_with_replaces_takes_a_call_over(office: Office) -> None:
+    async with office.phone("7003", WAITING_PHONE):
+        await office.talking("taken", "7003")
+        replaces = office.dialog("taken")
+        await office.caller("7004", SEAT_CALLER, replaces=replaces)
+    assert "taken" in office.ended
