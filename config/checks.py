@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from config.queues import is_able
-from config.schema import Config, Trunk
+from config.schema import Config
 from config.security import number_classes
+from config.sip import Trunk
 from config.sounds import BUILT_IN
 from config.values import SECURE_TRANSPORTS, WEB_TRANSPORTS, is_loopback, is_wildcard
 
 Key = tuple[str | int, ...]
+READABLE = "a file that exists and can be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +91,28 @@ def _gateway(config: Config) -> Iterator[Clash]:
 
 
 def _certificates(config: Config) -> Iterator[Clash]:
-    secure = [str(one) for one in config.sip.listen if one.transport in SECURE_TRANSPORTS]
-    for field, path in (("certificate", config.sip.certificate), ("key", config.sip.key)):
-        if secure and not path:
-            yield Clash(("sip", field), "", f"a PEM file, because {secure[0]} needs one")
+    sip = config.sip
+    secure = [str(one) for one in sip.listen if one.transport in SECURE_TRANSPORTS]
+    needed = dict.fromkeys(("certificate", "key"), f"{next(iter(secure), '')} needs one")
+    if sip.client_certificates != "none":
+        needed["client_ca"] = f'client_certificates is "{sip.client_certificates}"'
+    files = {"certificate": sip.certificate, "key": sip.key, "client_ca": sip.client_ca}
+    for field, path in files.items():
+        if secure and field in needed and not path:
+            yield Clash(("sip", field), "", f"a PEM file, because {needed[field]}")
         elif path and not os.access(path, os.R_OK):
-            yield Clash(("sip", field), path, "a file that exists and can be read")
+            yield Clash(("sip", field), path, READABLE)
+
+
+def _trunk_certificates(config: Config) -> Iterator[Clash]:
+    for index, trunk in enumerate(config.trunks):
+        files = {"ca": trunk.ca, "certificate": trunk.certificate, "key": trunk.key}
+        for field, path in files.items():
+            if path and not os.access(path, os.R_OK):
+                yield Clash(("trunks", index, field), path, READABLE)
+        if bool(trunk.certificate) is not bool(trunk.key):
+            field = "key" if trunk.certificate else "certificate"
+            yield Clash(("trunks", index, field), "", "certificate and key both, or neither")
 
 
 def _secure_seats(config: Config) -> Iterator[Clash]:
@@ -243,6 +261,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
     _listeners,
     _gateway,
     _certificates,
+    _trunk_certificates,
     _secure_seats,
     _calls,
     _classes,

@@ -90,7 +90,7 @@ class Profile(Table):
     mode: Literal["static", "register"] = Field(
         default="static", description="fixed peers, or a registration with an operator"
     )
-    transport: Literal["udp", "tcp"] = Field(
+    transport: Literal["udp", "tcp", "tls"] = Field(
         default="udp", description="register mode: how the registrar is reached"
     )
     expires_seconds: int = Field(

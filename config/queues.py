@@ -5,21 +5,15 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from config.calendar import Hours, Openings
+from config.fields import Name, PositiveSeconds, Seconds
 from config.table import Allowed, Table
 
-Name = Annotated[
-    str,
-    Field(pattern=r"^[\w.+-]{1,64}$"),
-    Allowed("1 to 64 letters, digits or any of _ . + -"),
-]
 Skill = Annotated[
     str,
     Field(pattern=r"^[\w.+-]{1,64}(:[1-9])?$"),
     Allowed("a name, with or without a level: english, english:3"),
 ]
 Skills = Annotated[tuple[Skill, ...], Field(strict=False)]
-Seconds = Annotated[float, Field(ge=0, le=86_400)]
-PositiveSeconds = Annotated[float, Field(gt=0, le=86_400)]
 GENERAL = ("general",)
 
 

@@ -5,45 +5,35 @@ reference's text: docs/configuration.md is generated from this file.
 """
 
 import base64
-import ipaddress
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from config.calendar import CalendarEntry, Caller
 from config.calls import Calls
 from config.cluster import Cluster
 from config.codes import FeatureCodes
 from config.engine import Engine
+from config.fields import (
+    Ip,
+    IpOrNone,
+    Password,
+    PhoneOrNone,
+    PositiveSeconds,
+    User,
+    parsed,
+)
 from config.gateway import Gateway
 from config.minutes import Minutes
-from config.profile import Profile
-from config.queues import GENERAL, Agents, Name, PositiveSeconds, Queue, Route, Skills
+from config.queues import GENERAL, Agents, Queue, Route, Skills
 from config.secret import Secret
 from config.security import NumberClass, Outbound, Security
+from config.sip import Sip, Trunk
 from config.sounds import Tone
 from config.survey import Message, Survey
 from config.table import Allowed, Table
-from config.values import Address, Listen, Peer, Ports, Store
+from config.values import Address, Ports, Store
 from config.voice import Voice
-
-
-def _parsed(parse: Callable[[str], Any], kind: type) -> BeforeValidator:
-    """Turn the string into its value; a value (from a test, or a default) is left alone."""
-
-    def validate(value: Any) -> Any:
-        if isinstance(value, kind):
-            return value
-        if not isinstance(value, str):
-            raise ValueError("not a string")
-        return parse(value)
-
-    return BeforeValidator(validate)
-
-
-def _ip(value: str) -> str:
-    return str(ipaddress.ip_address(value)) if value else value
 
 
 def _encryption_key(value: SecretStr) -> SecretStr:
@@ -62,65 +52,19 @@ def _database_url(value: SecretStr) -> SecretStr:
 
 HttpAddress = Annotated[
     Address,
-    _parsed(Address.parse, Address),
+    parsed(Address.parse, Address),
     Allowed("an IP address and a port, as 127.0.0.1:8080 or [::1]:8080"),
-]
-SipListen = Annotated[
-    Listen,
-    _parsed(Listen.parse, Listen),
-    Allowed("udp://, tcp://, tls://, ws:// or wss:// and an IP address with a port"),
 ]
 PortRange = Annotated[
     Ports,
-    _parsed(Ports.parse, Ports),
+    parsed(Ports.parse, Ports),
     Allowed('a rising range between 1024 and 65535, as "20000-29999"'),
-]
-TrunkPeer = Annotated[
-    Peer,
-    _parsed(Peer.parse, Peer),
-    Allowed(
-        "IP addresses with or without a port (127.0.0.1:5070), or networks (192.0.2.0/24); "
-        "udp:// or tcp:// may stand in front"
-    ),
 ]
 StoreUrl = Annotated[
     Store,
-    _parsed(Store.parse, Store),
+    parsed(Store.parse, Store),
     Allowed("file:FOLDER or s3://BUCKET/PREFIX"),
 ]
-IpOrNone = Annotated[str, AfterValidator(_ip), Allowed("an IP address, or empty")]
-Ip = Annotated[str, Field(min_length=1), AfterValidator(_ip), Allowed("an IP address")]
-PhoneOrNone = Annotated[
-    str, Field(pattern=r"^(\+?[0-9]{2,20})?$"), Allowed("a phone number in digits, or empty")
-]
-User = Annotated[
-    str,
-    Field(pattern=r"^[A-Za-z0-9_.+-]{1,64}$"),
-    Allowed("1 to 64 letters, digits or any of _ . + -"),
-]
-Password = Annotated[Secret, Field(min_length=1)]
-
-
-class Sip(Table):
-    """How phones and trunks reach the engine."""
-
-    domain: str = Field(
-        default="hotline.local",
-        pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$",
-        description="the domain of the seats' addresses and the realm of their passwords",
-        json_schema_extra={"allowed": "a domain name or an IPv4 address"},
-    )
-    listen: Annotated[tuple[SipListen, ...], Field(strict=False, min_length=1)] = Field(
-        default=(Listen("udp", "127.0.0.1", 5060), Listen("tcp", "127.0.0.1", 5060)),
-        description="where SIP is listened for; port 0 lets the system choose one",
-    )
-    certificate: str = Field(
-        default="", description="PEM file of the certificate, for tls:// and wss://"
-    )
-    key: str = Field(default="", description="PEM file of the certificate's private key")
-    seats_over_tls: bool = Field(
-        default=False, description="seats register and call over tls:// and wss:// only"
-    )
 
 
 class Media(Voice):
@@ -146,56 +90,6 @@ class Media(Voice):
         description="a folder with recordings of your own of the words that announcements are put "
         "together from (0.wav, ahead.wav ...: docs/media.md); empty = the machine's voice",
     )
-
-
-class Line(Table):
-    """What is a trunk's own, and no profile's."""
-
-    name: Name = Field(description="its name in metrics, logs and calls")
-    profile: str = Field(
-        default="",
-        description="ims, ibcf, plain, or the path of a file: where the keys from mode on "
-        "have their values from, those excepted that stand here",
-    )
-    peers: Annotated[tuple[TrunkPeer, ...], Field(strict=False)] = Field(
-        default=(),
-        description="who may call us; the single addresses are where we call, "
-        "in order of preference; register mode: further proxies",
-    )
-    user: str = Field(
-        default="", description="register mode: the user that answers the challenge (IMPI)"
-    )
-    password: Secret = Field(default=SecretStr(""), description="register mode: its password")
-    impu: str = Field(
-        default="",
-        pattern=r"^(sips?:\S+|tel:\S+)?$",
-        description="register mode: the public identity that is registered; "
-        "empty = sip:USER@REGISTRAR",
-        json_schema_extra={"allowed": "a sip:, sips: or tel: address, or empty"},
-    )
-    registrar: str = Field(default="", description="register mode: the domain that REGISTER names")
-    proxy: str = Field(
-        default="",
-        description="register mode: ADDRESS[:PORT] that packets are sent to; "
-        "empty = the registrar itself",
-    )
-    realm: str = Field(
-        default="", description="register mode: the only realm that gets an answer; empty = any"
-    )
-    outbound_number: PhoneOrNone = Field(
-        default="", description="the number that our outgoing calls show"
-    )
-    max_calls: int = Field(default=60, ge=0, le=100_000, description="calls at once; 0 = no limit")
-    calls_per_second: float = Field(
-        default=20, ge=0, le=10_000, description="new incoming calls a second; 0 = no limit"
-    )
-    minutes_per_month: int = Field(
-        default=20_000, ge=0, description="outgoing minutes in the package; 0 = not metered"
-    )
-
-
-class Trunk(Profile, Line):
-    """A way to the public network; write [[trunks]] once for each. See [trunks](trunks.md)."""
 
 
 class Seat(Table):

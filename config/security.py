@@ -30,7 +30,7 @@ def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Security(Table):
-    """Who is not listened to; docs/security.md says what counts as a failure."""
+    """Who is not listened to; docs/sip.md says what counts as a failure."""
 
     digest_algorithms: Annotated[
         tuple[Literal["SHA-256", "MD5"], ...],

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 Transport = Literal["udp", "tcp", "tls", "ws", "wss"]
+PeerTransport = Literal["udp", "tcp", "tls"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 TRANSPORTS: tuple[str, ...] = ("udp", "tcp", "tls", "ws", "wss")
+# Labels with a letter in the last one: nothing that could be meant as an address.
+HOST_NAME = r"(?i)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?\.?"
 SECURE_TRANSPORTS = ("tls", "wss")
 WEB_TRANSPORTS = ("ws", "wss")
 
@@ -112,23 +115,32 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """`127.0.0.1:5070`, `tcp://192.0.2.1` or `192.0.2.0/24`: who may call us over a trunk.
+    """`127.0.0.1:5070`, `tls://sbc.example.org` or `192.0.2.0/24`: who may call us over a trunk.
 
-    A single address is also where we call.
+    A single address is also where we call, and so is a name, which has no `network`.
     """
 
-    network: Network
+    network: Network | None
     port: int | None = None
-    transport: Literal["udp", "tcp"] | None = None
+    transport: PeerTransport | None = None
+    name: str = ""
 
     def __str__(self) -> str:
-        single = self.network.prefixlen == self.network.max_prefixlen
-        host = _joined(str(self.network.network_address), self.port)
-        shown = host if single else str(self.network)
+        if self.network is None:
+            shown = _joined(self.name, self.port)
+        elif self.network.prefixlen == self.network.max_prefixlen:
+            shown = _joined(str(self.network.network_address), self.port)
+        else:
+            shown = str(self.network)
         return f"{self.transport}://{shown}" if self.transport else shown
 
     def overlaps(self, other: Peer) -> bool:
-        """Whether a packet could come from both, so that its trunk would be anybody's guess."""
+        """Whether a packet could come from both, so that its trunk would be anybody's guess.
+
+        What a name stands for is known only later, and may change.
+        """
+        if self.network is None or other.network is None:
+            return self.name != "" and (self.name, self.port) == (other.name, other.port)
         if self.network.version != other.network.version:
             return False
         ports_differ = None not in (self.port, other.port) and self.port != other.port
@@ -138,13 +150,23 @@ class Peer:
     def parse(cls, text: str) -> Peer:
         """Raises ValueError."""
         transport, separator, rest = text.rpartition("://")
-        if separator and transport not in ("udp", "tcp"):
-            raise ValueError("the transport in front of :// is udp or tcp")
-        chosen = cast(Literal["udp", "tcp"] | None, transport or None)
+        if separator and transport not in ("udp", "tcp", "tls"):
+            raise ValueError("the transport in front of :// is udp, tcp or tls")
+        chosen = cast(PeerTransport | None, transport or None)
         if "/" in rest:
             return cls(ipaddress.ip_network(rest), None, chosen)
         host, port = _host_and_port(rest)
+        if port == 0:
+            raise ValueError("a port is at least 1")
+        if re.fullmatch(HOST_NAME, host) and host != "localhost":
+            return cls(None, port, chosen, host.lower())
         return cls(ipaddress.ip_network(_address(host)), port, chosen)
+
+
+def nameserver(text: str) -> str:
+    """`192.0.2.53` or `192.0.2.53:5353`; raises ValueError."""
+    host, port = _host_and_port(text)
+    return _joined(str(ipaddress.ip_address(host)), port)
 
 
 @dataclass(frozen=True, slots=True)

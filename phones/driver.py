@@ -76,6 +76,7 @@ class SoftphoneOptions:
     seed: int | None = None
     script: Path | None = None
     log_level: int | None = None
+    ca: Path | None = None
     module: str = field(default="phones.softphone", kw_only=True)
 
     def arguments(self) -> list[str]:

@@ -24,6 +24,7 @@ class EndpointOptions:
     log_level: int = 3
     first_rtp_port: int = 0  # 0: pjsua2's choice, from 40000 at random
     codecs: tuple[str, ...] = G711
+    ca: Path | None = None  # whose certificates are believed; None: everybody's
 
 
 class Endpoint:
@@ -71,7 +72,14 @@ class Endpoint:
         config.port = self.options.port
         config.boundAddress = self.options.address
         config.publicAddress = self.options.address
-        kinds = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP}
+        kinds = {
+            "udp": pj.PJSIP_TRANSPORT_UDP,
+            "tcp": pj.PJSIP_TRANSPORT_TCP,
+            "tls": pj.PJSIP_TRANSPORT_TLS,
+        }
+        if self.options.ca is not None:
+            config.tlsConfig.CaListFile = str(self.options.ca)
+            config.tlsConfig.verifyServer = True
         return int(self.library.transportCreate(kinds[self.options.transport], config))
 
     @property

@@ -53,6 +53,9 @@ class SippOptions:
     timeout_seconds: float = 60.0
     cores: tuple[int, ...] = ()
     trace: bool = False  # writes every message with its time to *_messages.log in its folder
+    auth_uri: str = ""  # what a digest names, without sip:; empty: where SIPp sends to
+    text: str = ""  # a scenario that is no file of ours
+    patient: bool = False  # a message that is not the next one expected is let pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ def pause_xml(law: Law) -> str:
 
 def fill(options: SippOptions) -> str:
     """The scenario's text with the values of these options."""
-    text = (SCENARIOS / f"{options.scenario}.xml").read_text(encoding="utf-8")
+    text = options.text or (SCENARIOS / f"{options.scenario}.xml").read_text(encoding="utf-8")
     values = {"ringing_optional": "true", "status": "403", "domain": "hotline.local"}
     values |= options.values
     text = text.replace("<!-- @pause@ -->", pause_xml(options.pause))
@@ -165,6 +168,10 @@ class Sipp:
             line += ["-rtp_echo"]
         if options.limit:
             line += ["-l", str(options.limit)]
+        if options.patient:
+            line += ["-default_behaviors", "all,-abortunexp"]
+        if options.auth_uri:
+            line += ["-auth_uri", options.auth_uri]
         if options.user:
             line += ["-au", options.user, "-ap", options.password]
         if "start_rtd" in fill(options):

@@ -32,7 +32,8 @@ def arguments(line: list[str] | None = None) -> argparse.Namespace:
     add("--password", default="")
     add("--domain", default="127.0.0.1")
     add("--registrar", default="", metavar="HOST:PORT", help="none: calls by address only")
-    add("--transport", choices=("udp", "tcp"), default="udp")
+    add("--transport", choices=("udp", "tcp", "tls"), default="udp")
+    add("--ca", type=Path, help="the authority that TLS certificates must be of")
     add("--address", default="127.0.0.1", help="the local address, for SIP and RTP")
     add("--local-port", type=int, default=0)
     add("--codec", choices=G711, help="offers and takes this one alone")
@@ -112,7 +113,12 @@ def run(given: argparse.Namespace, events: EventWriter) -> None:
     """The loop until quit, SIGTERM or the end of standard input."""
     codecs = (given.codec,) if given.codec else G711
     where = EndpointOptions(
-        given.transport, given.address, given.local_port, given.log_level, codecs=codecs
+        given.transport,
+        given.address,
+        given.local_port,
+        given.log_level,
+        codecs=codecs,
+        ca=given.ca,
     )
     endpoint = Endpoint(where)
     phone = Phone(phone_options(given), endpoint, events)

@@ -71,7 +71,11 @@ def sources_of(config: Config) -> tuple[tuple[str, int], ...]:
     peers = [peer for trunk in config.trunks[:1] for peer in trunk.peers]
     if not peers:
         raise EngineError("the demo needs a trunk with peers")
-    exact = [(str(peer.network.network_address), peer.port) for peer in peers]
+    exact = [
+        (str(peer.network.network_address), peer.port) for peer in peers if peer.network is not None
+    ]
+    if not exact:
+        raise EngineError("the demo needs a peer that is an address or a network")
     if given := tuple((host, port) for host, port in exact if port):
         return given
     return ((exact[0][0], 0),) * 4

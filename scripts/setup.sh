@@ -88,6 +88,8 @@ PROGRAMS=(
     kamailio:kamailio
     svwar:sipvicious
     sipsak:sipsak
+    baresip:baresip-core
+    linphonec:linphone-cli
     tshark:tshark
     ceph-mon:ceph-mon
     ceph-mgr:ceph-mgr

@@ -69,6 +69,7 @@ async def serve(config: Config) -> int:
     try:
         async with AsyncExitStack() as stack:
             conductor = await start(config, stack)
+            loop.add_signal_handler(signal.SIGHUP, conductor.parts.sip.reload_certificates)
             await stop.wait()
             log.info("draining", calls=len(conductor.visits))
             drain = asyncio.create_task(conductor.drain(config.engine.drain_seconds))
@@ -124,10 +125,9 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
     gateway, browsers = make_gateway(config)
     media = MediaLegs(plane, leg_terms(config, engine.registrar), browsers)
     engine.describe = media.described
-    listen = [str(one) for one in config.sip.listen]
     parts = Parts(
         config=config,
-        sip=SipServer(engine, listen, server_settings(config)),
+        sip=sip_server(engine, config),
         plane=plane,
         media=media,
         queueing=queueing,
@@ -172,6 +172,21 @@ def make_gateway(config: Config) -> tuple[Gateway | None, BrowserLegs | None]:
         return None, None
     gateway = Gateway(settings)
     return gateway, BrowserLegs(gateway, config.gateway.codecs)
+
+
+def sip_server(engine: Engine, config: Config) -> SipServer:
+    """The SIP side on its listeners; certificates that cannot be loaded anew stay as they were."""
+    listen = [str(listen) for listen in config.sip.listen]
+    server = SipServer(engine, listen, server_settings(config))
+
+    def told(why: str) -> None:
+        if why:
+            log.error("certificates not loaded, the old ones stay in use", why=why)
+        else:
+            log.info("certificates loaded")
+
+    server.on_certificates = told
+    return server
 
 
 def announce(sip: SipServer, http: HttpServer) -> None:

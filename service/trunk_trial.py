@@ -16,7 +16,7 @@ from callcore.sdp import LocalMedia, make_offer, read_answer
 from config.schema import Config
 from service.trunk_causes import UNHEARD, causes
 from service.trunk_watch import Exchange, Voice, WatchedEngine
-from service.wiring import trunk_settings
+from service.wiring import server_settings, trunk_settings
 
 LEG = "test"
 RING_SECONDS = 45.0
@@ -58,7 +58,10 @@ class TrunkTrial:
         self._engine = WatchedEngine(settings, RandomIdentifiers())
         host = trial.config.sip.listen[0].host
         shown = f"[{host}]" if ":" in host else host
-        self._server = SipServer(self._engine, [f"udp://{shown}:0", f"tcp://{shown}:0"])
+        listen = [f"udp://{shown}:0", f"tcp://{shown}:0"]
+        if trial.config.sip.certificate:  # TLS of ours: where peers' Via and Contact lead
+            listen.append(f"tls://{shown}:0")
+        self._server = SipServer(self._engine, listen, server_settings(trial.config))
         self._server.on_event = self._on_event
         self._answered: Answered | None = None
         self._ended: Ended | None = None

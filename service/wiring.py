@@ -18,12 +18,13 @@ from callcore.call.settings import (
     Trunk,
 )
 from callcore.call.terms import SEAT
-from callcore.io.certificates import TlsSettings
+from callcore.io.certificates import TlsSettings, Trust
+from callcore.io.resolve import ResolverSettings
 from callcore.io.server import ServerSettings
-from config import schema
+from config import sip as sip_schema
 from config.schema import Config
 from config.security import Security, number_classes
-from config.values import WEB_TRANSPORTS, is_wildcard
+from config.values import TRANSPORTS, WEB_TRANSPORTS, is_wildcard
 from hotline.media_legs import Terms
 from hotline.sound import RINGBACK
 from media.io.gateway import GatewaySettings
@@ -49,15 +50,37 @@ def engine_settings(config: Config) -> EngineSettings:
         trunks=tuple(trunk_settings(trunk) for trunk in config.trunks),
         auth=AuthSettings(algorithms=config.security.digest_algorithms),
         bans=ban_settings(config.security),
+        advertised=advertised(config.sip.public_address),
         secure_seats=config.sip.seats_over_tls,
         outbound=outbound_settings(config),
         seat_terms=replace(SEAT, transfers=True),
     )
 
 
+def advertised(public_address: str) -> dict[str, str]:
+    """The host that peers are told, whatever the transport; none: the listener's own."""
+    return dict.fromkeys(TRANSPORTS, public_address) if public_address else {}
+
+
 def server_settings(config: Config) -> ServerSettings:
-    """The listeners' certificate."""
-    return ServerSettings(tls=TlsSettings(config.sip.certificate, config.sip.key))
+    """Certificates, and whom to ask for names."""
+    sip = config.sip
+    return ServerSettings(
+        tls=TlsSettings(
+            certificate=sip.certificate,
+            key=sip.key,
+            client_check=sip.client_certificates,
+            client_ca=sip.client_ca,
+            trusts={trunk.name: trust_of(trunk) for trunk in config.trunks},
+        ),
+        resolver=ResolverSettings(nameservers=sip.nameservers),
+        watch_seconds=sip.certificate_check_seconds,
+    )
+
+
+def trust_of(trunk: sip_schema.Trunk) -> Trust:
+    """How an operator's certificate is judged, and what it is shown."""
+    return Trust(trunk.verify_certificate, trunk.ca, trunk.certificate, trunk.key)
 
 
 def ban_settings(security: Security) -> BanSettings:
@@ -80,7 +103,7 @@ def outbound_settings(config: Config) -> OutboundSettings:
     )
 
 
-def trunk_settings(trunk: schema.Trunk) -> Trunk:
+def trunk_settings(trunk: sip_schema.Trunk) -> Trunk:
     """One trunk; a registering one keeps its five names apart (IMS)."""
     registration = None
     if trunk.mode == "register":
@@ -104,10 +127,11 @@ def trunk_settings(trunk: schema.Trunk) -> Trunk:
         probe_seconds=trunk.probe_seconds,
         answer_seconds=trunk.answer_seconds,
         profile=profile_settings(trunk),
+        certificate_name=trunk.certificate_name,
     )
 
 
-def profile_settings(trunk: schema.Trunk) -> Profile:
+def profile_settings(trunk: sip_schema.Trunk) -> Profile:
     """What the operator wants, the rules for numbers made ready for use."""
     same = {field.name: getattr(trunk, field.name) for field in fields(Profile)}
     for name in ("numbers_in", "numbers_out"):

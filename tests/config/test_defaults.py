@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from config.loader import load, loads
-from config.schema import Config, Queue, Route, Seat, Trunk
+from config.schema import Config, Queue, Route, Seat
+from config.sip import Trunk
 from config.values import Listen, Ports
 from config.words import model_of
 

@@ -214,6 +214,40 @@ def test_a_secure_listener_needs_a_certificate():
     assert set(keys(text)) == {"sip.certificate"}
 
 
+def test_who_wants_certificates_of_clients_says_by_whom():
+    text = """
+    [sip]
+    listen = ["tls://127.0.0.1", "wss://127.0.0.1:5062"]
+    certificate = "setup.cfg"
+    key = "no-such-file"
+    client_certificates = "required"
+    """
+    assert set(keys(text)) == {"sip.key", "sip.client_ca"}
+
+
+def test_a_trunk_s_own_certificate_has_a_key():
+    text = """
+    [[trunks]]
+    name = "a"
+    peers = ["tls://sbc.example.org"]
+    ca = "no-such-file"
+    certificate = "setup.cfg"
+    """
+    assert set(keys(text)) == {"trunks[0].ca", "trunks[0].key"}
+
+
+def test_two_trunks_must_not_have_one_name():
+    text = """
+    [[trunks]]
+    name = "a"
+    peers = ["sbc.example.org", "tls://sbc2.example.org:5071"]
+    [[trunks]]
+    name = "b"
+    peers = ["tcp://SBC.example.org"]
+    """
+    assert keys(text) == ["trunks[1].peers[0]"]
+
+
 def test_peers_of_two_trunks_must_not_overlap():
     text = """
     [[trunks]]

@@ -7,7 +7,7 @@ import pytest
 from callcore.call.profile import ORDINARY, Profile
 from config.loader import PROFILES, ConfigError, loads, profile_path
 from config.profile import Profile as Schema
-from config.schema import Trunk
+from config.sip import Trunk
 from service.wiring import profile_settings, trunk_settings
 
 STATIC = '[[trunks]]\nname = "t"\npeers = ["192.0.2.1"]\n'

@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 from callcore.errors import RemoteProtocolError
-from callcore.message import Message, Request, Response, parse, render, validate, with_headers
+from callcore.message import Request, Response, parse, render, validate, with_headers
+from tests.conformance.judged import FIELDS, FOLDER, HINT, STATUS, table
+from tests.conformance.judged import rows as rows_of
 
-FOLDER = Path(
-    os.environ.get("CALLCORE_RFC4475") or Path(__file__).parents[3] / "shared" / "data" / "rfc4475"
-)
-HINT = (
-    "RFC 4475's messages are not here: unpack the archive of its Appendix A beside verdicts.csv "
-    "and name the folder in CALLCORE_RFC4475"
-)
-FIELDS: dict[str, Callable[[Message], object]] = {
-    "Via": lambda m: m.via,
-    "From": lambda m: m.from_,
-    "To": lambda m: m.to,
-    "CSeq": lambda m: m.cseq,
-    "Call-ID": lambda m: m.call_id,
-    "Contact": lambda m: m.contacts,
-    "Date": lambda m: m.date_ms,
-    "Route": lambda m: m.routes,
-    "Record-Route": lambda m: m.record_routes,
-}
-# What is wrong by RFC 4475 is answered so; every other refusal is a 400.
-STATUS = {"505": 505}
-
-ROWS = (
-    list(csv.DictReader((FOLDER / "verdicts.csv").read_text().splitlines()))
-    if (FOLDER / "verdicts.csv").exists()
-    else []
-)
+ROWS = rows_of()
 pytestmark = pytest.mark.skipif(not ROWS, reason=HINT)
 
 
@@ -55,6 +27,11 @@ def test_all_49_messages_are_judged():
     assert len(ROWS) == 49
     assert {row["verdict"] for row in ROWS} == judged
     assert {row["file"] for row in ROWS} == {path.name for path in FOLDER.glob("*.dat")}
+
+
+def test_the_table_agrees_49_times():
+    """What `python -m tests.conformance` prints."""
+    assert [row["file"] for row, _, agrees in table() if not agrees] == []
 
 
 @rows("parse")

@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from phones.driver import Softphone, SoftphoneOptions
 from phones.engine import Engine
 from phones.tones import write_tone
+from tests.callcore.io.authority import Authority
 
 SEAT = "127.0.0.1"
 TRUNK = "127.0.1.1"  # citizens call from here: 127.0.1.0/24 is the trunk's network
@@ -73,6 +74,14 @@ def configuration(folder: Path, seats: int) -> dict[str, Any]:
     }
 
 
+def secured(folder: Path) -> tuple[dict[str, Any], Path]:
+    """What [sip] says for every transport at once, and the authority of its certificate."""
+    authority = Authority(folder)
+    certificate, key = authority.issue("server", SEAT, "localhost", "hotline.local")
+    listen = [f"{one}://{SEAT}:0" for one in ("udp", "tcp", "tls", "ws", "wss")]
+    return {"listen": listen, "certificate": certificate, "key": key}, authority.path
+
+
 def changed(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Tables updated key by key; of an array of tables the first is updated, or more appended."""
     result = copy.deepcopy(base)
@@ -81,10 +90,10 @@ def changed(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
             result[table] = change
         elif isinstance(change, list):
             result[table] += change
-        elif isinstance(result[table], list):
+        elif isinstance(result.get(table), list):
             result[table][0] |= change
         else:
-            result[table] = result[table] | change
+            result[table] = result.get(table, {}) | change
     return result
 
 
@@ -138,11 +147,19 @@ class Hotline:
 
     `changes` are tables of the configuration: `queues={...}` updates the one queue, `trunks=[...]`
     adds trunks. The ports that the system chose stay the same when the engine is started again.
+    `secure`: it listens for TLS and WebSockets too, with a certificate of `ca`.
     """
 
-    def __init__(self, folder: Path, seats: int = 3, **changes: Any) -> None:
+    def __init__(
+        self, folder: Path, seats: int = 3, *, secure: bool = False, **changes: Any
+    ) -> None:
         self.folder = folder
-        self.document = changed(configuration(folder, seats), changes)
+        self.document = configuration(folder, seats)
+        self.ca: Path | None = None
+        if secure:
+            sip, self.ca = secured(folder)
+            self.document["sip"] |= sip
+        self.document = changed(self.document, changes)
         self.path = folder / "engine.toml"
         self.log_path = folder / "engine.log"
         self.log_path.touch()
@@ -243,7 +260,10 @@ class Hotline:
         given = {"password": f"secret-{user}", "tone": AGENT_HZ, "auto_answer": "0", **changes}
         if given.get("no_answer"):
             del given["auto_answer"]
-        registrar = self.listener(given.get("transport", "udp"))
+        transport = given.get("transport", "udp")
+        registrar = self.listener(transport)
+        if transport == "tls":
+            given.setdefault("ca", self.ca)
         return SoftphoneOptions(user, domain="hotline.local", registrar=registrar, **given)
 
     def citizen(self, **changes: Any) -> SoftphoneOptions:
