@@ -39,7 +39,7 @@ class Performer:
         domain = parts.config.sip.domain
         self._answering = {s.user: headers_of(s.auto_answer, domain) for s in parts.config.seats}
         self.call_of_leg: dict[str, str] = {}
-        self._sides: dict[str, str] = {}  # of legs that took part: caller, agent or other
+        self._sides: dict[str, str] = {}  # of legs that we dialled: agent, other, "" until it is up
         self.closing: dict[str, tuple[str, str]] = {}  # leg -> call, side, until it is summed up
         self.sound = Sound(parts)
 
@@ -132,6 +132,7 @@ class Performer:
         """Place a leg; one that cannot be placed has ended with 480."""
         parts = self._parts
         self.call_of_leg[effect.leg] = visit.call_id
+        self._sides[effect.leg] = ""
         near = next((one.leg for one in visit.parties if one.leg in parts.media), None)
         try:
             if self._is_used_up(effect):
@@ -221,7 +222,7 @@ class Performer:
         """The visit that takes these legs has said so already."""
 
     def close_media(self, visit: Visit, effect: e.CloseMedia) -> None:
-        self.closing[effect.leg] = visit.call_id, self._sides.pop(effect.leg, "")
+        self.closing[effect.leg] = visit.call_id, self._sides.pop(effect.leg, "caller")
         self._parts.media.close(effect.leg)
         self.call_of_leg.pop(effect.leg, None)
 
@@ -229,10 +230,11 @@ class Performer:
 
     def joined(self, visit: Visit, effect: e.Joined) -> None:
         self._book.joined(visit.call_id, effect, self._now_ms())
-        party = visit.find(effect.leg)
-        is_caller = party is not None and party.role is Role.CITIZEN
-        agent_or_other = "agent" if effect.target.is_seat else "other"
-        self._sides[effect.leg] = "caller" if is_caller else agent_or_other
+        if effect.leg in self._sides:
+            party = visit.find(effect.leg)
+            is_citizen = party is not None and party.role is Role.CITIZEN
+            agent_or_other = "agent" if effect.target.is_seat else "other"
+            self._sides[effect.leg] = "caller" if is_citizen else agent_or_other
 
     def parted(self, visit: Visit, effect: e.Parted) -> None:
         self._book.parted(visit.call_id, effect.leg, self._now_ms())
