@@ -7,14 +7,16 @@ import structlog
 
 from acd import events as acd
 from callcore.call.events import Diverted
+from callcore.call.placement import Headers, SeatTarget, TrunkTarget
 from callcore.call.placement import Party as Shown
-from callcore.call.placement import SeatTarget, TrunkTarget
 from callcore.errors import LocalProtocolError, RemoteProtocolError
+from hotline import uui
 from hotline import visit_effects as e
 from hotline import visit_facts as f
 from hotline.calls import CallBook
 from hotline.commands import CallRecord
 from hotline.events import Alert
+from hotline.parties import Target
 from hotline.parts import Parts
 from hotline.sound import Sound
 from hotline.visit_state import Visit
@@ -133,10 +135,17 @@ class Performer:
             parts.media.open(effect.leg, near=near)
             offer = parts.media.offer(effect.leg)
             target, shown = self._way(visit, effect)
-            parts.sip.place(effect.leg, target, shown, offer)
+            parts.sip.place(effect.leg, target, shown, offer, self._told(visit, effect.target))
         except (LocalProtocolError, MediaError) as error:
             log.warning("leg not dialled", who=effect.target.name, why=str(error))
             self._tell(visit.call_id, f.LegEnded(effect.leg, 480, "local"))
+
+    def _told(self, visit: Visit, target: Target) -> Headers:
+        """The city's platform is told our id of the call, and the work order's number."""
+        if not target.number or target.number != self._parts.config.calls.platform_number:
+            return ()
+        record = self._record(visit)
+        return ((uui.HEADER, uui.write(uui.Told(record.call_id, record.order))),)
 
     def _is_used_up(self, effect: e.DialLeg) -> bool:
         """A hard stop; never for emergency numbers."""
@@ -153,14 +162,12 @@ class Performer:
             caller = asker.name if asker and effect.errand == "consult" else record.caller
             return SeatTarget(target.name), Shown(caller, caller)
         seat = asker.name if asker and asker.is_seat and not target.emergency else None
-        if (
-            effect.errand in ("callee", "called back", "desk", "emergency")
-            or record.direction != "inbound"
-        ):
-            return TrunkTarget(target.trunk, target.number, seat=seat), Shown("")
+        if effect.errand in OURS or record.direction != "inbound":
+            way = TrunkTarget(target.trunk, target.number, seat=seat, urgent=target.emergency)
+            return way, Shown("")
         is_overflow = effect.errand in ("offer", "overflow")
         forwarded = Diverted(record.called, "no-answer" if is_overflow else "deflection")
-        way = TrunkTarget(target.trunk, target.number, (forwarded,), seat)
+        way = TrunkTarget(target.trunk, target.number, (forwarded,), seat, target.emergency)
         return way, Shown(record.caller, record.caller)
 
     def answer_leg(self, visit: Visit, effect: e.AnswerLeg) -> None:

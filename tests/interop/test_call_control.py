@@ -179,6 +179,36 @@ async def test_a_seat_calls_out_and_busy_is_told_apart(hotline: Hotline) -> None
     assert (486, 17) in causes
 
 
+async def test_a_remote_seat_takes_calls_at_its_mobile_after_a_key(tmp_path: Path) -> None:
+    """The queue's offer goes over the trunk; a voicemail that answers gets nobody."""
+    one = Hotline(
+        tmp_path,
+        seats=1,
+        trunks={"peers": ["127.0.1.0/24", f"{MOBILE}:{MOBILE_PORT}"], "probe_seconds": 0},
+    )
+    one.document["seats"][0] |= {"mobile": "13800000009", "remote": True}
+    async with (
+        one as hotline,
+        Softphone(mobile(hotline, record=tmp_path / "mobile.wav")) as phone,
+        Softphone(hotline.citizen(record=tmp_path / "caller.wav")) as citizen,
+    ):
+        await hotline.until_state("8001", "ready")
+        hotline.call(citizen)
+        await phone.wait("state", state="CONFIRMED")
+        await packets_heard(phone, 40)
+        assert (await hotline.last_call())["state"] == "ringing"
+        phone.send("dtmf", digits="1")
+        await hotline.last_call("talking")
+        await asyncio.gather(packets_heard(phone, 40), packets_heard(citizen, 40))
+        assert (await hotline.states())["8001"] == "talking"
+        citizen.send("hangup")
+        await phone.wait("ended")
+        record = await hotline.last_call("ended")
+        assert (record["result"], record["agent"]) == ("answered", "8001")
+        assert record["outgoing_seconds"] > 1
+    assert heard(tmp_path / "caller.wav", EARS)[-1] == THIRD_HZ
+
+
 async def test_the_citizen_is_asked_and_answers_by_a_key(tmp_path: Path) -> None:
     """The survey, after the agent has hung up; only where the queue wants it."""
     async with (
