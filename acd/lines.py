@@ -41,7 +41,7 @@ class Line:
         self.demand = demand
         self.place = place
         self.promise = queue.promise
-        self.reserve = queue.settings.reserve_agents  # idle agents that late calls leave alone
+        self.reserve = queue.reserve  # idle agents that late calls leave alone
         self.delay_ms = queue.delay_ms  # of an agent whose own has not been measured
         self.measured = queue.settings.measured_delay
         self.count = 0

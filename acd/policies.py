@@ -61,6 +61,7 @@ class Policy(NamedTuple):
 
     place: Placing
     rank: Ranking
+    reserve: int = 0  # idle agents that late calls leave alone; a queue's own setting may be more
 
 
 def promise_of(queue: QueueSettings) -> Promise:
@@ -125,6 +126,9 @@ POLICIES: dict[str, Policy] = {
     "priority": Policy(urgent_first, longest_idle),
     "answer_in_time": Policy(in_time_first, longest_idle),
     "skills": Policy(in_time_first, least_flexible),
+    # Threshold (trunk) reservation: the last idle agent waits for a call that can still be in
+    # time. More in time, and more who give up; docs/decisions/0048 has the price.
+    "reservation": Policy(in_time_first, longest_idle, reserve=1),
 }
 
 

@@ -29,6 +29,7 @@ class Queue:
     def configure(self, settings: QueueSettings) -> None:
         """Takes new settings; ValueError for an unknown policy."""
         self.policy = policy_named(settings.policy)
+        self.reserve = max(settings.reserve_agents, self.policy.reserve)
         self.settings = settings
         self.name = settings.name
         self.promise = promise_of(settings)
@@ -45,10 +46,7 @@ class Queue:
             settings.affinity.last_agent_seconds or settings.affinity.repeat_calls
         )
         self.has_agenda = bool(
-            settings.widening
-            or settings.overflow
-            or settings.announce_seconds
-            or settings.reserve_agents
+            settings.widening or settings.overflow or settings.announce_seconds or self.reserve
         )
 
     def wait_ms(self, call: Call, stop_ms: int) -> int:

@@ -58,7 +58,7 @@ class Waiting(Serving):
         settings, queued_ms = queue.settings, call.waiter.queued_ms
         if settings.announce_seconds:
             self._plan(call, self.now_ms + round(settings.announce_seconds * 1000), "announce")
-        if settings.reserve_agents:
+        if queue.reserve:
             self._plan(call, max(self.now_ms, queued_ms + queue.promise.promotion_ms), "promote")
         for index, widening in enumerate(settings.widening):
             due_ms = queued_ms + round(widening.after_seconds * 1000)

@@ -1,8 +1,9 @@
-"""Microseconds to parse an INVITE and to read Via, From, To, Call-ID and CSeq, beside sippy.
+"""Microseconds to parse an INVITE and to read Via, From, To, Call-ID and CSeq, beside others.
 
-Both parsers take the same 2,000 messages of 860 bytes. They are what a trunk brings to a hotline:
-branch, tag, caller and Call-ID differ in each, the number called and the CSeq of a first INVITE
-do not; `parse_all_different_us` is the time when those two differ as well. The bar holds for both.
+Ours, sippy, aiosipua and sipmessage take the same 2,000 messages of 860 bytes. They are what a
+trunk brings to a hotline: branch, tag, caller and Call-ID differ in each, the number called and
+the CSeq of a first INVITE do not; `parse_all_different_us` is the time when those two differ as
+well. The bar holds for both.
 The figure is the best of many short passes, as the machine is shared.
 """
 
@@ -89,6 +90,37 @@ def sippy_reader() -> Callable[[bytes], None] | None:
     return read
 
 
+def aiosipua_reader() -> Callable[[bytes], None] | None:
+    """aiosipua's way to the same five."""
+    try:
+        from aiosipua import SipMessage
+    except ImportError:
+        return None
+
+    def read(data: bytes) -> None:
+        message = SipMessage.parse(data)
+        _ = (message.via, message.from_addr, message.to_addr, message.call_id, message.cseq)
+
+    return read
+
+
+def sipmessage_reader() -> Callable[[bytes], None] | None:
+    """sipmessage's way to the same five."""
+    try:
+        from sipmessage import Message
+    except ImportError:
+        return None
+
+    def read(data: bytes) -> None:
+        message = Message.parse(data)
+        _ = (message.via, message.from_address, message.to_address, message.call_id, message.cseq)
+
+    return read
+
+
+PEERS = {"sippy": sippy_reader, "aiosipua": aiosipua_reader, "sipmessage": sipmessage_reader}
+
+
 def microseconds(work: Callable[[bytes], object], items: list) -> float:
     """The time for one item in one pass over all."""
     start = time.perf_counter()
@@ -110,7 +142,7 @@ def measure(rounds: int) -> dict[str, float]:
     different = [invite(n, 10000 + n, 10000 + n) for n in range(2000)]
     assert {len(item) for item in data + different} == {BYTES}
     requests = [message for message in map(parse, data) if isinstance(message, Request)]
-    theirs = sippy_reader()
+    peers = {name: reader() for name, reader in PEERS.items()}
     gc.collect()
     gc.freeze()
     figures = {
@@ -126,11 +158,15 @@ def measure(rounds: int) -> dict[str, float]:
         ),
     }
     print("ours measured", file=sys.stderr)
-    if theirs is not None:
-        figures["sippy_us"] = best(theirs, data[:500], max(2, rounds // 4))
-        figures["times_faster_than_sippy"] = figures["sippy_us"] / figures["parse_us"]
-    else:
-        print("sippy is not installed (pip install sippy): no comparison", file=sys.stderr)
+    for name, theirs in peers.items():
+        if theirs is None:
+            print(f"{name} is not installed (pip install {name}): not compared", file=sys.stderr)
+            continue
+        figures[f"{name}_us"] = best(theirs, data[:500], max(2, rounds // 4))
+        print(f"{name} measured", file=sys.stderr)
+    measured = [figures[f"{name}_us"] for name, theirs in peers.items() if theirs is not None]
+    if measured:
+        figures["times_faster_than_the_fastest"] = min(measured) / figures["parse_us"]
     return {name: round(value, 2) for name, value in figures.items()}
 
 
@@ -143,11 +179,11 @@ def main() -> int:
     bars = {
         "parse_us": BAR_MICROSECONDS,
         "parse_all_different_us": BAR_MICROSECONDS,
-        "times_faster_than_sippy": BAR_TIMES_FASTER,
+        "times_faster_than_the_fastest": BAR_TIMES_FASTER,
     }
     ok = (
         max(figures["parse_us"], figures["parse_all_different_us"]) <= BAR_MICROSECONDS
-        and figures.get("times_faster_than_sippy", BAR_TIMES_FASTER) >= BAR_TIMES_FASTER
+        and figures.get("times_faster_than_the_fastest", BAR_TIMES_FASTER) >= BAR_TIMES_FASTER
     )
     print(json.dumps({"name": "parse", "figures": figures, "bars": bars, "ok": ok}))
     return 0 if ok else 1

@@ -67,6 +67,7 @@ class Transfer(Body):
     kind: Literal["blind", "attended"] = "blind"
     to: str = Field(default="", max_length=128)
     party: str = Who
+    order: str = Field(default="", max_length=64, description="the work order, for the platform")
 
 
 class Conference(Body):
@@ -141,9 +142,9 @@ async def place(wanted: Click, desk: Acting) -> CallRecord:
 
 
 @router.get("/calls/{call_id}/parties")
-async def parties(call_id: str, hotline: Hotline) -> list[PartyStatus]:
-    """Who takes part in a call now."""
-    return hotline.parties(call_id)
+async def parties(call_id: str, hotline: Hotline, viewer: str = "") -> list[PartyStatus]:
+    """Who takes part in a call now; `viewer`: the seat that it is shown to."""
+    return hotline.parties(call_id, viewer)
 
 
 @router.post("/calls/{call_id}/hold")
@@ -176,7 +177,8 @@ async def transfer(call_id: str, wanted: Transfer, desk: Acting) -> CallRecord:
     """To a seat, a queue, a number or the platform; attended: to who is consulted."""
     if wanted.kind == "attended":
         return desk.act(call_id, CallAction("complete", party=wanted.party))
-    return desk.act(call_id, CallAction("transfer", wanted.to, wanted.party))
+    action = CallAction("transfer", wanted.to, wanted.party, order=wanted.order)
+    return desk.act(call_id, action)
 
 
 @router.post("/calls/{call_id}/conference")

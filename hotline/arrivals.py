@@ -7,6 +7,7 @@ import structlog
 from acd import events as acd
 from callcore.call.events import Arrived
 from callcore.errors import RemoteProtocolError
+from hotline import uui
 from hotline import visit_facts as f
 from hotline.clock import iso
 from hotline.commands import CallRecord
@@ -143,7 +144,10 @@ class Arrivals:
     ) -> CallRecord:
         arrived = iso(self._parts.clock.wall_ms())
         call_id = self._parts.call_ids()
-        return CallRecord(call_id, fact.caller, fact.called, way, queue, None, arrived)
+        record = CallRecord(call_id, fact.caller, fact.called, way, queue, None, arrived)
+        told = uui.read_all(fact.presented.headers)  # of the city's platform
+        record.partner_call, record.order = told.call, told.order
+        return record
 
     def _begin(self, record: CallRecord, visit: Visit, leg: str) -> None:
         self._conductor.performer.call_of_leg[leg] = record.call_id

@@ -155,6 +155,8 @@ class CallRecord:
     causes: list[Cause] = field(default_factory=list)
     outgoing_seconds: float = 0.0  # of calls of ours over trunks, to the millisecond
     billed_seconds: int = 0  # the same in started units
+    order: str = ""  # the work order's number, told to and by the city's platform
+    partner_call: str = ""  # the platform's own id of the call
     message: bool = False  # the citizen left one, and is to be called back
     survey: str | None = None  # the key that the citizen pressed
 
@@ -163,13 +165,15 @@ class CallRecord:
 class CallAction:
     """What is to be done with a call; `verb` is one of hotline/control.py's ORDERS.
 
-    `to` is whom to call; `party` who does it or whom it is done to; `by` a supervisor's seat.
+    `to` is whom to call; `party` who does it or whom it is done to; `by` a supervisor's seat;
+    `order` the number of the work order, which the city's platform is told.
     """
 
     verb: str
     to: str = ""
     party: str = ""
     by: str = ""
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +302,7 @@ class HotlineCommands(Protocol):
     def set_privacy(self, call_id: str, paused: bool) -> CallRecord: ...
     def act(self, call_id: str, action: CallAction) -> CallRecord: ...
     def place(self, agent: str, to: str) -> CallRecord: ...
-    def parties(self, call_id: str) -> list[PartyStatus]: ...
+    def parties(self, call_id: str, viewer: str = "") -> list[PartyStatus]: ...
     def minutes(self) -> list[MinutesStatus]: ...
     def trunks(self) -> list[dict[str, Any]]: ...
     def bans(self) -> list[BanStatus]: ...

@@ -224,24 +224,33 @@ class Conductor:
         call_id = self.performer.call_of_leg.get(fact.leg)
         if call_id is not None:
             self.parts.book.leg_ended(call_id, fact)
+        self._keypads.forget(fact.leg)
         self._tell_leg(fact.leg, f.LegEnded(fact.leg, fact.status, fact.by))
 
+    def open_remote_seats(self) -> None:
+        """Seats that work on a mobile need no phone of ours to be there."""
+        for user, seat in self._seats.items():
+            if seat.remote:
+                self._log_in(user)
+
     def _registered(self, fact: sip.Registered) -> None:
-        seat = self._seats.get(fact.user)
-        if seat is None or fact.user in self.registered:
-            return
-        self.registered.add(fact.user)
+        if fact.user in self._seats and fact.user not in self.registered:
+            self._log_in(fact.user)
+
+    def _log_in(self, user: str) -> None:
+        self.registered.add(user)
         now_ms = self.parts.clock.wall_ms()
-        known = self.parts.queueing.core.agent(fact.user)
+        known = self.parts.queueing.core.agent(user)
         if known is None or known.state != "offline":
             return  # a break or a wrap-up outlasts the phone's registration
-        if seat.auto_ready:
-            self.parts.queueing.tell(acd.AgentReady(now_ms, fact.user))
+        if self._seats[user].auto_ready:
+            self.parts.queueing.tell(acd.AgentReady(now_ms, user))
         else:
-            self.parts.queueing.tell(acd.AgentNotReady(now_ms, fact.user, "registered"))
+            self.parts.queueing.tell(acd.AgentNotReady(now_ms, user, "registered"))
 
     def _unregistered(self, fact: sip.Unregistered) -> None:
-        if fact.user in self.registered:
+        seat = self._seats.get(fact.user)
+        if fact.user in self.registered and not (seat is not None and seat.remote):
             self.registered.discard(fact.user)
             log.info("seat gone", user=fact.user, why=fact.why)
             self.parts.queueing.tell(acd.AgentOffline(self.parts.clock.wall_ms(), fact.user))

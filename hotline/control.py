@@ -12,18 +12,27 @@ from hotline.commands import (
 from hotline.errors import BadTarget, NotNow
 from hotline.floor import Floor
 from hotline.orders import order_of
-from hotline.parties import Party
+from hotline.parties import Party, Role
 from hotline.targets import QueueTarget
 
 
 class Control(Floor):
     """Implements what HotlineCommands says of calls."""
 
-    def parties(self, call_id: str) -> list[PartyStatus]:
-        """Who takes part now; UnknownThing, and nobody once the call has ended."""
+    def parties(self, call_id: str, viewer: str = "") -> list[PartyStatus]:
+        """Who takes part now; UnknownThing, and nobody once the call has ended.
+
+        A viewer who is no supervisor sees who listens only where that is wanted.
+        """
         self.call(call_id)
         visit = self._conductor.visits.get(call_id)
-        return [] if visit is None else [status_of(party) for party in visit.parties]
+        hides = viewer and not self._conductor.is_supervisor(viewer)
+        hides = hides and not self._parts.config.calls.supervision_visible
+        return [
+            status_of(party)
+            for party in (() if visit is None else visit.parties)
+            if not (hides and party.role is Role.SUPERVISOR)
+        ]
 
     def act(self, call_id: str, action: CallAction) -> CallRecord:
         """Do it; UnknownThing, WrongState with the state, NotAllowed for a bad target."""
@@ -31,6 +40,8 @@ class Control(Floor):
         visit = self._conductor.visits.get(call_id)
         if visit is None:
             raise WrongState(f"call {call_id} has ended")
+        if action.order:
+            record.order = action.order
         try:
             self._conductor.command(call_id, order_of(self._conductor, visit, action))
         except NotNow as error:

@@ -7,9 +7,10 @@ import structlog
 
 from acd import events as acd
 from callcore.call.events import Diverted
+from callcore.call.placement import Headers, SeatTarget, TrunkTarget
 from callcore.call.placement import Party as Shown
-from callcore.call.placement import SeatTarget, TrunkTarget
 from callcore.errors import LocalProtocolError, RemoteProtocolError
+from hotline import uui
 from hotline import visit_effects as e
 from hotline import visit_facts as f
 from hotline.auto_answer import headers_of
@@ -136,18 +137,24 @@ class Performer:
             parts.media.open(effect.leg, near=near)
             offer = parts.media.offer(effect.leg)
             target, shown = self._way(visit, effect)
-            parts.sip.place(effect.leg, target, shown, offer, self._headers(effect, target))
+            told = self._told(visit, effect)
+            parts.sip.place(effect.leg, target, shown, offer, told)
         except (LocalProtocolError, MediaError) as error:
             log.warning("leg not dialled", who=effect.target.name, why=str(error))
             self._tell(visit.call_id, f.LegEnded(effect.leg, 480, "local"))
 
-    def _headers(
-        self, effect: e.DialLeg, target: SeatTarget | TrunkTarget
-    ) -> tuple[tuple[str, str], ...]:
-        """A seat with a headset is asked to answer by itself, when the call is for its agent."""
-        if isinstance(target, TrunkTarget) or effect.errand not in ("offer", "desk"):
+    def _told(self, visit: Visit, effect: e.DialLeg) -> Headers:
+        """The city's platform is told our id of the call, and the work order's number.
+
+        A seat with a headset is asked to answer by itself, when the call is for its agent.
+        """
+        target = effect.target
+        if not target.trunk and effect.errand in ("offer", "desk"):
+            return self._answering.get(target.name, ())
+        if not target.number or target.number != self._parts.config.calls.platform_number:
             return ()
-        return self._answering.get(target.user, ())
+        record = self._record(visit)
+        return ((uui.HEADER, uui.write(uui.Told(record.call_id, record.order))),)
 
     def _is_used_up(self, effect: e.DialLeg) -> bool:
         """A hard stop; never for emergency numbers."""
@@ -164,14 +171,12 @@ class Performer:
             caller = asker.name if asker and effect.errand == "consult" else record.caller
             return SeatTarget(target.name), Shown(caller, caller)
         seat = asker.name if asker and asker.is_seat and not target.emergency else None
-        if (
-            effect.errand in ("callee", "called back", "desk", "emergency")
-            or record.direction != "inbound"
-        ):
-            return TrunkTarget(target.trunk, target.number, seat=seat), Shown("")
+        if effect.errand in OURS or record.direction != "inbound":
+            way = TrunkTarget(target.trunk, target.number, seat=seat, urgent=target.emergency)
+            return way, Shown("")
         is_overflow = effect.errand in ("offer", "overflow")
         forwarded = Diverted(record.called, "no-answer" if is_overflow else "deflection")
-        way = TrunkTarget(target.trunk, target.number, (forwarded,), seat)
+        way = TrunkTarget(target.trunk, target.number, (forwarded,), seat, target.emergency)
         return way, Shown(record.caller, record.caller)
 
     def answer_leg(self, visit: Visit, effect: e.AnswerLeg) -> None:

@@ -43,6 +43,7 @@ class SippOptions:
     pause: Law = A_MOMENT
     ring: Law = AT_ONCE
     values: dict[str, str] = field(default_factory=dict)  # for @name@ in the scenario
+    rows: tuple[str, ...] = ()  # [field0];[field1]... of one call after the other
     transport: str = "udp"
     address: str = "127.0.0.1"  # ours, for SIP and in the description
     media_port: int = 0
@@ -152,6 +153,10 @@ class Sipp:
         line += ["-r", f"{max(1, round(options.rate * 10))}", "-rp", "10000"]
         line += ["-timeout", f"{math.ceil(options.timeout_seconds)}s", "-timeout_error"]
         line += ["-mp", str(options.media_port or free_media_port())]
+        if options.rows:
+            rows = self.folder / "rows.csv"
+            rows.write_text("\n".join(["SEQUENTIAL", *options.rows]) + "\n", encoding="ascii")
+            line += ["-inf", str(rows)]
         if options.calls:
             line += ["-m", str(options.calls)]
         if options.trace:

@@ -76,7 +76,7 @@ make_environment() {
     fi
     say "installing the Python packages (a minute or more the first time)"
     install_by_pip --upgrade 'pip>=24' wheel
-    install_by_pip --editable '.[test,phones,peers]'
+    install_by_pip --editable '.[test,staffing,phones,peers]'
     touch .venv/.ready
     say "the environment is ready"
 }

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -14,13 +12,13 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from config.loader import ConfigError, load
 from config.schema import Config
+from service.exits import USAGE, fail, failures
+from service.forecasting import forecast_app
+from service.rostering import roster
 
-USAGE = 2
-FAILURE = 1
 # The base of all errors in arguments; typer has its own copy of click and does not name it.
 USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
 
@@ -37,27 +35,13 @@ trunk_app = typer.Typer(help="The trunks to operators.", no_args_is_help=True)
 app.add_typer(trunk_app, name="trunk")
 app.add_typer(recordings_app, name="recordings")
 app.add_typer(journal_app, name="journal")
+app.add_typer(forecast_app, name="forecast")
+app.command()(roster)
 
 ConfigOption = Annotated[
     Path,
     typer.Option("--config", "-c", metavar="FILE", help="The configuration, a TOML file."),
 ]
-
-
-def fail(message: str, code: int = FAILURE) -> NoReturn:
-    """One line on standard error that says what to do, and the exit code."""
-    print(f"callcore: {message}", file=sys.stderr)
-    raise typer.Exit(code)
-
-
-@contextmanager
-def _failures() -> Iterator[None]:
-    """What the world refuses (a file, a port, a database) is one line and exit 1."""
-    try:
-        yield
-    except OSError as error:
-        place = f" {error.filename}" if error.filename else ""
-        fail(f"{error.strerror or error}{place}")
 
 
 def _loaded(path: Path) -> Config:
@@ -99,7 +83,7 @@ def run(config: ConfigOption) -> None:
     from service.run import run as run_engine
 
     set_up(settings.logging)
-    with _failures():
+    with failures():
         code = run_engine(settings)
     raise typer.Exit(code)
 
@@ -109,58 +93,6 @@ def check(config: ConfigOption) -> None:
     """Name every mistake of a configuration at once, or say that it is sound."""
     _loaded(config)
     print("configuration is sound")
-
-
-@app.command()
-def forecast(
-    calls_per_hour: Annotated[float, typer.Option(help="Calls that arrive in an hour.")],
-    aht: Annotated[float, typer.Option(help="Mean handling time in seconds, wrap-up included.")],
-    patience: Annotated[
-        float | None,
-        typer.Option(help="Mean patience in seconds (Erlang A); without it nobody gives up."),
-    ] = None,
-    target_seconds: Annotated[float, typer.Option(help="An answer within this is in time.")] = 15,
-    agents: Annotated[int | None, typer.Option(help="How many agents there are.")] = None,
-    target_ratio: Annotated[
-        float | None, typer.Option(help="In place of --agents: the fewest that reach this level.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
-) -> None:
-    """What a number of agents promises at a load, or how many agents a promise needs."""
-    from acd.forecast import Load, agents_for
-    from acd.forecast import forecast as forecast_for
-
-    if (agents is None) == (target_ratio is None):
-        fail("give either --agents or --target-ratio", USAGE)
-    try:
-        load = Load(calls_per_hour, aht, patience, target_seconds)
-        if agents is not None:
-            found = forecast_for(load, agents)
-        else:
-            found = agents_for(load, target_ratio or 0.0)
-    except ValueError as error:
-        fail(str(error), USAGE)
-    figures = {"erlangs": load.erlangs, **asdict(found)}
-    if as_json:
-        finite = {k: v if math.isfinite(v) else None for k, v in figures.items()}
-        print(json.dumps(finite, allow_nan=False))
-    else:
-        _print_figures("Erlang A" if patience else "Erlang C", figures)
-
-
-def _print_figures(title: str, figures: dict[str, float]) -> None:
-    """A table for people: shares in percent."""
-    table = Table("figure", "value", title=title)
-    table.columns[1].justify = "right"
-    for name, value in figures.items():
-        if not math.isfinite(value):
-            shown = "grows without end"
-        elif name in ("agents", "erlangs", "asa_seconds"):
-            shown = f"{value:,.2f}".rstrip("0").rstrip(".")
-        else:
-            shown = f"{value:.2%}"
-        table.add_row(name, shown)
-    Console().print(table)
 
 
 @app.command("sip-trace")
@@ -194,7 +126,7 @@ def sip_trace(
         url, token = f"http://{http.listen}", http.token.get_secret_value()
     options = TraceOptions(url, token, call, reveal, write, full, seconds, messages)
     try:
-        with _failures():
+        with failures():
             follow(options, Console(highlight=False))
     except TraceRefused as error:
         fail(str(error))
@@ -215,7 +147,7 @@ def verify(config: ConfigOption) -> None:
     from service.wiring import keeper_settings
 
     try:
-        with _failures():
+        with failures():
             keeper = Keeper(keeper_settings(settings), lambda event: None)
             found = asyncio.run(keeper.verify())
     except (StoreError, IndexFailed, KeeperError) as error:
@@ -236,7 +168,7 @@ def replay(
     from service.replay import JournalUnreadable, rebuilt
 
     try:
-        with _failures():
+        with failures():
             document = rebuilt(journal)
     except JournalUnreadable as error:
         fail(str(error))
@@ -272,7 +204,7 @@ def try_trunk(
         if not as_json:
             _print_step(step.step, step.ok, step.ms, step.says, step.causes)
 
-    with _failures():
+    with failures():
         ok = asyncio.run(TrunkTrial(Trial(settings, name, call, seconds), tell).run())
     if as_json:
         print(json.dumps({"trunk": name, "ok": ok, "steps": [asdict(one) for one in steps]}))

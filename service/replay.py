@@ -23,7 +23,7 @@ def rebuilt(path: Path) -> dict[str, Any]:
     settings = AcdSettings()
     core = Core(settings)
     count = last_ms = 0
-    for event in _events(path):
+    for event in events_of(path):
         core.step(event)
         count, last_ms = count + 1, event.at_ms
         if isinstance(event, Configured):
@@ -45,7 +45,7 @@ def _queue(core: Core, name: str, now_ms: int) -> dict[str, Any]:
     return document
 
 
-def _events(path: Path) -> Iterator[Event]:
+def events_of(path: Path) -> Iterator[Event]:
     """Of a folder all files in order, of a file what it holds; a torn end is left out."""
     if path.is_dir():
         if not segments(path):

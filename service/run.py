@@ -79,6 +79,7 @@ async def start(config: Config, stack: AsyncExitStack) -> Conductor:
     # Last: whoever calls from now on finds everything in place.
     parts.sip.on_event = conductor.on_sip
     await parts.sip.start()
+    conductor.open_remote_seats()
     stack.push_async_callback(parts.sip.stop)
     gc.collect()
     gc.freeze()  # what is there now lives as long as we do: no collection need look at it again

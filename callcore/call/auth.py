@@ -3,7 +3,6 @@
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from callcore.call.settings import AuthSettings, Seat
@@ -19,6 +18,7 @@ from callcore.message.digest import (
     parse_credentials,
     verify,
 )
+from callcore.value import dataclass
 
 NC_WINDOW = 64
 STAMP = 12  # the digits of a nonce that say when it was made

@@ -1,6 +1,6 @@
 """Who may ask for what: judged before a transaction is spent on a request, as far as can be."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 
 from callcore.call.auth import Authenticator, Challenged, Forbidden, Granted
@@ -15,6 +15,7 @@ from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow
 from callcore.identifiers import Identifiers
 from callcore.message import Request, check_scheme
+from callcore.value import dataclass
 
 ALLOWED = (*ALLOW.split(", "), "REGISTER")
 KNOWN = frozenset({*ALLOWED, *UNSERVED})

@@ -3,7 +3,6 @@
 import math
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import replace
 from enum import Enum, auto
 
 from callcore.call.settings import LimitSettings
@@ -26,10 +25,12 @@ class Bucket:
 
     def take(self, now: float) -> tuple["Bucket", bool]:
         """Take one token; False, and nothing taken, when there is none."""
-        tokens = min(self.size, self.tokens + (now - self.at) * self.rate_per_second)
+        rate, size = self.rate_per_second, self.size
+        tokens = self.tokens + (now - self.at) * rate
+        tokens = min(tokens, size)
         if tokens < 1.0:
-            return replace(self, tokens=tokens, at=now), False
-        return replace(self, tokens=tokens - 1.0, at=now), True
+            return Bucket(rate, size, tokens, now), False
+        return Bucket(rate, size, tokens - 1.0, now), True
 
     def wait_seconds(self, now: float) -> int:
         """Whole seconds until a token is there: what Retry-After says (RFC 3261 §20.33)."""

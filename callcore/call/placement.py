@@ -38,13 +38,15 @@ class TrunkTarget:
     """A number behind a trunk.
 
     `diverted` when a call is forwarded to it: by whom, the first first; a caller's number then is
-    that of the call forwarded. `seat`: on whose behalf, where it is a seat's wish.
+    that of the call forwarded. `seat`: on whose behalf, where it is a seat's wish. `urgent`: an
+    emergency, which passes even where the trunk is full.
     """
 
     trunk: str
     number: str
     diverted: tuple[Diverted, ...] = ()
     seat: str | None = None
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

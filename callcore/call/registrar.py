@@ -2,7 +2,6 @@
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from callcore.call.events import Registered, Unregistered
 from callcore.call.settings import RegistrarSettings
@@ -10,6 +9,7 @@ from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow
 from callcore.message import NameAddr, Request
 from callcore.message.grammar import quote
+from callcore.value import dataclass
 
 Fact = Registered | Unregistered
 
@@ -121,9 +121,9 @@ class Registrar:
     ) -> dict[str, Binding | None]:
         """The bindings to set (or, None, to remove); nothing is changed yet."""
         current = self._users.get(user, {})
-        if "*" in request.values("Contact"):
-            # §10.3 step 6: only alone, and only with Expires: 0.
-            if len(request.values("Contact")) != 1 or request.expires != 0:
+        if request.wildcard:
+            # §10.3 step 6: only alone (beside others it is no address), and only with Expires: 0.
+            if request.expires != 0:
                 raise RemoteProtocolError("Contact: * without Expires: 0", where="Contact")
             for binding in current.values():
                 self._check_order(binding, request)
@@ -132,6 +132,8 @@ class Registrar:
         for contact in request.contacts:
             for key, change in self._change(request, contact, (user, flow, now)):
                 changes[key] = change
+        if len(current) + len(changes) <= self._settings.max_bindings:
+            return changes
         added = {key for key, change in changes.items() if change is not None}
         if len(added) > self._settings.max_bindings:
             raise RemoteProtocolError("too many bindings", status=403, where="Contact")

@@ -79,7 +79,7 @@ class Resolution:
         trunk = self._trunks.settings.get(target.trunk)
         if trunk is None:
             raise LocalProtocolError(f"no trunk {target.trunk!r}")
-        if self._lines.limits[trunk.name].is_full:
+        if self._lines.limits[trunk.name].is_full and not target.urgent:
             return Plan((), 503, "max_calls", trunk.name)
         plan = self._trunk(trunk, target, caller)
         if trunk.registration is not None:

@@ -36,7 +36,7 @@ class Throttle:
 
     def blocked_seconds(self, user: str, remote: tuple[str, int], now: float) -> float:
         """How long this attempt must still wait; 0 when it may go on."""
-        if (user, remote) in self._trusted:
+        if not self._records or (user, remote) in self._trusted:
             return 0.0
         until = max(self._until(("source", remote[0])), self._until(("user", user)))
         return max(0.0, until - now)

@@ -30,6 +30,9 @@ def test_too_many_calls_a_second_and_too_many_calls_get_503_with_retry_after():
     assert whys == [(503, "calls_per_second"), (503, "max_calls")]
     stage.do("place", "L", TrunkTarget("ims", "138"), Party(""), SDP)
     assert [(e.status, e.by) for e in stage.told(Ended)] == [(503, "local")]
+    stage.taken()
+    stage.do("place", "M", TrunkTarget("ims", "119", urgent=True), Party(""), SDP)
+    assert only(stage.taken()).method == "INVITE"  # an emergency passes
 
 
 def test_a_dead_peer_fails_over_to_the_next():

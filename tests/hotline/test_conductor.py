@@ -44,10 +44,16 @@ CONFIG = loads(
     [[seats]]
     user = "8002"
     password = "x"
+    [[seats]]
+    user = "9001"
+    password = "x"
+    role = "supervisor"
     [[queues]]
     name = "12345"
     wrap_up_seconds = 0
     survey = false
+    [calls]
+    platform_number = "055160012345"
     [[routes]]
     number = "12345"
     queue = "12345"
@@ -72,10 +78,9 @@ class PaperSip:
     def trunk_up(self, name: str) -> bool:
         return True
 
-    def place(
-        self, leg: str, target: Any, caller: Any, offer: bytes, headers: tuple[Any, ...] = ()
-    ) -> None:
-        self.done.append(("place", leg, target.user, caller.number))
+    def place(self, leg: str, target: Any, caller: Any, offer: bytes, headers: Any = ()) -> None:
+        whom = getattr(target, "user", None) or target.number
+        self.done.append(("place", leg, whom, caller.number, *headers))
 
     def answer(self, leg: str, body: bytes) -> None:
         self.done.append(("answer", leg))
@@ -188,10 +193,13 @@ class House:
     def seat(self, user: str) -> None:
         self.conductor.on_sip(sip.Registered(user, f"sip:{user}@127.0.0.1", FLOW))
 
-    def call(self, leg: str = "c", called: str = "12345", offer: Any = OFFER) -> None:
+    def call(
+        self, leg: str = "c", called: str = "12345", offer: Any = OFFER, headers: Any = ()
+    ) -> None:
         invite: Request = request("INVITE", f"sip:{called}@h", headers=[])
+        said = sip.Presented(headers=headers)
         self.conductor.on_sip(
-            sip.Arrived(leg, "ims", "trunk", "13800138000", called, offer, invite)
+            sip.Arrived(leg, "ims", "trunk", "13800138000", called, offer, invite, said)
         )
 
     def answered(self, leg: str) -> None:

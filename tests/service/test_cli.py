@@ -115,7 +115,8 @@ def test_a_failure_is_one_line_and_exit_1(callcore, arguments):
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["run"], ["check"], ["forecast"], ["recordings"], ["recordings", "verify"],
+    [[], ["run"], ["check"], ["forecast"], ["forecast", "history"], ["roster"],
+     ["recordings"], ["recordings", "verify"],
      ["journal"], ["journal", "replay"]],
 )  # fmt: skip
 def test_every_command_has_help(callcore, command):

@@ -199,6 +199,7 @@ def test_unknown_user_and_wrong_password_make_the_same_work(auth):
     settings = AuthSettings(failures=10**9)
     auth = Authenticator(settings, "h", SEATS, Salt())
     challenged = auth.challenge(FLOW, 0.0)
+    auth.judge(prove(challenged, user="8001", password="first"), "8001", FLOW, 1.0)
     known, unknown = (
         work_of(lambda u=user, p=proof: auth.judge(p, u, FLOW, 1.0))
         for user, proof in (
