@@ -17,7 +17,7 @@ from hotline.auto_answer import headers_of
 from hotline.calls import CallBook
 from hotline.commands import CallRecord
 from hotline.events import Alert
-from hotline.parties import Role, Target
+from hotline.parties import Role
 from hotline.parts import Parts
 from hotline.sound import Sound
 from hotline.visit_state import Visit
@@ -142,23 +142,20 @@ class Performer:
             parts.media.open(effect.leg, near=near, seat=seat)
             offer = parts.media.offer(effect.leg)
             target, shown = self._way(visit, effect)
-            parts.sip.place(effect.leg, target, shown, offer, self._headers(visit, effect, target))
+            told = self._told(visit, effect)
+            parts.sip.place(effect.leg, target, shown, offer, told)
         except (LocalProtocolError, MediaError) as error:
             log.warning("leg not dialled", who=effect.target.name, why=str(error))
             self._tell(visit.call_id, f.LegEnded(effect.leg, 480, "local"))
 
-    def _headers(
-        self, visit: Visit, effect: e.DialLeg, target: SeatTarget | TrunkTarget
-    ) -> Headers:
-        """A seat with a headset is asked to answer by itself, when the call is for its agent."""
-        if isinstance(target, TrunkTarget):
-            return self._told(visit, effect.target)
-        if effect.errand not in ("offer", "desk"):
-            return ()
-        return self._answering.get(target.user, ())
+    def _told(self, visit: Visit, effect: e.DialLeg) -> Headers:
+        """The city's platform is told our id of the call, and the work order's number.
 
-    def _told(self, visit: Visit, target: Target) -> Headers:
-        """The city's platform is told our id of the call, and the work order's number."""
+        A seat with a headset is asked to answer by itself, when the call is for its agent.
+        """
+        target = effect.target
+        if not target.trunk and effect.errand in ("offer", "desk"):
+            return self._answering.get(target.name, ())
         if not target.number or target.number != self._parts.config.calls.platform_number:
             return ()
         record = self._record(visit)
