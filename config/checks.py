@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from config.queues import is_able
 from config.schema import Config, Trunk
 from config.security import number_classes
+from config.sounds import BUILT_IN
 from config.values import SECURE_TRANSPORTS, is_loopback, is_wildcard
 
 Key = tuple[str | int, ...]
@@ -40,6 +41,7 @@ def _names(config: Config) -> Iterator[Clash]:
     yield from _repeated("trunks", "name", (trunk.name for trunk in config.trunks))
     yield from _repeated("seats", "user", (seat.user for seat in config.seats))
     yield from _repeated("queues", "name", (queue.name for queue in config.queues))
+    yield from _repeated("tones", "name", (tone.name for tone in config.tones))
     yield from _repeated("routes", "number", (route.number for route in config.routes))
 
 
@@ -138,6 +140,16 @@ def _trunk_peers(config: Config) -> Iterator[Clash]:
             yield Clash(("trunks", index, "peers", number), str(other), told)
 
 
+def _tones(config: Config) -> Iterator[Clash]:
+    known = {*BUILT_IN, *(tone.name for tone in config.tones)}
+    for index, queue in enumerate(config.queues):
+        for field in ("announcement", "music"):
+            kind, _, name = getattr(queue, field).partition(":")
+            if kind == "tone" and name not in known:
+                told = "tone: and one of " + ", ".join(sorted(known))
+                yield Clash(("queues", index, field), f"tone:{name}", told)
+
+
 def _queues(config: Config) -> Iterator[Clash]:
     known = {queue.name for queue in config.queues}
     for index, route in enumerate(config.routes):
@@ -203,6 +215,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
     _trunk_modes,
     _trunk_peers,
     _queues,
+    _tones,
     _stores,
     _tokens,
     _not_yet,

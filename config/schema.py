@@ -18,6 +18,7 @@ from config.profile import Profile
 from config.queues import GENERAL, Agents, Name, PositiveSeconds, Queue, Route, Seconds, Skills
 from config.secret import Secret
 from config.security import NumberClass, Outbound, Security
+from config.sounds import Tone
 from config.survey import Message, Survey
 from config.table import Allowed, Table
 from config.values import Address, Listen, Peer, Ports, Store
@@ -142,6 +143,11 @@ class Media(Voice):
     )
     rtp_timeout_seconds: PositiveSeconds = Field(
         default=30, description="a call without any voice packet for so long is dead"
+    )
+    snippets: str = Field(
+        default="",
+        description="a folder with recordings of your own of the words that announcements are put "
+        "together from (0.wav, ahead.wav ...: docs/media.md); empty = the machine's voice",
     )
 
 
@@ -323,6 +329,7 @@ class Config(Table):
     survey: Survey = Survey()
     message: Message = Message()
     minutes: Minutes = Minutes()
+    tones: Annotated[tuple[Tone, ...], Field(strict=False)] = ()
     agents: Agents = Agents()
     security: Security = Security()
     outbound: Outbound = Outbound()

@@ -291,6 +291,11 @@ class Conductor:
     def _call_back(self, effect: acd.CallBack) -> None:
         self.outbound.call_back(effect)
 
+    def _announce(self, effect: acd.Announce) -> None:
+        visit = self.visits.get(effect.call)
+        if visit is not None:
+            self.performer.announce(visit, effect)
+
     def _agent_changed(self, effect: acd.AgentStateChanged) -> None:
         self.herald.tell(AgentChanged(effect.agent, effect.state, iso(effect.at_ms), effect.reason))
 
@@ -385,6 +390,7 @@ QUEUE: dict[type, Callable[..., None]] = {
     acd.CancelOffer: Conductor._cancel_offer,
     acd.Overflow: Conductor._overflow,
     acd.CallBack: Conductor._call_back,
+    acd.Announce: Conductor._announce,
     acd.AgentStateChanged: Conductor._agent_changed,
     acd.Overstayed: Conductor._noticed,
     acd.Sidelined: Conductor._noticed,

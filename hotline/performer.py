@@ -21,6 +21,7 @@ from hotline.parts import Parts
 from hotline.sound import Sound
 from hotline.visit_state import Visit
 from media.errors import LocalProtocolError as MediaError
+from media.spoken import queue_announcement
 
 log = structlog.get_logger("hotline")
 OURS = ("callee", "called back", "desk", "emergency")  # nobody's call is forwarded by these
@@ -253,6 +254,17 @@ class Performer:
     def _fire(self, call_id: str, timer: str) -> None:
         self._timers.pop((call_id, timer), None)
         self._tell(call_id, f.Fired(timer))
+
+    def announce(self, visit: Visit, told: acd.Announce) -> None:
+        """The caller's place and wait, over the music; nothing of a leg that is just going."""
+        citizen = visit.citizen
+        ahead = None if told.position is None else told.position - 1
+        words = queue_announcement(ahead, told.wait_seconds)
+        try:
+            if words and citizen is not None:
+                self._parts.plane.say(citizen.leg, words)
+        except MediaError as error:
+            log.info("place not announced", call_id=visit.call_id, why=str(error))
 
     def gone(self, visit: Visit, _: e.Gone) -> None:
         self.sound.forget(visit)

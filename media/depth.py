@@ -15,6 +15,7 @@ from media.types import FRAME, HALF, Bytes, Integers
 BINS = 64  # of 10 ms, used in the round
 WINDOWS = 6  # of PERIOD ticks: what is remembered
 PERIOD = 25
+JUDGE_TICKS = 5  # between looks, each at a fifth of the legs: fewer and longer arrays are cheaper
 LATEST = -16 * HALF  # samples: later than this is counted as this
 EARLIEST = 48 * HALF
 FEWEST = 20  # packets, before anything is decided
@@ -52,12 +53,14 @@ class Depth:
         if tick % PERIOD == 0:
             self._window = tick // PERIOD % WINDOWS
             self.counts[:, self._window] = 0
-        legs = np.arange(tick % PERIOD, high, PERIOD)
-        if len(legs):
-            self._judge(legs)
+        if tick % JUDGE_TICKS == 0:
+            turns = PERIOD // JUDGE_TICKS
+            legs = np.arange(tick // JUDGE_TICKS % turns, high, turns)
+            if len(legs):
+                self._judge(legs)
 
     def _judge(self, legs: Integers) -> None:
-        counts = self.counts[legs].sum(axis=1, dtype=np.int64)
+        counts = self.counts[legs].sum(axis=1, dtype=np.int32)
         start = (LATEST - self.lag[legs]) // HALF
         order = (start[:, None] + np.arange(BINS)) % BINS
         upto = np.take_along_axis(counts, order, axis=1).cumsum(axis=1)
@@ -76,5 +79,5 @@ class Depth:
 
 def _first(reached: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Integers:
     """The lower end, in samples, of the first bin of each row where it holds."""
-    first: Integers = LATEST + HALF * reached.argmax(axis=1)
+    first: Integers = LATEST + HALF * reached.argmax(axis=1).astype(np.int64)
     return first

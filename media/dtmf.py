@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from media.errors import LocalProtocolError
 from media.types import FRAME, TICK_SECONDS
 
 DIGITS = "0123456789*#ABCD"
@@ -171,3 +172,10 @@ class Dialler:
 def _payload(press: Press) -> bytes:
     flags = (END if press.ended else 0) | VOLUME
     return bytes([press.digit, flags]) + press.duration.to_bytes(2, "big")
+
+
+def check_digits(digits: str) -> None:
+    """Only keys that a telephone has: LocalProtocolError."""
+    wrong = sorted(set(digits) - set(DIGITS))
+    if wrong or not digits:
+        raise LocalProtocolError(f"{''.join(wrong) or 'nothing'} cannot be dialled; {DIGITS} can")

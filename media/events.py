@@ -67,6 +67,12 @@ class DialFinished(Event, frozen=True):
     leg: str
 
 
+class Said(Event, frozen=True):
+    """What was to be said over what the leg hears is said."""
+
+    leg: str
+
+
 class Talking(Event, frozen=True):
     """A watched leg began to talk, or ceased."""
 

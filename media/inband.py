@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 
 from media.dtmf import Pressed
 from media.g711 import DECODE
+from media.tones import HIGH, KEYS, LOW
 from media.types import FRAME, HALF, RATE, Bytes, Flags, Integers
 
 Floats = NDArray[np.float32]
-LOW = (697, 770, 852, 941)
-HIGH = (1209, 1336, 1477, 1633)
-KEYS = "123A456B789C*0#D"  # low frequency by high frequency
 LEAST_POWER = 8.0e3  # mean square of each tone: -48 dBov, about -42 dBm0
 TWIST = 6.4  # 8 dB, both ways
 ALONE = 5.0  # 7 dB over the others of its group

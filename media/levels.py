@@ -60,7 +60,8 @@ class Levels:
 
     def look(self, heard: Bytes, codec: Bytes, tick: int) -> Integers:
         """The legs whose turn it is, in (n, 160) codes; those that began or ceased to talk."""
-        turn = slice(tick % LOOK_TICKS, len(heard), LOOK_TICKS)
+        part = -(-len(heard) // LOOK_TICKS)  # one after the other, as rows lie in memory
+        turn = slice(tick % LOOK_TICKS * part, min(len(heard), (tick % LOOK_TICKS + 1) * part))
         codes, kinds = heard[turn], codec[turn]
         count = len(codes)
         if not count:
@@ -89,7 +90,7 @@ class Levels:
         now = (was | (self.on[turn] >= ON_LOOKS)) & (self.off[turn] < HANG_LOOKS)
         self.talking[turn] = now
         self.talked[turn] += now
-        changed: Integers = np.flatnonzero(was != now) * LOOK_TICKS + turn.start
+        changed: Integers = np.flatnonzero(was != now) + turn.start
         return changed
 
     def take(self, leg: int) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from media.events import (
     RecordingClosed,
     RtpStarted,
     RtpTimeout,
+    Said,
     SinkFailed,
     Talking,
 )
@@ -50,6 +51,14 @@ class Play(Command, frozen=True):
 
 class StopPlay(Command, frozen=True):
     leg: str
+
+
+class Say(Command, frozen=True):
+    """Over what the leg hears, which is faded down to `below` and up again after it."""
+
+    leg: str
+    prompts: tuple[str, ...]
+    below: float = 0.16
 
 
 class Dial(Command, frozen=True):
@@ -159,6 +168,14 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
     pid: int
 
 
+class ToneSetup(msgspec.Struct, frozen=True):
+    """As tones.Tone."""
+
+    hertz: tuple[float, ...]
+    cadence: tuple[float, ...] = ()
+    dbm0: float = -10.0
+
+
 class Setup(msgspec.Struct, frozen=True):
     """A worker's arguments, as JSON on its command line."""
 
@@ -169,6 +186,7 @@ class Setup(msgspec.Struct, frozen=True):
     capacity: int = 4096
     realtime: bool = True
     cpus: tuple[int, ...] = ()
+    tones: dict[str, ToneSetup] = {}
 
 
 AnyCommand = (
@@ -176,6 +194,7 @@ AnyCommand = (
     | Connect
     | Play
     | StopPlay
+    | Say
     | Dial
     | Gain
     | Watch
@@ -195,6 +214,7 @@ AnyReport = (
     | RtpTimeout
     | Dtmf
     | DialFinished
+    | Said
     | Talking
     | Measured
     | RecordingClosed

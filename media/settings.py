@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from media import messages as m
+from media.tones import TONES, Tone
 
 
 class Address(NamedTuple):
@@ -47,6 +48,12 @@ class MediaSettings:
     legs_per_worker: int = 4096
     realtime: bool = True
     cpus: tuple[int, ...] = ()  # the workers' cores in turn; none: wherever
+    tones: dict[str, Tone] = field(default_factory=dict)  # beside, or instead of, tones.TONES
+
+    def knows(self, prompt: str) -> bool:
+        """Whether it can be played: a file that was named, or a tone."""
+        kind, _, name = prompt.partition(":")
+        return prompt in self.prompts or (kind == "tone" and name in TONES | self.tones)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,10 @@
 
 from media import events
 from media import messages as m
-from media.dtmf import DIGITS
-from media.errors import LocalProtocolError
+from media.dtmf import check_digits
 from media.tick import Tick, ticks
 
-Sounding = m.Dial | m.Gain | m.Watch | m.Measure
+Sounding = m.Say | m.Dial | m.Gain | m.Watch | m.Measure
 
 
 class Sounds:
@@ -18,6 +17,8 @@ class Sounds:
     def obey(self, command: Sounding, leg: int) -> None:
         """Perform one command; LocalProtocolError when it makes no sense."""
         match command:
+            case m.Say(prompts=prompts, below=below):
+                self.tick.overlay.say(leg, prompts, below)
             case m.Dial():
                 self._dial(command, leg)
             case m.Gain(db=db):
@@ -31,13 +32,7 @@ class Sounds:
     def _dial(self, command: m.Dial, leg: int) -> None:
         check_digits(command.digits)
         if self.tick.legs.dtmf_send_type[leg] < 0:
-            raise LocalProtocolError(f"leg {command.leg} has no telephone-event")
+            self.tick.overlay.dial(leg, tuple(f"key:{digit}" for digit in command.digits))
+            return
         tone, gap = ticks(command.tone_ms / 1000), ticks(command.gap_ms / 1000)
         self.tick.dialler.dial(leg, command.digits, tone, gap)
-
-
-def check_digits(digits: str) -> None:
-    """Only keys that a telephone has: LocalProtocolError."""
-    wrong = sorted(set(digits) - set(DIGITS))
-    if wrong or not digits:
-        raise LocalProtocolError(f"{''.join(wrong) or 'nothing'} cannot be dialled; {DIGITS} can")

@@ -75,7 +75,8 @@ class Switch:
                 self.player.play(self._leg(leg), prompts, loop_last)
             case m.StopPlay(leg):
                 self.player.stop(self._leg(leg))
-            case m.Dial() | m.Gain() | m.Watch() | m.Measure():
+                self.tick.overlay.hush(self._leg(leg))
+            case m.Say() | m.Dial() | m.Gain() | m.Watch() | m.Measure():
                 self.sounds.obey(command, self._leg(command.leg))
             case m.Bridge():
                 self._bridge(command)
@@ -200,6 +201,7 @@ class Switch:
         self.tick.latch.forget(leg)
         self.tick.keys.forget(leg)
         self.tick.dialler.forget(leg)
+        self.tick.overlay.stop(leg)
         self.sockets.close(leg)
         sound = self.tick.hearing.sound(leg)
         self.tick.hearing.clear(leg)

@@ -18,6 +18,7 @@ from media.latch import Latch
 from media.legs import Legs, Source
 from media.mix import Mixer
 from media.outgoing import Outgoing
+from media.overlay import Overlay
 from media.prompts import Player
 from media.rtp import Headers, parse
 from media.taps import Block, Taps
@@ -70,6 +71,7 @@ class Tick:
         self.latch = Latch(legs)
         self.keys = Keys()
         self.dialler = Dialler()
+        self.overlay = Overlay(mixer.bank, legs)
         self.taps = Taps(legs, mixer.heard)
         self.outgoing = Outgoing(legs, wire.outgoing)
         self.timeout_ticks = 1500
@@ -268,10 +270,26 @@ class Tick:
         if len(legs):
             source = source.copy()
             source[legs] = self.mixer.prompt_rows(legs, frames)
+        if self.overlay.busy:
+            source = self._cover(source)
         changed = self.outgoing.fill(self.mixer.pool, source, self.number)
         self.wire.send(changed)
         for leg in finished:
             self.emit(events.PromptsFinished(self.legs.names[leg]))
+
+    def _cover(self, source: Integers) -> Integers:
+        """The sources again, for those who are told something over them."""
+        mixer, overlay = self.mixer, self.overlay
+        legs, codes, finished = overlay.step(mixer.pool, source, mixer.bank_at)
+        covered = source.copy()
+        covered[legs] = mixer.made_at + legs
+        mixer.pool[covered[legs]] = codes
+        for leg in finished:
+            name = self.legs.names[leg]
+            dialled = leg in overlay.dialling
+            overlay.dialling.discard(leg)
+            self.emit(events.DialFinished(name) if dialled else events.Said(name))
+        return covered
 
     def _check(self) -> None:
         """RTP time-outs, and key presses whose ends were lost."""

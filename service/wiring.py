@@ -22,6 +22,8 @@ from config.schema import Config
 from config.security import Security, number_classes
 from hotline.sound import RINGBACK
 from media.io.plane import MediaSettings
+from media.spoken import SNIPPETS
+from media.tones import Tone
 from recorder.io.keeper import KeeperSettings
 from service.queues import acd_settings as acd_settings
 
@@ -108,19 +110,37 @@ def media_settings(config: Config) -> MediaSettings:
     names = {n for queue in config.queues for n in (queue.announcement, queue.music) if n}
     names |= {RINGBACK, config.calls.confirm, config.survey.prompt, config.survey.thanks}
     names |= {config.message.prompt}
+    prompts = {name: str(prompt_path(name)) for name in sorted(names) if not is_tone(name)}
     return MediaSettings(
         address=config.media.address,
         first_port=config.media.ports.first,
         last_port=config.media.ports.last,
         workers=config.media.workers or os.cpu_count() or 1,
-        prompts={name: str(prompt_path(name)) for name in sorted(names)},
+        prompts=prompts | snippets(config.media.snippets),
         sink=SINK,
         sink_arguments={"folder": config.recordings.spool},
         rtp_timeout_seconds=config.media.rtp_timeout_seconds,
         heartbeat_timeout_seconds=config.media.stuck_seconds,
         realtime=config.media.realtime,
         cpus=config.media.cpus,
+        tones={tone.name: Tone(tone.hertz, tone.cadence, tone.dbm0) for tone in config.tones},
     )
+
+
+def is_tone(prompt: str) -> bool:
+    """Whether it is made and not read from a file."""
+    return prompt.startswith("tone:")
+
+
+def snippets(folder: str) -> dict[str, str]:
+    """The words of announcements: the customer's, and ours for those that are not there."""
+    found = {}
+    for name in SNIPPETS:
+        own = Path(folder) / f"{name}.wav"
+        found[f"cmn/{name}"] = str(
+            own if folder and own.exists() else prompt_path(f"cmn/{name}.wav")
+        )
+    return found
 
 
 def prompt_path(name: str) -> Path:

@@ -12,16 +12,20 @@ import msgspec
 
 from media import events
 from media import messages as m
+from media.dtmf import check_digits
 from media.errors import LocalProtocolError, NotStarted
 from media.g711 import CODECS
+from media.gain import MOST_DB
 from media.io.process import WorkerProcess
 from media.io.sockets import udp
 from media.legs import COUNTERS
 from media.matrix import Gains, Party, check_bridge, matrix
+from media.overlay import BELOW
 from media.ports import Ports
 from media.prompts import decode_wav
 from media.settings import Address, MediaSettings, PlaneStats, Remote
 from media.taps import LEFT, RIGHT
+from media.tones import check as check_tone
 
 __all__ = ["Address", "MediaPlane", "MediaSettings", "PlaneStats", "Remote"]
 
@@ -61,6 +65,8 @@ class MediaPlane:
     async def start(self) -> None:
         """Start the workers; NotStarted when one does not, LocalProtocolError for a prompt."""
         check_prompts(self.settings.prompts)
+        for name, tone in self.settings.tones.items():
+            check_tone(name, tone)
         setup = m.Setup(
             prompts={name: str(path) for name, path in self.settings.prompts.items()},
             sink=self.settings.sink,
@@ -68,6 +74,10 @@ class MediaPlane:
             rtp_timeout_seconds=self.settings.rtp_timeout_seconds,
             capacity=self.settings.legs_per_worker,
             realtime=self.settings.realtime,
+            tones={
+                name: m.ToneSetup(tone.hertz, tone.cadence, tone.dbm0)
+                for name, tone in self.settings.tones.items()
+            },
         )
         cpus = self.settings.cpus
         for number in range(self.settings.workers):
@@ -146,6 +156,30 @@ class MediaPlane:
 
     def stop_play(self, leg: str) -> None:
         self._to(leg).send(m.StopPlay(leg))
+
+    def say(self, leg: str, prompts: tuple[str, ...], below: float = BELOW) -> None:
+        """Over what the leg hears, which is faded to `below` meanwhile; Said at the end."""
+        self._known(prompts)
+        self._to(leg).send(m.Say(leg, tuple(prompts), below))
+
+    def dial(self, leg: str, digits: str, tone_ms: int = 100, gap_ms: int = 80) -> None:
+        """Press keys as the leg's party would hear them; DialFinished at the end."""
+        check_digits(digits)
+        self._to(leg).send(m.Dial(leg, digits, tone_ms, gap_ms))
+
+    def gain(self, leg: str, db: int) -> None:
+        """How much louder, -20 to 20 dB, everybody hears the leg."""
+        if abs(db) > MOST_DB:
+            raise LocalProtocolError(f"{db} dB; allowed are -{MOST_DB} to {MOST_DB}")
+        self._to(leg).send(m.Gain(leg, db))
+
+    def watch(self, leg: str, on: bool = True) -> None:
+        """Talking is told whenever the leg begins to talk, or ceases."""
+        self._to(leg).send(m.Watch(leg, on))
+
+    def measure(self, leg: str) -> None:
+        """Measured follows, with the leg's levels and counters."""
+        self._to(leg).send(m.Measure(leg))
 
     def bridge(self, bridge: str, legs: tuple[str, ...], gains: Gains | None = None) -> None:
         """Everybody hears everybody else, or as the gains say (matrix.py); again to change it."""
@@ -241,7 +275,7 @@ class MediaPlane:
         )
 
     def _known(self, prompts: tuple[str, ...]) -> None:
-        unknown = [name for name in prompts if name not in self.settings.prompts]
+        unknown = [name for name in prompts if not self.settings.knows(name)]
         if unknown or not prompts:
             raise LocalProtocolError(f"unknown prompts: {unknown}")
 

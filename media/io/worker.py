@@ -28,6 +28,7 @@ from media.io.sockets import UdpWire
 from media.io.writer import SinkWriter
 from media.prompts import Bank, decode_wav
 from media.switch import Switch
+from media.tones import Tone, built_in
 from media.types import TICK_SECONDS
 
 CATCH_UP_TICKS = 5  # late by more than these, the rest is skipped
@@ -50,7 +51,9 @@ class Worker:
         }
         self.writer = SinkWriter(sink)
         self.wire = UdpWire(setup.capacity)
-        self.switch = Switch(setup, Bank(prompts), self.wire, self.writer, self.channel.send)
+        made = built_in({name: Tone(t.hertz, t.cadence, t.dbm0) for name, t in setup.tones.items()})
+        bank = Bank(made | prompts)
+        self.switch = Switch(setup, bank, self.wire, self.writer, self.channel.send)
         self.decoder = msgspec.msgpack.Decoder(m.AnyCommand)
         self.commands: deque[bytes] = deque()
         self.stopping = False

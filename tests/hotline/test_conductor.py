@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from acd import events as acd
 from acd.core import Core
 from acd.settings import AcdSettings, AgentSettings, QueueSettings
 from callcore.call import events as sip
@@ -121,6 +122,9 @@ class PaperPlane:
 
     def play(self, leg: str, prompts: tuple[str, ...], loop_last: bool = False) -> None:
         self.done.append(("play", leg, *prompts))
+
+    def say(self, leg: str, prompts: tuple[str, ...]) -> None:
+        self.done.append(("say", leg, *prompts))
 
     def stop_play(self, leg: str) -> None:
         self.done.append(("stop_play", leg))
@@ -242,6 +246,18 @@ async def test_a_call_is_answered_recorded_and_counted_once(house: House) -> Non
     assert house.desk.queue("12345").answered == 1
     assert house.desk.agents()[0].state == "ready"
     assert house.conductor.visits == {}
+
+
+async def test_a_waiting_caller_is_told_its_place_over_the_music(house: House) -> None:
+    """您前面还有两位，预计等待三分钟; a call that has just ended is told nothing."""
+    house.call()
+    house.conductor.on_queue(acd.Announce("v1", 3, 180))
+    words = ("ahead", "liang", "people", "wait", "3", "minutes")
+    assert house.plane.done[-1] == ("say", "c", *(f"cmn/{word}" for word in words))
+    house.ended("c")
+    house.plane.done.clear()
+    house.conductor.on_queue(acd.Announce("v1", 1, None))
+    assert house.plane.done == []
 
 
 async def test_a_caller_who_gives_up_is_abandoned_not_failed(house: House) -> None:

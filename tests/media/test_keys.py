@@ -7,7 +7,8 @@ from media import messages as m
 from media.dtmf import DIGITS
 from media.events import DialFinished, Dtmf
 from media.g711 import PCMA, encode
-from media.inband import HIGH, KEYS, LOW, Ears
+from media.inband import Ears
+from media.tones import HIGH, KEYS, LOW
 from tests.media.wire import Board, key, rtp, voice
 
 TONE_TICKS, GAP_TICKS = 3, 3

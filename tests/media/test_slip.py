@@ -79,6 +79,20 @@ def test_legs_that_need_nothing_are_not_touched():
     assert (heard[first:] == exact[: len(heard) - first]).all()
 
 
+def test_sound_without_a_period_is_not_left_out_of_step_for_long():
+    """Noise: a carry is given back as soon as nobody hears it, and bytes pass as they are again."""
+    noise = np.random.default_rng(8).integers(-8000, 8000, 160 * 400).astype(np.int16)
+    line = Line()
+    line.slip.carry[0] = 77
+    heard = line.hear(stream(noise, steady(400) + 3))
+    assert line.slip.carry[0] == 0
+    exact = decode(encode(noise, PCMA), PCMA)
+    tail = heard[-160 * 100 :]
+    assert any(
+        (tail == exact[len(exact) - len(tail) - at * 160 :][: len(tail)]).all() for at in range(4)
+    )
+
+
 def test_a_leg_that_is_cleared_has_no_carry():
     line = Line()
     line.slip.carry[0] = 100
