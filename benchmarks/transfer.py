@@ -8,6 +8,7 @@ tone; that of a command starts when the HTTP request is sent and stops when the 
 import asyncio
 import http.client
 import json
+import socket
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ SWITCH_MS, THREE_WAY_MS, COMMAND_MS, MINUTES_OFF_MS = 200.0, 300.0, 20.0, 50.0
 CITIZEN_HZ, SEAT_HZ, MOBILE_HZ = 1150, 1900, 2600
 MIXED = 0.3  # in a three-way call a tone is about half of what is heard
 NUMBER = "13800000009"
+WARM_UP = 99_999_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,9 @@ class Desk:
 
     def __init__(self, url: str) -> None:
         self._client = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
+        self._client.connect()
+        # Head and body are two segments: without this the second waits 40 ms for an ACK.
+        self._client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """JSON of an answer; SystemExit for any other status than 2xx."""
@@ -136,6 +141,8 @@ async def measure(plan: EnginePlan, calls: int) -> dict[str, list[Sample]]:
             bench = Bench(plan, Desk(engine.http))
             await bench.open()
             try:
+                for command in found:
+                    await bench.one(WARM_UP, command)  # what is loaded at first use
                 for index in range(calls):
                     for command, samples in found.items():
                         samples.append(await bench.one(index, command))
