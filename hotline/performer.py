@@ -16,6 +16,7 @@ from media.errors import LocalProtocolError as MediaError
 
 log = structlog.get_logger("hotline")
 Tell = Callable[[str, v.Event], None]
+MOST_CLOSING = 10_000
 BOTH_SIDES = ("left", "right")
 
 
@@ -111,6 +112,8 @@ class Performer:
     def close_media(self, visit: Visit, effect: v.CloseMedia) -> None:
         side = "caller" if effect.leg == visit.caller_leg else "agent"
         self.closing[effect.leg] = visit.call_id, side
+        if len(self.closing) > MOST_CLOSING:  # legs of workers that died are never summed up
+            del self.closing[next(iter(self.closing))]
         self._parts.media.close(effect.leg)
         self.call_of_leg.pop(effect.leg, None)
 
