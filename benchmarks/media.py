@@ -37,6 +37,7 @@ def main() -> None:
     outcome.figures = {
         "us_per_leg_tick": round(best.us_per_leg_tick, 2),
         "ms_a_second_and_call": round(2 * best.ms_a_second_and_leg, 3),
+        "times_raw_pair": round(best.us_per_leg_tick / statistics.median(pairs), 2),
         "raw_pair_us": round(statistics.median(pairs), 2),
         "raw_pair_1000_sockets_us": round(raw_pair_us(1000), 2),
         "legs_a_core_at_80_percent": best.legs_at_80,

@@ -168,7 +168,9 @@ class Switch:
         if changed or moved or not legs.receives[leg]:
             self.tick.forget(leg)
         self.sockets.aim(leg, (command.host, command.port))
-        self.sockets.aim_reports(leg, command.rtcp_port)
+        # RFC 2543's hold and a refused stream: there is nowhere to report to.
+        there = command.port > 0 and command.host not in ("0.0.0.0", "::")
+        self.sockets.aim_reports(leg, command.rtcp_port if there else 0)
         self._protect(leg, command.srtp)
         self._shape(leg, command)
         self.tick.outgoing.dirty = True

@@ -103,7 +103,7 @@ class UdpWire:
         """Where RTCP goes, beside RTP: its own port, the same one, or 0 for nowhere."""
         remote = self._remote[leg]
         assert remote is not None
-        muxed = port == remote[1]
+        muxed = 0 < port == remote[1]
         (self._muxed.add if muxed else self._muxed.discard)(leg)
         self._reports.aim(leg, (remote[0], port) if port and not muxed else None)
 
