@@ -1,5 +1,6 @@
 """Metrics that are read off the parts when Prometheus asks, so that no hot path counts twice."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import get_args
@@ -60,6 +61,29 @@ class PartsCollector(Collector):
         yield gauge("registrations", "Bindings of seats.", engine.registrations)
         banned = len(engine.gate.bans.listed(self.parts.clock.anywhere()))
         yield gauge("sip_bans", "Hosts that are not listened to.", banned)
+        yield from self._connections()
+
+    def _connections(self) -> Iterator[Metric]:
+        """TCP, TLS and WebSockets; what a configuration does not listen for is not shown."""
+        if not self.parts.sip.addresses:
+            return  # not started yet
+        streams = self.parts.sip.streams
+        now = Counter(flow.transport for flow in streams.flows)
+        scheme = {one.transport for one in self.parts.config.sip.listen} - {"udp"}
+        alive = GaugeMetricFamily(
+            "callcore_sip_connections", "Connections open now.", labels=["transport"]
+        )
+        for transport in sorted(scheme | set(now)):
+            alive.add_metric([transport], now[transport])
+        ended = CounterMetricFamily(
+            "callcore_sip_connections_cut",
+            "Connections that were refused, or cut off, and why.",
+            labels=["why"],
+        )
+        for why, count in sorted(streams.counters.items()):
+            if why != "binary":
+                ended.add_metric([why], count)
+        yield from (alive, ended)
 
     def _trunks(self) -> Iterator[Metric]:
         engine = self.parts.sip.engine

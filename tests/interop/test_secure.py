@@ -32,6 +32,7 @@ async def test_a_browser_is_a_seat_for_as_long_as_its_connection(
     seat = await browser(hotline, scheme)
     assert (await seat.register()).status == 200
     await hotline.until_state("8001", "ready")
+    assert await hotline.metric("callcore_sip_connections", transport=scheme) == 1
     async with Softphone(hotline.citizen()) as citizen:
         hotline.call(citizen)
         invite = await seat.next()
