@@ -26,6 +26,7 @@ from media.errors import LocalProtocolError as MediaError
 log = structlog.get_logger("hotline")
 OURS = ("callee", "called back", "desk", "emergency")  # nobody's call is forwarded by these
 Tell = Callable[[str, f.Event], None]
+MOST_CLOSING = 10_000
 
 
 class Performer:
@@ -219,6 +220,8 @@ class Performer:
         """The visit that takes these legs has said so already."""
 
     def close_media(self, visit: Visit, effect: e.CloseMedia) -> None:
+        if len(self.closing) >= MOST_CLOSING:  # a worker that died sums nothing up
+            del self.closing[next(iter(self.closing))]
         self.closing[effect.leg] = visit.call_id, self._sides.pop(effect.leg, "caller")
         self._parts.media.close(effect.leg)
         self.call_of_leg.pop(effect.leg, None)
