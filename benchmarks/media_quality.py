@@ -33,7 +33,7 @@ from media.prompts import decode_wav
 
 ADDRESS = "127.76.0.1"
 LOSSES, JITTERS = (0, 1, 3, 10), (0, 20, 60)  # per cent, ms
-NOISE = 0.1  # MOS: what two runs of one point differ by at most, both receivers, 3 runs
+NOISE = 0.1  # MOS: taken for what two runs of one point may differ by; not measured yet
 LEAD_SECONDS, TAIL_SECONDS = 1.5, 1.0
 SPEECH_SECONDS = 9.0
 CALLS_A_PHONE = 4
@@ -207,6 +207,7 @@ def talk(points: list[Point]) -> float:
 
 def score(reference: np.ndarray, heard: np.ndarray) -> float:
     """PESQ of the part of what was heard that the speech is in, found by its envelope."""
+    # Source only: pip install 'callcore[quality]' wants a C compiler.
     from pesq import pesq
 
     def envelope(signal: np.ndarray) -> np.ndarray:

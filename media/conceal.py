@@ -8,7 +8,6 @@ slides back to its own level, so that good frames stay bit exact); the pitch is 
 decimation over the last 10 ms, not 20; and where the frame after a lost one is here already, which
 is usual, what is made up arrives at that frame's phase and loudness. PESQ of six samples of
 recorded speech at 3 and 10 % of loss: 3.13 and 2.44 without the last two, 3.36 and 2.71 with them.
-Measured with 2,000 legs, microseconds a leg and tick: 0.001 without loss, 0.6 at 1 %, 1.0 at 3 %.
 """
 
 import numpy as np

@@ -5,7 +5,6 @@ a steady clock (`lag` is how far the play position has fallen behind one), these
 comparable while the buffer is moved, and a drift of the sender's clock shows as their wandering.
 One packet in a hundred of the last 3 s may be late; beyond that the buffer grows, and where even
 those come a frame and a half early it shrinks. Each leg is looked at every half second.
-Measured with 2,500 legs: 0.02 us a leg and tick for counting, 0.03 for looking.
 """
 
 import numpy as np

@@ -4,7 +4,7 @@ Levels are dBov as in RFC 6464: 0 is the loudest that 16 bits hold (a square wav
 silence. A voice begins ON_DB above the background for two looks in a row and ends when it was less
 than OFF_DB above it for half a second, so that neither a click nor a breath switches anything.
 The background follows the quiet moments at once and rises slowly.
-Measured with 2,500 legs: 0.15 us a leg and tick.
+Measured with 2,500 legs on a loaded machine: 0.37 us a leg and tick (least 0.27).
 """
 
 import numpy as np

@@ -5,7 +5,6 @@ or what sounds has no period, any length will do, so a whole frame is taken or g
 periods that were put in are kept after the ring (`carry` samples, under a frame and a half), and
 when they make a frame the ring is let rest for one tick; left out are samples of the carry, or of
 one more frame of the ring. Legs without a carry are not touched: G.711 passes bit by bit.
-Measured with 2,500 legs, microseconds a leg and tick: 0.01 when none has a carry, 0.25 when all do.
 """
 
 import numpy as np
