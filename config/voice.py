@@ -12,10 +12,11 @@ Core = Annotated[int, Field(ge=0, le=1023), Allowed("numbers of cores, from 0 on
 class Voice(Table):
     """The keys of [media] that are about protection and processes."""
 
-    srtp: Literal["off", "offer", "require"] = Field(
-        default="offer",
-        description="SRTP with keys in SDP (RFC 4568): off = refused; offer = taken when offered, "
-        "and offered to seats over TLS; require = seats have no calls without it",
+    srtp: Literal["off", "accept", "offer", "require"] = Field(
+        default="accept",
+        description="SRTP with keys in SDP (RFC 4568): off = refused; accept = taken when offered; "
+        "offer = offered to seats over TLS too, beside plain RTP, which not every phone "
+        "understands; require = seats have no calls without it",
     )
     codecs: Annotated[
         tuple[Literal["PCMA", "PCMU", "G722", "L16"], ...], Field(strict=False, min_length=1)

@@ -40,7 +40,7 @@ class Terms:
     """What all legs are described by; `over_tls` says whether a seat is reached by TLS alone."""
 
     public_address: str = ""
-    srtp: Literal["off", "offer", "require"] = "off"
+    srtp: Literal["off", "accept", "offer", "require"] = "off"
     over_tls: Callable[[str], bool] = lambda seat: False
     codecs: tuple[str, ...] = ("PCMA", "PCMU")
 
@@ -192,9 +192,9 @@ class MediaLegs:
         """Keys in SDP are worth something over TLS only, so only there they are offered."""
         if self._srtp == "off" or not seat:
             return "off" if self._srtp == "off" else "accept"
-        if self._srtp == "require":
-            return "require"
-        return "offer" if self._over_tls(seat) else "accept"
+        if self._srtp == "offer":
+            return "offer" if self._over_tls(seat) else "accept"
+        return self._srtp
 
     def _anchored(self, leg: str, local: LocalMedia, near: str | None) -> LocalMedia:
         address = self._plane.open(leg, near=near)

@@ -71,6 +71,7 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
         self.hung_up_here = False
         self.over = False
         self.statistics: Fields = {}
+        self.stream = 0  # of the streams offered, the one that was taken
 
     @_told
     def onCallState(self, prm: "pj.OnCallStateParam") -> None:
@@ -102,7 +103,7 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
     def read_statistics(self) -> Fields:
         """Packets and loss of the call's stream; empty before there is one."""
         try:
-            statistics = self.getStreamStat(0)  # kept: its parts die with it
+            statistics = self.getStreamStat(self.stream)  # kept: its parts die with it
         except pj.Error:
             return self.statistics
         rtcp = statistics.rtcp
@@ -270,9 +271,12 @@ class Phone:
     def connect_sound(self, call: PhoneCall) -> None:
         """Player to call, call to recorder; none of it while the call is held."""
         info = call.getInfo()  # kept: its vector dies with it
-        media = next((m for m in info.media if m.type == pj.PJMEDIA_TYPE_AUDIO), None)
-        if media is None:
+        sounds = [m for m in info.media if m.type == pj.PJMEDIA_TYPE_AUDIO]
+        if not sounds:
             return
+        taken = [m for m in sounds if m.status != pj.PJSUA_CALL_MEDIA_NONE]
+        media = (taken or sounds)[0]
+        call.stream = media.index
         status = {
             pj.PJSUA_CALL_MEDIA_ACTIVE: "active",
             pj.PJSUA_CALL_MEDIA_LOCAL_HOLD: "local_hold",
@@ -280,12 +284,12 @@ class Phone:
         }.get(media.status, "none")
         codec = remote = ""
         if status != "none":
-            stream = call.getStreamInfo(0)
+            stream = call.getStreamInfo(call.stream)
             codec, remote = stream.codecName, stream.remoteRtpAddress
         self.events.emit("media", call=call.name, status=status, codec=codec, remote=remote)
         if status not in {"active", "remote_hold"}:
             return
-        audio = call.getAudioMedia(-1)
+        audio = call.getAudioMedia(call.stream)
         if call.play is not None:
             self.endpoint.player(call.play).startTransmit(audio)
         if call.record is not None:

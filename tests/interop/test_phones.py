@@ -66,8 +66,14 @@ async def test_a_phone_registers_is_called_and_calls(
 
 
 async def test_nothing_is_left_open(hotline: Hotline) -> None:
-    async def empty() -> bool:
-        names = ("callcore_media_legs", "callcore_sip_legs", "callcore_trunk_calls")
-        return not any([await hotline.metric(name) for name in names])
+    names = ("callcore_media_legs", "callcore_sip_legs", "callcore_trunk_calls")
 
-    await eventually(empty)
+    async def empty() -> bool:
+        left.update({name: await hotline.metric(name) for name in names})
+        return not any(left.values())
+
+    left: dict[str, float] = {}
+    try:
+        await eventually(empty)
+    except AssertionError:
+        pytest.fail(f"left open: {left}")

@@ -29,7 +29,8 @@ USERS = {
     for place, (name, transport) in enumerate((n, t) for n in PHONES for t in TRANSPORTS)
 }
 CITIZEN = "127.0.1.9"
-REPEATED = ("late ACK", "no ACK at all")  # a 200 comes again and again, on any transport
+# A 200 comes again and again on any transport, or before SIPp has sent what it has to.
+REPEATED = ("late ACK", "no ACK at all", "INVITE sent again")
 Results = dict[tuple[str, str], "asyncio.Task[SippResult]"]
 
 
