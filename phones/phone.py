@@ -17,9 +17,11 @@ import pjsua2 as pj
 from phones.endpoint import MAX_CALLS, Endpoint
 from phones.laws import Law
 from phones.lines import EventWriter
+from phones.tones import is_whole
 
 IDLE_POLL_MS = 50
 GOODBYE_SECONDS = 2.0
+CLOSING_SECONDS = 2.0
 Fields = dict[str, Any]
 
 
@@ -200,9 +202,16 @@ class Phone:
         while self.timers and self.timers[0][0] <= time.monotonic():
             heapq.heappop(self.timers)[2]()
         for call in self.finished:
-            call.recorder = None  # closes the file
-            self.events.emit("recorded", call=call.name, path=str(call.record or ""))
+            call.recorder = None  # lets the file be closed, which the sound's thread does
+            self.tell_recorded(call, time.monotonic() + CLOSING_SECONDS)
         self.finished.clear()
+
+    def tell_recorded(self, call: PhoneCall, until: float) -> None:
+        """As soon as the recording is a whole file."""
+        if call.record and not is_whole(call.record) and time.monotonic() < until:
+            self.after(0.01, lambda: self.tell_recorded(call, until))
+        else:
+            self.events.emit("recorded", call=call.name, path=str(call.record or ""))
 
     def close(self) -> None:
         """Hangs up, unregisters, and lets go of the library in its order."""

@@ -45,6 +45,15 @@ def read_wav(path: Path, channel: int = 0) -> tuple[Samples, int]:
     return samples.reshape(-1, channels)[:, channel].astype(np.int16), rate
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a WAV file (or none at all) has been closed: its head tells its length."""
+    if not path.exists():
+        return True
+    with path.open("rb") as source:
+        head = source.read(44)
+    return len(head) == 44 and int.from_bytes(head[40:44], "little") == path.stat().st_size - 44
+
+
 def strength(samples: Samples, hz: float, rate: int = RATE) -> float:
     """Share of the samples' energy that is a tone of `hz`: 1.0 = a pure tone (Goertzel's power)."""
     x = samples.astype(np.float64)

@@ -74,6 +74,6 @@ async def test_nothing_is_left_open(hotline: Hotline) -> None:
 
     left: dict[str, float] = {}
     try:
-        await eventually(empty)
+        await eventually(empty, 40)  # Timer F: a phone that is gone owes an answer to BYE
     except AssertionError:
         pytest.fail(f"left open: {left}")
