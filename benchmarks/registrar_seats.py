@@ -6,6 +6,7 @@ spread evenly, until standard input is closed; then one line of JSON with what w
 
 import argparse
 import asyncio
+import contextlib
 import json
 import resource
 import sys
@@ -18,6 +19,7 @@ from phones.raw import digest
 
 DOMAIN = "bench.local"
 KEEP_ALIVE_SECONDS, REGISTER_SECONDS = 25.0, 300.0
+SEATS_A_HOST = 1000  # one host may have 1,500 connections
 AT_ONCE = 50  # registrations under way
 
 
@@ -47,6 +49,15 @@ class Seat(asyncio.DatagramProtocol, asyncio.Protocol):
         else:
             self.transport.write(data)
 
+    async def ask(self, request: bytes) -> str:
+        """The answer; over UDP the request is sent again as RFC 3261's Timer E says."""
+        for seconds in (0.5, 1.0, 2.0, 4.0, 4.0) if self.kind == "udp" else (20.0,):
+            self.send(request)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    return await self.answers.get()
+        raise ValueError(f"{self.user} is not answered")
+
     async def register(self) -> None:
         """REGISTER, the challenge and the answer; ValueError when it is not 200 then."""
         credentials = ""
@@ -67,9 +78,7 @@ class Seat(asyncio.DatagramProtocol, asyncio.Protocol):
                 "Expires: 600",
                 "Content-Length: 0",
             ]
-            self.send("\r\n".join([*lines, "", ""]).encode())
-            async with asyncio.timeout(10):
-                answer = await self.answers.get()
+            answer = await self.ask("\r\n".join([*lines, "", ""]).encode())
             if answer.startswith("SIP/2.0 200"):
                 return
             challenge = answer.partition("WWW-Authenticate: ")[2].partition("\r\n")[0]
@@ -87,7 +96,8 @@ async def open_seat(number: int, transport: str, port: int) -> Seat:
     if transport == "udp":
         await loop.create_datagram_endpoint(lambda: seat, remote_addr=where)
     else:
-        await loop.create_connection(lambda: seat, *where)
+        ours = (f"127.0.{1 + number // SEATS_A_HOST}.1", 0)
+        await loop.create_connection(lambda: seat, *where, local_addr=ours)
     return seat
 
 
