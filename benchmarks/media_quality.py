@@ -207,8 +207,10 @@ def talk(points: list[Point]) -> float:
 
 def score(reference: np.ndarray, heard: np.ndarray) -> float:
     """PESQ of the part of what was heard that the speech is in, found by its envelope."""
-    # Source only: pip install 'callcore[quality]' wants a C compiler.
-    from pesq import pesq
+    try:
+        from pesq import pesq
+    except ImportError:  # it is source only: setup does not install it, for it wants a compiler
+        raise SystemExit("pesq is not installed: pip install 'callcore[quality]'") from None
 
     def envelope(signal: np.ndarray) -> np.ndarray:
         return np.abs(signal.astype(float))[: len(signal) // 40 * 40].reshape(-1, 40).mean(axis=1)
