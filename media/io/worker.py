@@ -25,6 +25,7 @@ from media import messages as m
 from media.errors import LocalProtocolError
 from media.io.channel import Channel
 from media.io.sockets import UdpWire
+from media.io.uring_wire import UringWire
 from media.io.writer import SinkWriter
 from media.prompts import Bank, decode_wav
 from media.switch import Switch
@@ -50,7 +51,7 @@ class Worker:
             name: decode_wav(Path(path).read_bytes()) for name, path in setup.prompts.items()
         }
         self.writer = SinkWriter(sink)
-        self.wire = UdpWire(setup.capacity)
+        self.wire = UringWire(setup.capacity) if __import__("os").environ.get("W","u")=="u" else UdpWire(setup.capacity)
         made = built_in({name: Tone(t.hertz, t.cadence, t.dbm0) for name, t in setup.tones.items()})
         bank = Bank(made | prompts)
         self.switch = Switch(setup, bank, self.wire, self.writer, self.channel.send)
