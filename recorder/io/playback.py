@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from recorder.io.encoding import format_of
 from recorder.io.index import Entry
 from recorder.io.objects import COPY_BYTES, ObjectMissing, Store
 from recorder.io.sealing import memory_file, seal, wav_chunks, wav_size
@@ -18,7 +19,8 @@ from recorder.io.vault import Vault
 from recorder.seal import SAMPLES_PER_MS
 from recorder.spool import SAMPLES_PER_FRAME
 
-TYPES = {"flac": "audio/flac", "wav": "audio/wav"}
+SEALED = "flac"  # as it was sealed, whichever format that is
+TYPES = {SEALED: "audio/flac", "wav": "audio/wav"}
 Chunks = Callable[[int, int | None], Iterator[bytes]]
 
 
@@ -50,10 +52,10 @@ def _stored(store: Store, entry: Entry, form: str) -> Playback:
     if store.stat(entry.key) is None:
         raise ObjectMissing(f"{store.url}: the recording's {entry.key} is gone")
     path = store.local_path(entry.key)
-    if form == "flac":
+    if form == SEALED:
         return Playback(
             entry.recording,
-            TYPES[form],
+            format_of(entry.key).content_type,
             entry.size,
             path,
             lambda start, stop: _bytes(store.open(entry.key, start, stop)),
@@ -69,11 +71,15 @@ def _spooled(vault: Vault, recording: str, form: str) -> Playback | None:
     if not segments:
         return None
     with memory_file(recording) as path:
-        sealed = seal(segments, path)
+        sealed = seal(segments, path, vault.form)
         data = Path(path).read_bytes()
-    if form == "flac":
+    if form == SEALED:
         return Playback(
-            recording, TYPES[form], len(data), None, lambda start, stop: iter([data[start:stop]])
+            recording,
+            vault.form.content_type,
+            len(data),
+            None,
+            lambda start, stop: iter([data[start:stop]]),
         )
     samples = sealed.samples or SAMPLES_PER_FRAME
     return _wav(recording, samples, lambda: nullcontext(cast(BinaryIO, BytesIO(data))))

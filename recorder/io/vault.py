@@ -23,10 +23,11 @@ from recorder import manifest as manifests
 from recorder.events import Failed, Stored
 from recorder.gaps import gaps
 from recorder.io import spool as spools
+from recorder.io.encoding import FLAC, Format
 from recorder.io.index import Entry, Index, entry_of
 from recorder.io.objects import Store, sha256_of_file
 from recorder.io.sealing import Sealed, SealError, memory_file, seal
-from recorder.manifest import Manifest, Part
+from recorder.manifest import Codec, Manifest, Part
 from recorder.seal import SegmentNote
 
 NOTE = ".finish.json"
@@ -58,6 +59,7 @@ class Vault:
     index: Index
     retention_days: int
     low_free_bytes: int
+    form: Format = FLAC
 
     @property
     def sealing(self) -> Path:
@@ -177,25 +179,25 @@ class Vault:
     @contextlib.contextmanager
     def _sealed(self, name: str, segments: list[spools.Segment]) -> Iterator[Sealed]:
         """On disk while there is room; in memory when there is none: recording goes first."""
-        path = self.sealing / f"{name}.flac"
+        path = self.sealing / f"{name}{self.form.suffix}"
         try:
             sealed = None
             if spools.space(self.spool).free_bytes >= self.low_free_bytes:
                 with contextlib.suppress(SealError, OSError):
-                    sealed = seal(segments, str(path))
+                    sealed = seal(segments, str(path), self.form)
             if sealed is not None:
                 yield sealed
                 return
         finally:
             path.unlink(missing_ok=True)
         with memory_file(name) as memory:
-            yield seal(segments, memory)
+            yield seal(segments, memory, self.form)
 
     def _store(self, name: str, sealed: Sealed, facts: dict[str, Any] | None) -> Entry:
         manifest = self._manifest(name, sealed, facts)
         stat = self.store.stat(manifest.key)
         if stat is None or (stat.size, stat.sha256) != (sealed.size, sealed.sha256):
-            self.store.put(manifest.key, sealed.path, sealed.sha256, "audio/flac")
+            self.store.put(manifest.key, sealed.path, sealed.sha256, sealed.form.content_type)
         self._store_manifest(manifest)
         entry = entry_of(manifest)
         self.index.put(entry)
@@ -222,9 +224,12 @@ class Vault:
             ended_ms=ended_ms,
             duration_ms=sealed.duration_ms,
             started=manifests.iso(sealed.started_ms),
-            key=manifests.key_of(name, sealed.started_ms, ".flac"),
+            key=manifests.key_of(name, sealed.started_ms, sealed.form.suffix),
             size=sealed.size,
             sha256=sealed.sha256,
+            codec=Codec(name=sealed.form.name),
+            part=_number(known, "part") or 1,
+            kind=str(known.get("kind") or ""),
             segments=tuple(_part(note) for note in sealed.notes),
             gaps=gaps(sealed.notes, sealed.started_ms),
             recovered=facts is None,
