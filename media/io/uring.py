@@ -78,10 +78,8 @@ class Ring:
 
     def __init__(self, entries: int, files: int, room: int, row: int) -> None:
         parameters = np.zeros(30, np.uint32)
-        parameters[1] = 4 * entries
-        parameters[2] = (
-            SETUP_CQSIZE | SETUP_SUBMIT_ALL | SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN
-        )
+        parameters[1] = 2 * max(entries, room)  # receives end where completions find no place
+        parameters[2] = SETUP_CQSIZE | SETUP_SUBMIT_ALL | SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN
         self._fd = _call(SETUP, entries, parameters.ctypes.data)
         try:
             self._map(parameters)
@@ -122,7 +120,7 @@ class Ring:
         """`room`, a power of two, rows that the kernel takes in turn."""
         memory = mmap.mmap(-1, room * BUFFER.itemsize)
         self._buffers = np.frombuffer(memory, BUFFER, room)
-        self.rows: Bytes = np.zeros((room, row), np.uint8)
+        self.rows: Bytes = np.zeros((room + 1, row), np.uint8)  # the last one is never given
         what = np.array([self._buffers.ctypes.data, room, 0, 0, 0], np.uint64)
         _call(REGISTER, self._fd, REGISTER_PBUF_RING, what.ctypes.data, 1)
         self._addresses = self.rows.ctypes.data + np.arange(room, dtype=np.uint64) * row
@@ -170,6 +168,7 @@ class Ring:
     def give_back(self, rows: Integers) -> None:
         """The kernel may use these rows again, in this order."""
         count = len(self._buffers)
+        rows = rows[rows < count]
         at = (self._returned + np.arange(len(rows))) % count
         self._buffers["addr"][at] = self._addresses[rows]
         self._buffers["bid"][at] = rows
