@@ -20,7 +20,17 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
     name: str = "flac"
     rate: int = 8000
     channels: tuple[str, ...] = ("caller", "agent")
+    source: str = "PCMA"  # what the spool holds; see `sides` for what came
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """One channel: what it came in as, and how much of it never came. `loss` is a ratio."""
+
+    name: str
     source: str = "PCMA"
+    lost_ms: int = 0
+    loss: float = 0.0
+    drift_ppm: float = 0.0  # the sender's clock against ours, corrected in the audio
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +88,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     sha256: str
     codec: Codec = Codec()
+    part: int = 1  # its order among the recordings of the call: transfers and conferences follow
+    kind: str = ""  # whom the citizen talks with: agent, transfer, conference, message ...
+    sides: tuple[Side, ...] = ()
     segments: tuple[Part, ...] = ()
     gaps: tuple[Gap, ...] = ()
     recovered: bool = False

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from recorder.events import Delayed, Event, Failed, SpaceChanged, StoreBack, Stored, StoreLost
 from recorder.io import audit, playback
 from recorder.io.audit import Verification
+from recorder.io.encoding import FORMATS
 from recorder.io.index import Entry, Index, IndexFailed, Query
 from recorder.io.kms import KeySettings, open_keys
 from recorder.io.playback import Playback
@@ -36,6 +37,7 @@ class KeeperSettings:
     store: str = "file:recordings"  # or s3://bucket/prefix
     database_url: str = "sqlite:///callcore.db"
     retention_days: int = 366
+    format: str = "flac"  # or "opus"
     endpoint: str = ""
     region: str = ""
     access_key: str = field(default="", repr=False)
@@ -78,6 +80,7 @@ def open_vault(settings: KeeperSettings, store: Store | None = None) -> Vault:
         Index(settings.database_url),
         settings.retention_days,
         settings.low_free_bytes,
+        FORMATS[settings.format],
         open_keys(settings.keys),
     )
 

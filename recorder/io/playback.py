@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from recorder.io.encoding import format_of
 from recorder.io.index import Entry
 from recorder.io.objects import COPY_BYTES, ObjectMissing
 from recorder.io.reader import fetch_manifest, plain
@@ -20,7 +21,8 @@ from recorder.manifest import ENCRYPTED
 from recorder.seal import SAMPLES_PER_MS
 from recorder.spool import SAMPLES_PER_FRAME
 
-TYPES = {"flac": "audio/flac", "wav": "audio/wav"}
+SEALED = "flac"  # as it was sealed, whichever format that is
+TYPES = {SEALED: "audio/flac", "wav": "audio/wav"}
 Chunks = Callable[[int, int | None], Iterator[bytes]]
 
 
@@ -61,8 +63,9 @@ def _stored(vault: Vault, entry: Entry, form: str) -> Playback:
             return plain(store, vault.keys, manifest, start, stop)
         return _bytes(store.open(entry.key, start, stop))
 
-    if form == "flac":
-        return Playback(entry.recording, TYPES[form], entry.size, path, sealed)
+    if form == SEALED:
+        kind = format_of(entry.key.removesuffix(ENCRYPTED)).content_type
+        return Playback(entry.recording, kind, entry.size, path, sealed)
     samples = entry.duration_ms * SAMPLES_PER_MS or SAMPLES_PER_FRAME
 
     def opened() -> AbstractContextManager[Path | BinaryIO]:
@@ -77,11 +80,15 @@ def _spooled(vault: Vault, recording: str, form: str) -> Playback | None:
     if not segments:
         return None
     with memory_file(recording) as path:
-        sealed = seal(segments, path)
+        sealed = seal(segments, path, vault.form)
         data = Path(path).read_bytes()
-    if form == "flac":
+    if form == SEALED:
         return Playback(
-            recording, TYPES[form], len(data), None, lambda start, stop: iter([data[start:stop]])
+            recording,
+            vault.form.content_type,
+            len(data),
+            None,
+            lambda start, stop: iter([data[start:stop]]),
         )
     samples = sealed.samples or SAMPLES_PER_FRAME
     return _wav(recording, samples, lambda: nullcontext(cast(BinaryIO, BytesIO(data))))

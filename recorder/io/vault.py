@@ -23,13 +23,14 @@ from recorder import manifest as manifests
 from recorder.events import Failed, Stored
 from recorder.gaps import gaps
 from recorder.io import spool as spools
+from recorder.io.encoding import FLAC, Format
 from recorder.io.index import Entry, Index, entry_of
 from recorder.io.objects import Store, StoreError, Terms, sha256_of_file
 from recorder.io.packing import Packer
 from recorder.io.reader import fetch_manifest
 from recorder.io.sealing import Sealed, SealError, memory_file, seal
 from recorder.keys import NO_KEYS, KeyRing
-from recorder.manifest import Manifest, Part
+from recorder.manifest import Codec, Manifest, Part
 from recorder.seal import SegmentNote
 
 NOTE = ".finish.json"
@@ -61,6 +62,7 @@ class Vault:
     index: Index
     retention_days: int
     low_free_bytes: int
+    form: Format = FLAC
     keys: KeyRing = NO_KEYS
 
     @property
@@ -183,19 +185,19 @@ class Vault:
     @contextlib.contextmanager
     def _sealed(self, name: str, segments: list[spools.Segment]) -> Iterator[Sealed]:
         """On disk while there is room; in memory when there is none: recording goes first."""
-        path = self.sealing / f"{name}.flac"
+        path = self.sealing / f"{name}{self.form.suffix}"
         try:
             sealed = None
             if spools.space(self.spool).free_bytes >= self.low_free_bytes:
                 with contextlib.suppress(SealError, OSError):
-                    sealed = seal(segments, str(path))
+                    sealed = seal(segments, str(path), self.form)
             if sealed is not None:
                 yield sealed
                 return
         finally:
             path.unlink(missing_ok=True)
         with memory_file(name) as memory:
-            yield seal(segments, memory)
+            yield seal(segments, memory, self.form)
 
     def _is_whole(self, entry: Entry) -> bool:
         """Whether the store has what the index says; raises StoreError when it is away."""
@@ -216,7 +218,9 @@ class Vault:
             wanted = (manifest.stored_size, manifest.stored_sha256)
             stat = self.store.stat(manifest.key)
             if stat is None or (stat.size, stat.sha256) != wanted:
-                kind = "audio/flac" if manifest.encryption is None else "application/octet-stream"
+                kind = (
+                    "application/octet-stream" if manifest.encryption else sealed.form.content_type
+                )
                 terms = Terms(manifest.retain_until_ms, packer.progress(name))
                 self.store.put(manifest.key, packed.path, manifest.stored_sha256, kind, terms)
         self._store_manifest(manifest)
@@ -247,9 +251,12 @@ class Vault:
             ended_ms=ended_ms,
             duration_ms=sealed.duration_ms,
             started=manifests.iso(sealed.started_ms),
-            key=manifests.key_of(name, sealed.started_ms, ".flac"),
+            key=manifests.key_of(name, sealed.started_ms, sealed.form.suffix),
             size=sealed.size,
             sha256=sealed.sha256,
+            codec=Codec(name=sealed.form.name),
+            part=_number(known, "part") or 1,
+            kind=str(known.get("kind") or ""),
             segments=tuple(_part(note) for note in sealed.notes),
             gaps=gaps(sealed.notes, sealed.started_ms),
             recovered=facts is None,
