@@ -1,7 +1,7 @@
 """What the media plane tells: keys, silence, prompts that ended, recordings, workers that died."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from msgspec.structs import asdict
