@@ -80,6 +80,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     called: str = ""
     agent: str = ""
     queue: str = ""
+    order: str = ""
+    result: str = ""
     started_ms: int
     ended_ms: int
     duration_ms: int

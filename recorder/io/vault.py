@@ -34,7 +34,7 @@ from recorder.manifest import Codec, Manifest, Part
 from recorder.seal import SegmentNote
 
 NOTE = ".finish.json"
-PARTIES = ("call_id", "caller", "called", "agent", "queue")
+PARTIES = ("call_id", "caller", "called", "agent", "queue", "order", "result")
 
 
 class StillOpen(Exception):
