@@ -38,7 +38,7 @@ async def test_a_call_is_kept(house):
     assert not entry.recovered
     manifest = manifests.decode((house.store / "2025/06/15/r1.json").read_bytes())
     assert (manifest.sha256, manifest.size) == (entry.sha256, entry.size)
-    assert manifest.extra == {"result": "answered"}
+    assert (manifest.result, manifest.extra) == ("answered", {})
     assert scan(house.spool) == {}
     assert not list(house.spool.glob("*.json"))
     assert await keeper.find(Query(agent="8002")) == [entry]
