@@ -230,4 +230,5 @@ def keeper_settings(config: Config) -> KeeperSettings:
         region=recordings.region,
         access_key=recordings.access_key.get_secret_value(),
         secret_key=recordings.secret_key.get_secret_value(),
+        apart=True,
     )
