@@ -99,7 +99,7 @@ async def start(config: Config, stack: AsyncExitStack) -> Conductor:
     member = parts.queueing.membership
     clustered = isinstance(member, Member)
     await parts.sip.start(registering=not clustered)
-    conductor.open_remote_seats()
+    conductor.presence.open_remote_seats()
     stack.push_async_callback(parts.sip.stop)
     if isinstance(member, Member):
         member.start()

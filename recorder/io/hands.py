@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import pickle
 import sys
 from collections.abc import Awaitable
@@ -140,8 +141,11 @@ class Apart:
                 future.set_exception(HandsLost(f"the keeping process: {why}"))
 
     async def _run(self) -> None:
+        # It finds the same modules as we do, a customer's key service too.
+        paths = os.pathsep.join(path for path in sys.path if path)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", MODULE),
+            env={**os.environ, "PYTHONPATH": paths},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
