@@ -30,9 +30,10 @@ class Kind:
     ready: type[msgspec.Struct]
     heartbeat: type[msgspec.Struct]
     stop: msgspec.Struct
+    gathers: bool = False  # what it is told in one turn of the loop goes in one write
 
 
-MEDIA = Kind("media worker", "media.io.worker", m.AnyReport, m.Ready, m.Heartbeat, m.Stop())
+MEDIA = Kind("media worker", "media.io.worker", m.AnyReport, m.Ready, m.Heartbeat, m.Stop(), gathers=True)
 
 
 class WorkerProcess(asyncio.Protocol):
@@ -107,13 +108,17 @@ class WorkerProcess(asyncio.Protocol):
         task.add_done_callback(self._tasks.discard)
 
     def send(self, command: msgspec.Struct) -> None:
-        """What is sent in one turn of the loop goes in one write: each would wake the worker."""
+        """At the end of this turn of the loop at the latest: each write would wake the worker."""
+        if not self.kind.gathers:
+            self._pending.append(pack(command))
+            self.flush()
+            return
         if not self._pending and self._transport is not None:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._pending.append(pack(command))
 
-    def _flush(self) -> None:
-        """Between two lives all of it waits: who is told of the loss begins anew at once."""
+    def flush(self) -> None:
+        """Now; between two lives all of it waits: who is told of the loss begins anew at once."""
         if self._transport is not None and self._pending:
             self._transport.write(b"".join(self._pending))
             self._pending = []
@@ -121,7 +126,7 @@ class WorkerProcess(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are none of asyncio's classes: only what they do can be asked for.
         self._transport = cast(asyncio.Transport, transport)
-        self._flush()
+        self.flush()
 
     def data_received(self, data: bytes) -> None:
         self.heard = asyncio.get_running_loop().time()
