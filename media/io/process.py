@@ -33,7 +33,9 @@ class Kind:
     gathers: bool = False  # what it is told in one turn of the loop goes in one write
 
 
-MEDIA = Kind("media worker", "media.io.worker", m.AnyReport, m.Ready, m.Heartbeat, m.Stop(), gathers=True)
+MEDIA = Kind(
+    "media worker", "media.io.worker", m.AnyReport, m.Ready, m.Heartbeat, m.Stop(), gathers=True
+)
 
 
 class WorkerProcess(asyncio.Protocol):
