@@ -89,7 +89,7 @@ class Bucket:
         yield self._public()
         lock = self._lock(wanted.days)
         yield lock
-        yield from self._lifecycle(wanted, lock.outcome != "cannot")
+        yield from self._lifecycle(wanted, lock.outcome != "cannot" or bool(self.lock()))
         if self._settings.sse:
             yield self._encryption()
         why = self._write()
@@ -130,7 +130,7 @@ class Bucket:
             "ObjectLockEnabled": "Enabled",
             "Rule": {"DefaultRetention": {"Mode": mode, "Days": days}},
         }
-        return self._step(
+        step = self._step(
             f"object lock, {mode.lower()}, {days} days",
             lambda: _same_lock(
                 self._ask("get_object_lock_configuration", "ObjectLockConfiguration"), wanted
@@ -138,6 +138,9 @@ class Bucket:
             "put_object_lock_configuration",
             ObjectLockConfiguration=wanted,
         )
+        if step.outcome == "cannot" and self.lock():
+            return Step(step.what, step.outcome, f"{step.why}; each recording is locked by itself")
+        return step
 
     def _lifecycle(self, wanted: Wanted, locked: bool) -> Iterator[Step]:
         """Rules of others stay. Where objects cannot be chosen by their tag, all of them expire."""
