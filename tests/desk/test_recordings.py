@@ -189,6 +189,17 @@ async def test_the_waveform_is_made_once_and_shows_who_spoke(desk: Desk) -> None
     assert image.text.startswith("<svg")
 
 
+async def test_what_was_deleted_is_gone_and_says_why(desk: Desk) -> None:
+    kept = desk.keeper.vault.index
+    one = kept.get("c1-1")
+    assert one is not None
+    kept.put(replace(one, state="deleted", note="two approved"))
+    for path in ("audio", "waveform", "waveform.svg"):
+        answer = await desk.ask("reviewer", f"/recordings/c1-1/{path}")
+        assert (answer.status_code, "two approved" in answer.text) == (410, True)
+    assert await desk.log() == []
+
+
 async def test_an_export_is_a_zip_whose_hashes_are_right(desk: Desk) -> None:
     path = desk.store / "2026/09/22/c3-1.flac"
     path.write_bytes(desk.data[:-1])
