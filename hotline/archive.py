@@ -136,9 +136,8 @@ class Archive(Quality):
         """The same, of a recording that can be heard; Gone for what was deleted."""
         entry = await self.row(recording)
         if entry.state not in PLAYABLE:
-            raise Gone(
-                f"recording {recording} is {entry.state}: {entry.note or 'no sound is left'}"
-            )
+            why = entry.note or "no sound of it is left"
+            raise Gone(f"recording {recording} is {entry.state}: {why}")
         return entry
 
     async def ask(self, work: Callable[..., T], *arguments: Any) -> T:
