@@ -8,11 +8,18 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-from desk import api, callers, calls, floor, live, trace
+from desk import api, callers, calls, custody, floor, live, trace
 from desk.idempotency import Replays
 from desk.phone_page import add_phone, is_phone
 from desk.token import token_given
-from hotline.commands import HotlineCommands, NotAllowed, Unavailable, UnknownThing, WrongState
+from hotline.commands import (
+    Forbidden,
+    HotlineCommands,
+    NotAllowed,
+    Unavailable,
+    UnknownThing,
+    WrongState,
+)
 
 STATIC = Path(__file__).parent / "static"
 OPEN_PATHS = ("/healthz", "/readyz")
@@ -40,6 +47,7 @@ def create_app(hotline: HotlineCommands, *, token: str = "") -> FastAPI:
     app.include_router(api.router, prefix="/api/v1")
     app.include_router(callers.router, prefix="/api/v1")
     app.include_router(calls.router, prefix="/api/v1")
+    app.include_router(custody.router, prefix="/api/v1")
     app.include_router(floor.router, prefix="/api/v1")
     app.include_router(live.router, prefix="/api/v1")
     app.include_router(trace.router, prefix="/api/v1")
@@ -79,6 +87,7 @@ def add_health(app: FastAPI, hotline: HotlineCommands) -> None:
 def add_errors(app: FastAPI) -> None:
     """The hotline's refusals as HTTP statuses, each naming the thing."""
     statuses = {UnknownThing: 404, WrongState: 409, NotAllowed: 422, Unavailable: 503}
+    statuses[Forbidden] = 403
     for kind, status in statuses.items():
 
         async def answer(_: Request, error: Exception, status: int = status) -> JSONResponse:

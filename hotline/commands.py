@@ -32,6 +32,10 @@ class NotAllowed(Exception):
     """The command names something that the configuration does not allow (HTTP 422)."""
 
 
+class Forbidden(Exception):
+    """Whoever asks may not do it, or is not who they say (HTTP 403)."""
+
+
 class Unavailable(Exception):
     """The part that would do it is away for the moment (HTTP 503)."""
 
@@ -236,6 +240,39 @@ class RecordingEntry:
     size: int | None
 
 
+CustodyAction = Literal["hold", "lift", "ask", "approve", "withdraw"]
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyWish:
+    """What an approver wants done to a recording: its hold, or its deletion."""
+
+    action: CustodyAction
+    by: str
+    password: str = field(repr=False)
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyStep:
+    """Something that was done to a recording; `at` is ISO 8601."""
+
+    kind: str
+    by: str
+    at: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyStatus:
+    """State: kept, held, asked, approved or deleted; and how it came to it."""
+
+    recording: str
+    state: str
+    retain_until: str
+    steps: tuple[CustodyStep, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Audio:
     """A recording's sound, ready for a player: `chunks(start, stop)` reads bytes on demand.
@@ -360,4 +397,5 @@ class HotlineCommands(Protocol):
     def last_sequence(self) -> int: ...
     async def recordings(self, limit: int, call_id: str | None = None) -> list[RecordingEntry]: ...
     async def recording(self, recording: str) -> RecordingEntry: ...
+    async def custody(self, recording: str, wish: CustodyWish | None = None) -> CustodyStatus: ...
     async def audio(self, recording: str, kind: Literal["flac", "wav"]) -> Audio: ...
