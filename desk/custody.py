@@ -4,25 +4,15 @@ Each wish carries the name and the password of one of recordings.approvers: the 
 API says nothing of who asks.
 """
 
-from typing import Annotated
-
 import structlog
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from desk.api import Hotline
 from hotline.commands import CustodyAction, CustodyStatus, CustodyWish, HotlineCommands
 
 router = APIRouter()
 audit = structlog.get_logger("audit")
-
-
-def commands(request: Request) -> HotlineCommands:
-    """The hotline that this application fronts."""
-    hotline: HotlineCommands = request.app.state.hotline
-    return hotline
-
-
-Hotline = Annotated[HotlineCommands, Depends(commands)]
 
 
 class Somebody(BaseModel):
