@@ -1,17 +1,25 @@
 """`/api/v1/recordings/{recording}/...`: legal holds, and deletion by two people.
 
-Each wish carries the name and the password of one of recordings.approvers: the shared token of the
-API says nothing of who asks.
+Each wish carries the name and the password of one of recordings.approvers: a token may be shared,
+and two people are wanted.
 """
 
 import structlog
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from desk.accounts import Asking
 from desk.api import Hotline
 from hotline.commands import CustodyAction, CustodyStatus, CustodyWish, HotlineCommands
 
-router = APIRouter()
+
+def concerned(asking: Asking) -> None:
+    """For auditors, and for whoever runs the house: not for a seat, not for a reviewer."""
+    if asking.rights.isdisjoint(("audit", "operate")):
+        asking.must("audit")
+
+
+router = APIRouter(dependencies=[Depends(concerned)])
 audit = structlog.get_logger("audit")
 
 

@@ -32,7 +32,7 @@ class NotAllowed(Exception):
     """The command names something that the configuration does not allow (HTTP 422)."""
 
 
-class Forbidden(Exception):
+class WrongPerson(Exception):
     """Whoever asks may not do it, or is not who they say (HTTP 403)."""
 
 
@@ -238,6 +238,8 @@ class RecordingEntry:
     state: str
     sha256: str | None
     size: int | None
+    order: str = ""  # the work order's number
+    result: str = ""  # how the call ended
 
 
 CustodyAction = Literal["hold", "lift", "ask", "approve", "withdraw"]
@@ -395,7 +397,4 @@ class HotlineCommands(Protocol):
     def listen(self, wake: Callable[[], None]) -> Callable[[], None]: ...
     @property
     def last_sequence(self) -> int: ...
-    async def recordings(self, limit: int, call_id: str | None = None) -> list[RecordingEntry]: ...
-    async def recording(self, recording: str) -> RecordingEntry: ...
     async def custody(self, recording: str, wish: CustodyWish | None = None) -> CustodyStatus: ...
-    async def audio(self, recording: str, kind: Literal["flac", "wav"]) -> Audio: ...

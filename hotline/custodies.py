@@ -9,9 +9,9 @@ from hotline.commands import (
     CustodyStatus,
     CustodyStep,
     CustodyWish,
-    Forbidden,
     Unavailable,
     UnknownThing,
+    WrongPerson,
     WrongState,
 )
 from hotline.control import Control
@@ -28,7 +28,7 @@ class Custodies(Control):
     async def custody(self, recording: str, wish: CustodyWish | None = None) -> CustodyStatus:
         """What was done so far, after the wish was done.
 
-        UnknownThing; Forbidden for a wrong password; WrongState with why; Unavailable.
+        UnknownThing; WrongPerson for a wrong password; WrongState with why; Unavailable.
         """
         keeper = self._parts.keeper
         try:
@@ -36,7 +36,7 @@ class Custodies(Control):
         except UnknownRecording as error:
             raise UnknownThing(str(error.args[0])) from None
         except NotAllowed as error:
-            raise Forbidden(str(error)) from None
+            raise WrongPerson(str(error)) from None
         except (Refused, StillKept) as error:
             raise WrongState(str(error)) from None
         except (StoreError, IndexFailed) as error:

@@ -45,7 +45,7 @@ def desk(tmp_path: Path, store: Path) -> Iterator[TestClient]:
     vault.keep("r1", {})
     hotline = object.__new__(Custodies)
     hotline._parts = SimpleNamespace(keeper=keeper)  # type: ignore[assignment]
-    with TestClient(create_app(hotline)) as client:  # type: ignore[arg-type]
+    with TestClient(create_app(hotline, None)) as client:  # type: ignore[arg-type]
         yield client
     vault.index.close()
 
