@@ -129,7 +129,7 @@ async def run(folder: str, proxy: FaultProxy, plan: Plan) -> tuple[Outcome, Tall
         f"sqlite:///{folder}/index.db",
         endpoint=proxy.endpoint,
         low_free_bytes=0,
-        last_retry_seconds=5.0,
+        last_retry_seconds=min(60.0, plan.away / 10),  # as in the product where it is ten minutes
         **KEYS,
     )
     keeper = Keeper(settings, tally.hear)
