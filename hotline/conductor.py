@@ -7,12 +7,11 @@ which the machines see them never depends on who calls whom.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import structlog
-from msgspec.structs import asdict
 
 from acd import events as acd
 from callcore.call import events as sip
@@ -25,18 +24,20 @@ from hotline.errors import BadTarget, NotNow
 from hotline.events import AgentChanged, Alert, TrunkChanged
 from hotline.herald import Herald
 from hotline.keypads import Keypads
+from hotline.listening import Listening
 from hotline.negotiation import Negotiation
 from hotline.outbound import Outbound
 from hotline.parts import Parts
 from hotline.performer import Performer
 from hotline.policies import make_policy
+from hotline.presence import Presence
 from hotline.promised import CallbackOffers
 from hotline.referrals import Referrals
 from hotline.routes import Routes
 from hotline.targets import Directory
 from hotline.visit import step
 from hotline.visit_effects import Gone
-from hotline.visit_state import Phase, Policy, Visit
+from hotline.visit_state import Policy, Visit
 from media import events as media
 from recorder import events as recorder
 
@@ -52,19 +53,18 @@ class Conductor:
         self.parts = parts
         self.draining = False
         self.visits: dict[str, Visit] = {}
-        self.registered: set[str] = set()
-        self.trunks_up: dict[str, bool] = {}
+        self.presence = Presence(parts)
         self.herald = Herald(parts)
         self.performer = Performer(parts, self._tell_later)
         self.routes = Routes((r.number, r.queue) for r in parts.config.routes)
         self.directory = Directory(parts.config, parts.sip.engine.settings.outbound)
         self._arrivals = Arrivals(self)
-        self._negotiation = Negotiation(parts, self._tell_leg)
+        self._negotiation = Negotiation(parts, self.tell_leg)
         self._referrals = Referrals(self)
         self.outbound = Outbound(self)
         self.callback_offers = CallbackOffers(self)
-        self._keypads = Keypads(self)
-        self._seats = {s.user: s for s in parts.config.seats}
+        self.keypads = Keypads(self)
+        self._listening = Listening(self)
         self._results: dict[str, CallResult] = {}
         self._inbox: deque[Callable[[], None]] = deque()
         self._pumping = False
@@ -79,7 +79,7 @@ class Conductor:
 
     def on_media(self, fact: media.Event) -> None:
         """A fact of the media plane."""
-        self._post(MEDIA, fact)
+        self._run(partial(self._listening.heard, fact))
 
     def on_queue(self, effect: acd.Effect) -> None:
         """An effect that the queue's core asks for."""
@@ -130,11 +130,6 @@ class Conductor:
             if not visit.talked:
                 self.hang_up(call_id, "stepped down")
         await self._let_go(seconds)
-
-    def take_over(self, at_work: Collection[str]) -> None:
-        """We lead from now on: seats that are registered here are ready if they were before."""
-        for user in sorted(self.registered):
-            self._greet(user, ready=self._seats[user].auto_ready or user in at_work)
 
     async def _let_go(self, seconds: float) -> None:
         try:
@@ -195,7 +190,8 @@ class Conductor:
         if (visit.state, visit.agent) != before:
             self.herald.call(visit)
 
-    def _tell_leg(self, leg: str, event: f.Event) -> None:
+    def tell_leg(self, leg: str, event: f.Event) -> None:
+        """The same to the visit that a leg is part of, if there is one (any more)."""
         call_id = self.performer.call_of_leg.get(leg)
         if call_id is not None:
             self.tell(call_id, event)
@@ -215,11 +211,6 @@ class Conductor:
     def policy_of(self, queue: str | None) -> Policy:
         """What the configuration says for a new visit."""
         return make_policy(self.parts.config, queue, self.parts.chance)
-
-    def is_supervisor(self, user: str) -> bool:
-        """Whether a seat may listen to others."""
-        seat = self._seats.get(user)
-        return seat is not None and seat.role == "supervisor"
 
     def leg_of_seat(self, user: str) -> str | None:
         """A leg of that seat's that has media: its next one goes to the same worker."""
@@ -244,42 +235,16 @@ class Conductor:
         call_id = self.performer.call_of_leg.get(fact.leg)
         if call_id is not None:
             self.parts.book.leg_ended(call_id, fact)
-        self._keypads.forget(fact.leg)
-        self._tell_leg(fact.leg, f.LegEnded(fact.leg, fact.status, fact.by))
-
-    def open_remote_seats(self) -> None:
-        """Seats that work on a mobile need no phone of ours to be there."""
-        for user, seat in self._seats.items():
-            if seat.remote:
-                self._log_in(user)
+        self.keypads.forget(fact.leg)
+        self.tell_leg(fact.leg, f.LegEnded(fact.leg, fact.status, fact.by))
 
     def _registered(self, fact: sip.Registered) -> None:
-        if fact.user in self._seats and fact.user not in self.registered:
-            self._log_in(fact.user)
-
-    def _log_in(self, user: str) -> None:
-        self.registered.add(user)
-        self._greet(user, ready=self._seats[user].auto_ready)
-
-    def _greet(self, user: str, *, ready: bool) -> None:
-        now_ms = self.parts.clock.wall_ms()
-        known = self.parts.queueing.core.agent(user)
-        if known is None or known.state != "offline":
-            return  # a break or a wrap-up outlasts the phone's registration
-        if ready:
-            self.parts.queueing.tell(acd.AgentReady(now_ms, user))
-        else:
-            self.parts.queueing.tell(acd.AgentNotReady(now_ms, user, "registered"))
+        self.presence.came(fact.user)
 
     def _unregistered(self, fact: sip.Unregistered) -> None:
-        seat = self._seats.get(fact.user)
-        if fact.user in self.registered and not (seat is not None and seat.remote):
-            self.registered.discard(fact.user)
-            log.info("seat gone", user=fact.user, why=fact.why)
-            self.parts.queueing.tell(acd.AgentOffline(self.parts.clock.wall_ms(), fact.user))
+        self.presence.went(fact.user, fact.why)
 
     def _trunk_changed(self, fact: sip.TrunkChanged) -> None:
-        self.trunks_up[fact.trunk] = fact.up
         log.info("trunk", trunk=fact.trunk, up=fact.up, why=fact.why)
         self.herald.tell(TrunkChanged(fact.trunk, fact.up, fact.why))
 
@@ -330,70 +295,7 @@ class Conductor:
     def _noticed(self, effect: acd.Overstayed | acd.Sidelined | acd.CallbackEnded) -> None:
         self.herald.on_queue(effect)
 
-    # Media ------------------------------------------------------------------------------------
-
-    def _silent(self, fact: media.RtpTimeout) -> None:
-        log.info("no media", leg=fact.leg)
-        self._tell_leg(fact.leg, f.LegSilent(fact.leg))
-
-    def _pressed(self, fact: media.Dtmf) -> None:
-        """An answer to a prompt, or a key of a feature code."""
-        self._tell_leg(fact.leg, f.Digit(fact.leg, fact.digit))
-        call_id = self.performer.call_of_leg.get(fact.leg)
-        if call_id is not None and call_id in self.visits:
-            self._keypads.pressed(call_id, fact.leg, fact.digit)
-            self.callback_offers.pressed(call_id, fact.leg, fact.digit)
-
-    def _prompts_finished(self, fact: media.PromptsFinished) -> None:
-        self._tell_leg(fact.leg, f.PromptsEnded(fact.leg))
-
-    def _leg_failed(self, fact: media.LegFailed) -> None:
-        """The worker could not open the leg's socket: that end will never be heard."""
-        log.error("media leg failed", leg=fact.leg, why=fact.why)
-        self.parts.sip.hang_up(fact.leg, "media lost")
-
-    def _recording_closed(self, fact: media.RecordingClosed) -> None:
-        self._seal(fact.recording)
-
-    def _leg_closed(self, fact: media.LegClosed) -> None:
-        """How good it sounded, for the call's record and for the meters."""
-        call_id, side = self.performer.closing.pop(fact.leg, ("", ""))
-        record = self.parts.book.get(call_id)
-        if record is not None and side:
-            record.quality[side] = asdict(fact.quality)
-        self.parts.meters.heard(side or "none", fact.quality)
-
-    def _sink_failed(self, fact: media.SinkFailed) -> None:
-        log.error("recording not written", recording=fact.recording, why=fact.why)
-        self.parts.meters.sink_failures.inc()
-        self.parts.keeper.sink_failed(fact.recording, fact.why)
-        self.herald.tell(Alert("recording", f"{fact.recording}: {fact.why}"))
-
-    def _worker_lost(self, fact: media.WorkerLost) -> None:
-        """Its calls go on over the new worker; taps whose call is over are sealed as they are."""
-        log.error("media worker lost", worker=fact.worker, legs=len(fact.legs))
-        self.parts.meters.workers_lost.inc()
-        self.herald.tell(Alert("media worker", f"worker {fact.worker} was replaced"))
-        calls = dict.fromkeys(self.performer.call_of_leg.get(leg) for leg in fact.legs)
-        for call_id in calls:
-            if call_id is not None:
-                self.tell(call_id, f.MediaLost())
-        live = {
-            party.recording
-            for visit in self.visits.values()
-            if visit.phase is not Phase.ENDING
-            for party in visit.parties
-        }
-        for recording in fact.recordings:
-            if recording not in live:
-                self._seal(recording)
-
     # Pieces -----------------------------------------------------------------------------------
-
-    def _seal(self, recording: str) -> None:
-        call_id = self.performer.sound.open_recordings.pop(recording, None)
-        if call_id is not None:
-            self.parts.keeper.finish(recording, {"ended_ms": self.parts.clock.wall_ms()})
 
     def _forget(self, visit: Visit) -> None:
         del self.visits[visit.call_id]
@@ -434,14 +336,4 @@ QUEUE: dict[type, Callable[..., None]] = {
     acd.Overstayed: Conductor._noticed,
     acd.Sidelined: Conductor._noticed,
     acd.CallbackEnded: Conductor._noticed,
-}
-MEDIA: dict[type, Callable[..., None]] = {
-    media.RtpTimeout: Conductor._silent,
-    media.Dtmf: Conductor._pressed,
-    media.PromptsFinished: Conductor._prompts_finished,
-    media.LegFailed: Conductor._leg_failed,
-    media.LegClosed: Conductor._leg_closed,
-    media.RecordingClosed: Conductor._recording_closed,
-    media.SinkFailed: Conductor._sink_failed,
-    media.WorkerLost: Conductor._worker_lost,
 }

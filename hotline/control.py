@@ -26,7 +26,7 @@ class Control(Floor):
         """
         self.call(call_id)
         visit = self._conductor.visits.get(call_id)
-        hides = viewer and not self._conductor.is_supervisor(viewer)
+        hides = viewer and not self._conductor.presence.is_supervisor(viewer)
         hides = hides and not self._parts.config.calls.supervision_visible
         return [
             status_of(party)
@@ -59,7 +59,7 @@ class Control(Floor):
             raise NotAllowed(str(error)) from None
         if isinstance(target, QueueTarget) or target.name == agent:
             raise NotAllowed(f"{to!r} cannot be called from here")
-        if agent not in self._conductor.registered and not seat.trunk:
+        if agent not in self._conductor.presence.registered and not seat.trunk:
             raise WrongState(f"seat {agent} is offline")
         return self.call(self._conductor.outbound.click(seat, target))
 

@@ -150,7 +150,7 @@ class Floor:
             reason=view.reason,
             call_id=view.call,
             skills=tuple(seat.skills),
-            registered=user in self._conductor.registered,
+            registered=user in self._conductor.presence.registered,
             until=iso(view.until_ms) if view.until_ms else None,
             mobile=view.mobile,
             answer_delay_ms=view.delay_ms,

@@ -120,7 +120,7 @@ def supervise(errand: str) -> Order:
     """A supervisor's phone is rung, or moved when it listens already."""
 
     def make(conductor: "Conductor", visit: Visit, action: CallAction) -> f.Command:
-        if not conductor.is_supervisor(action.by):
+        if not conductor.presence.is_supervisor(action.by):
             raise NotAllowed(f"{action.by or 'nobody'} is no supervisor's seat")
         boss = conductor.directory.seat(action.by)
         present = next((p for p in visit.where(Stage.UP) if p.target.name == action.by), None)

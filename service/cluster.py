@@ -30,12 +30,12 @@ class Stage:
         parts.queueing.lead()
         parts.queueing.tell(Configured(parts.clock.wall_ms(), acd_settings(parts.config)))
         parts.queueing.tell(Restarted(parts.clock.wall_ms()))
-        self._conductor.take_over(at_work)
+        self._conductor.presence.take_over(at_work)
         local = next((one[1:] for one in parts.sip.addresses if one[0] == "udp"), None)
         if local is not None:
             for user, seat in known.items():
                 parts.sip.restore(bindings_of(user, seat, local, self._offset_ms()))
-        self._conductor.take_over(at_work)
+        self._conductor.presence.take_over(at_work)
         parts.sip.register_trunks(True)
 
     async def step_down(self) -> None:

@@ -32,6 +32,7 @@ from media.io.plane import MediaSettings
 from media.spoken import SNIPPETS
 from media.tones import Tone
 from recorder.io.keeper import KeeperSettings
+from recorder.io.kms import KeySettings
 from service.queues import acd_settings as acd_settings
 
 PROMPTS = Path(__file__).parent.parent / "media" / "prompts"
@@ -160,6 +161,7 @@ def media_settings(config: Config) -> MediaSettings:
         heartbeat_timeout_seconds=config.media.stuck_seconds,
         realtime=config.media.realtime,
         cpus=config.media.cpus,
+        sockets=config.media.sockets,
         tones={tone.name: Tone(tone.hertz, tone.cadence, tone.dbm0) for tone in config.tones},
     )
 
@@ -230,4 +232,10 @@ def keeper_settings(config: Config) -> KeeperSettings:
         region=recordings.region,
         access_key=recordings.access_key.get_secret_value(),
         secret_key=recordings.secret_key.get_secret_value(),
+        keys=KeySettings(
+            recordings.key.get_secret_value(),
+            tuple(key.get_secret_value() for key in recordings.old_keys),
+            recordings.kms,
+            recordings.region,
+        ),
     )

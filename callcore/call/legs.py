@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from callcore.call import callee, caller
 from callcore.call.events import Arrived, Kind, Presented, Refused
+from callcore.call.meanings import CHALLENGES, GONE, KINDS, kind_of
 from callcore.call.messages import (
     build_invite,
     read_abilities,
@@ -59,43 +60,6 @@ __all__ = [
 ]
 
 SERVED = frozenset({"INVITE", "UPDATE", "BYE", "OPTIONS", "INFO", "PRACK", "REFER"})
-
-# What a response means, by the request that it answers and by its class.
-INVITE_KINDS = ("", "1xx", "2xx", "failure", "failure", "failure", "failure")
-OFFER_KINDS = ("", "", "offer 2xx", *4 * ("offer failure",))
-BYE_KINDS = ("", "", *5 * ("bye done",))
-KINDS = {
-    "INVITE": INVITE_KINDS,
-    "OFFER": OFFER_KINDS,
-    "BYE": BYE_KINDS,
-    "PRACK": ("", "", *5 * ("prack done",)),
-    "REFRESH": ("", "", "refresh 2xx", *4 * ("refresh failure",)),
-    "NOTIFY": ("", "", "notify 2xx", *4 * ("notify failure",)),
-}
-CHALLENGES = {
-    "INVITE": "challenge",
-    "OFFER": "offer challenge",
-    "BYE": "bye challenge",
-    "PRACK": "prack challenge",
-    "REFRESH": "refresh challenge",
-    "NOTIFY": "notify challenge",
-}
-GONE = {
-    "INVITE": "gone",
-    "OFFER": "offer gone",
-    "BYE": "bye done",
-    "PRACK": "prack done",
-    "REFRESH": "refresh gone",
-    "NOTIFY": "notify failure",
-}
-SPECIAL = {
-    ("INVITE", 422): "too short",
-    ("REFRESH", 408): "refresh gone",
-    ("REFRESH", 481): "refresh gone",
-    ("OFFER", 491): "offer pending",
-    ("OFFER", 408): "offer gone",
-    ("OFFER", 481): "offer gone",
-}
 
 
 class Call(NamedTuple):
@@ -402,9 +366,7 @@ class Legs(Records):
             kind, cnonce = CHALLENGES[owner.what], self._identifiers.tag()
             self._step(record, LegEvent(kind, response, cnonce=cnonce), now, out)
             return
-        kind = SPECIAL.get((owner.what, status)) or KINDS[owner.what][status // 100]
-        if status == 500 and kind == "offer failure" and response.get("Retry-After") is not None:
-            kind = "offer pending"  # RFC 3261 §14.1: they were busy with an offer
+        kind = kind_of(owner.what, response)
         chance = self._identifiers.fraction() if kind == "offer pending" else 0.0
         try:
             self._step(record, LegEvent(kind, response, chance), now, out)
