@@ -7,20 +7,32 @@ import os
 import random
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from recorder.events import Delayed, Event, Failed, SpaceChanged, StoreBack, Stored, StoreLost
+from recorder.approvers import Approvers
+from recorder.events import (
+    Delayed,
+    Event,
+    Failed,
+    SpaceChanged,
+    StoreBack,
+    Stored,
+    StoreLost,
+)
 from recorder.io import audit, playback
 from recorder.io.audit import Verification
+from recorder.io.custodian import Custodian
 from recorder.io.encoding import FORMATS
+from recorder.io.hands import Apart, Hands, HandsLost, Threads
 from recorder.io.index import Entry, Index, IndexFailed, Query
 from recorder.io.kms import KeySettings, open_keys
 from recorder.io.playback import Playback
-from recorder.io.store import Store, StoreError, open_store
+from recorder.io.store import S3Options, Store, StoreError, open_store
 from recorder.io.vault import KeeperError, Snapshot, StillOpen, Vault
+from recorder.io.warden import Warden
 from recorder.manifest import check_retention
 
 __all__ = ["Keeper", "KeeperError", "KeeperSettings", "KeeperStatus", "Playback", "open_vault"]
@@ -43,6 +55,9 @@ class KeeperSettings:
     access_key: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)
     keys: KeySettings = field(default_factory=KeySettings)
+    s3: S3Options = field(default_factory=S3Options)
+    approvers: tuple[tuple[str, str], ...] = ()  # name and hash of the password
+    guard_per_day: float = 4.0  # recordings that are fetched and played; 0 = none
     workers: int = 2
     low_free_bytes: int = 2 << 30
     full_free_bytes: int = 64 << 20
@@ -51,6 +66,7 @@ class KeeperSettings:
     watch_seconds: float = 2.0
     orphan_seconds: float = 3600.0
     stop_seconds: float = 10.0
+    apart: bool = False  # the work on recordings is done by a process of its own (hands.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +88,8 @@ def open_vault(settings: KeeperSettings, store: Store | None = None) -> Vault:
     if store is None:
         keys = {"access_key": settings.access_key, "secret_key": settings.secret_key}
         where = {"endpoint": settings.endpoint, "region": settings.region}
-        options = {**where, **keys} if settings.store.startswith("s3:") else {}
+        chosen = {one.name: getattr(settings.s3, one.name) for one in fields(settings.s3)}
+        options = {**where, **keys, **chosen} if settings.store.startswith("s3:") else {}
         store = open_store(settings.store, **options)
     return Vault(
         Path(settings.spool),
@@ -119,12 +136,18 @@ class Keeper:
         self._snapshot = Snapshot(frozenset(), 0, 0, {})
         self._space = "ok"
         self._counts = {"stored": 0, "failed": 0}
-        self._keeping: set[Future[Stored | Failed]] = set()
+        self._keeping = 0
         self._noting: set[asyncio.Task[None]] = set()
         self._whys: dict[str, str] = {}  # what is wrong now, by what it is wrong with
         self._lock = -1
-        self._keepers = ThreadPoolExecutor(settings.workers, "keeper")
+        self._hands: Hands = (
+            Apart(settings)
+            if settings.apart and store is None
+            else Threads(self._vault, settings.workers)
+        )
         self._others = ThreadPoolExecutor(4, "keeper-desk")
+        self.custodian = Custodian(self._vault, Approvers(dict(settings.approvers)))
+        self.warden = Warden(self._vault, self.custodian, self._others, self._tell, self._whys)
 
     async def start(self) -> None:
         """Recovers what a killed engine left in the spool, then keeps what is finished.
@@ -139,6 +162,8 @@ class Keeper:
             self._recover(recording, age)
         self._held = set(self._snapshot.names) - set(self._jobs)
         self._spawn(self._watch())
+        self._spawn(self.warden.find_abilities(self._store_up))
+        self._spawn(self.warden.guard(self._settings.guard_per_day))
         for _ in range(self._settings.workers):
             self._spawn(self._work())
 
@@ -173,6 +198,15 @@ class Keeper:
             alerts=tuple(self._whys[name] for name in sorted(self._whys)),
         )
 
+    @property
+    def vault(self) -> Vault:
+        """Store, index and spool; its methods block."""
+        return self._vault
+
+    async def ask(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What the desk wants done in a thread: index, store and files block."""
+        return await self._in_thread(work, *arguments)
+
     async def get(self, recording: str) -> Entry | None:
         return await self._in_thread(self._vault.index.get, recording)
 
@@ -182,6 +216,10 @@ class Keeper:
     async def read(self, recording: str, form: str = "flac") -> Playback | None:
         """`form` is "flac" or "wav"; what is still in the spool can be heard as well."""
         return await self._in_thread(playback.play, self._vault, recording, form)
+
+    async def run(self, work: Callable[..., T], *arguments: Any) -> T:
+        """For the custodian's calls, which block."""
+        return await self._in_thread(work, *arguments)
 
     async def verify(self) -> Verification:
         """Works on a keeper that was never started too; raises StoreError or IndexFailed."""
@@ -200,10 +238,9 @@ class Keeper:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._keepers.shutdown(wait=False, cancel_futures=True)
+        idle = await self._hands.stop()
         self._others.shutdown(wait=False, cancel_futures=True)
-        # A thread in the middle of an upload keeps the lock until the process ends.
-        if any(not future.done() for future in self._keeping):
+        if not idle:  # whatever is in the middle of an upload keeps the lock
             return
         self._vault.index.close()
         if self._lock >= 0:
@@ -236,27 +273,29 @@ class Keeper:
     async def _note(self, job: Job) -> None:
         """Best effort: the facts are also in memory, and the index row is only for the eye."""
         extra = dict(job.extra or {})
+        announces = "database" not in self._whys
         try:
-            await self._in_thread(self._vault.write_note, job.recording, extra)
-            if "database" not in self._whys:
-                await self._in_thread(self._vault.announce, job.recording, extra)
+            try:
+                await self._hands.note(job.recording, extra, announces)
+            except HandsLost:
+                await self._in_thread(self._vault.note, job.recording, extra, announces)
         except OSError as error:
             self._whys["spool"] = f"{self._settings.spool}: {error.strerror or error}"
         except IndexFailed as error:
             self._whys["database"] = str(error)
 
     async def _attempt(self, job: Job) -> None:
-        future = self._keepers.submit(self._vault.keep, job.recording, job.extra)
-        self._keeping.add(future)
+        self._keeping += 1
         try:
-            outcome = await asyncio.wrap_future(future)
+            outcome = await self._hands.keep(job.recording, job.extra)
         except StillOpen:
             self._later(job, STILL_OPEN_SECONDS)
         except Exception as error:  # whatever it is, the recording stays in the spool
             self._failed_attempt(job, error)
         else:
             self._done(job, outcome)
-        self._keeping.discard(future)
+        finally:
+            self._keeping -= 1
 
     def _done(self, job: Job, outcome: Stored | Failed) -> None:
         del self._jobs[job.recording]
