@@ -192,6 +192,15 @@ class Keeper:
             alerts=tuple(self._whys[name] for name in sorted(self._whys)),
         )
 
+    @property
+    def vault(self) -> Vault:
+        """Store, index and spool; its methods block."""
+        return self._vault
+
+    async def ask(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What the desk wants done in a thread: index, store and files block."""
+        return await self._in_thread(work, *arguments)
+
     async def get(self, recording: str) -> Entry | None:
         return await self._in_thread(self._vault.index.get, recording)
 
