@@ -14,7 +14,6 @@ from recorder.io.encoding import format_of
 from recorder.io.index import Entry
 from recorder.io.objects import COPY_BYTES, ObjectMissing, Store
 from recorder.io.sealing import memory_file, seal, wav_chunks, wav_size
-from recorder.io.spool import segments_of
 from recorder.io.vault import Vault
 from recorder.seal import SAMPLES_PER_MS
 from recorder.spool import SAMPLES_PER_FRAME
@@ -67,7 +66,7 @@ def _stored(store: Store, entry: Entry, form: str) -> Playback:
 
 def _spooled(vault: Vault, recording: str, form: str) -> Playback | None:
     """Sealed in memory as far as it is written; the spool itself is not touched."""
-    segments = segments_of(vault.spool, recording)
+    segments = vault.spooled.segments(recording)
     if not segments:
         return None
     with memory_file(recording) as path:

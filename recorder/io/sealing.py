@@ -17,7 +17,7 @@ import soundfile
 
 from recorder.io.encoding import FLAC, Encoder, Format, Proof, encoder, proof
 from recorder.io.objects import sha256_of_file
-from recorder.io.spool import Segment
+from recorder.io.segments import Segment
 from recorder.seal import RATE, SegmentNote, Source, audio, duration_ms
 from recorder.spool import FRAME_BYTES, FRAME_MS, SAMPLES_PER_FRAME, Decoder, Item
 
