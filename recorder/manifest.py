@@ -38,6 +38,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     started_ms: int
     size: int
+    follows: bool = False  # goes on with the frames of the one before it, in another folder
     frames: int
     missing_frames: int = 0
     repeated_frames: int = 0
@@ -68,6 +69,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     called: str = ""
     agent: str = ""
     queue: str = ""
+    order: str = ""
+    result: str = ""
     started_ms: int
     ended_ms: int
     duration_ms: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -42,11 +43,16 @@ class Private:
 
 @dataclass(slots=True)
 class SegmentNote:
-    """What became of one segment; `shifted_ms` is how far it lies from where its clock said."""
+    """What became of one segment; `shifted_ms` is how far it lies from where its clock said.
+
+    One that `follows` goes on with the frames of the segment before it (the same worker, another
+    folder); `at_ms` is where the frame 0 that they count from lies.
+    """
 
     number: int
     started_ms: int
     size: int = 0
+    follows: bool = False
     frames: int = 0
     missing_frames: int = 0
     repeated_frames: int = 0
@@ -69,16 +75,17 @@ def audio(sources: Iterable[Source]) -> Iterator[Samples]:
     """(n, 2) int16 pieces of the whole recording; fills in the notes while they are taken."""
     base_ms: int | None = None
     written = 0  # samples so far
-    for source in sorted(sources, key=lambda source: (source.note.started_ms, source.note.number)):
-        note = source.note
+    for clock in _clocks(sources):
+        note = clock[0].note
         base_ms = note.started_ms if base_ms is None else base_ms
         wanted = (note.started_ms - base_ms) * SAMPLES_PER_MS
         silent = wanted - written
         if not 0 <= silent <= MAX_HOLE_FRAMES * SAMPLES_PER_FRAME:
             silent = 0
-        note.at_ms = (written + silent) // SAMPLES_PER_MS
-        note.shifted_ms = note.at_ms - wanted // SAMPLES_PER_MS
-        pieces = _segment(source)
+        for source in clock:
+            source.note.at_ms = (written + silent) // SAMPLES_PER_MS
+            source.note.shifted_ms = source.note.at_ms - wanted // SAMPLES_PER_MS
+        pieces = _clock(clock)
         first = next(pieces, None)
         if first is None:
             continue  # nothing in it: no reason for silence before it
@@ -90,6 +97,19 @@ def audio(sources: Iterable[Source]) -> Iterator[Samples]:
             written += len(piece)
 
 
+def _clocks(sources: Iterable[Source]) -> Iterator[list[Source]]:
+    """Segments whose frames are numbered by one clock, together: one worker wrote them."""
+    ordered = sorted(sources, key=lambda source: (source.note.started_ms, source.note.number))
+    for _, clock in groupby(ordered, key=lambda source: source.note.started_ms):
+        together: list[Source] = []
+        for source in clock:
+            if together and not source.note.follows:
+                yield together
+                together = []
+            together.append(source)
+        yield together
+
+
 def silence(samples: int) -> Iterator[Samples]:
     """That many samples of nothing, in pieces; digital silence is 0 in linear PCM."""
     whole = PIECE_FRAMES * SAMPLES_PER_FRAME
@@ -97,36 +117,50 @@ def silence(samples: int) -> Iterator[Samples]:
         yield np.zeros((min(whole, samples - at), 2), np.int16)
 
 
-def _segment(source: Source) -> Iterator[Samples]:
-    note = source.note
-    expected = 0
-    offset = 0  # what a lying first_frame is corrected by
-    held = bytearray()
-    for item in source.items:
-        if isinstance(item, Damage):
-            note.damaged_bytes += item.length
-            note.torn = note.torn or item.why == "torn tail"
-            continue
-        hole = item.first_frame - offset - expected
-        if abs(hole) > MAX_HOLE_FRAMES:
-            offset, hole = item.first_frame - expected, 0
-        frames = _fresh(item, hole, note)
-        if hole > 0:
-            note.missing_frames += hole
-            if held:
-                yield linear(held)
-                held = bytearray()
-            yield from silence(hole * SAMPLES_PER_FRAME)
-        held += frames
-        count = len(frames) // FRAME_BYTES
-        _note_privacy(note, expected + max(hole, 0), count, item.private)
-        note.frames += count
-        expected += max(hole, 0) + count
-        if len(held) >= PIECE_FRAMES * FRAME_BYTES:
-            yield linear(held)
-            held = bytearray()
-    if held:
-        yield linear(held)
+@dataclass(slots=True)
+class _Reading:
+    """Where the reading of one clock's frames stands; `offset` corrects lying numbers."""
+
+    expected: int = 0
+    offset: int = 0
+    held: bytearray = field(default_factory=bytearray)
+
+    def take(self) -> Samples:
+        held, self.held = self.held, bytearray()
+        return linear(held)
+
+
+def _clock(sources: list[Source]) -> Iterator[Samples]:
+    reading = _Reading()
+    for source in sources:
+        for item in source.items:
+            if isinstance(item, Damage):
+                source.note.damaged_bytes += item.length
+                source.note.torn = source.note.torn or item.why == "torn tail"
+            else:
+                yield from _block(reading, source.note, item)
+    if reading.held:
+        yield reading.take()
+
+
+def _block(reading: _Reading, note: SegmentNote, block: Block) -> Iterator[Samples]:
+    hole = block.first_frame - reading.offset - reading.expected
+    if abs(hole) > MAX_HOLE_FRAMES:
+        reading.offset, hole = block.first_frame - reading.expected, 0
+    frames = _fresh(block, hole, note)
+    if hole > 0:
+        note.missing_frames += hole
+        if reading.held:
+            yield reading.take()
+        yield from silence(hole * SAMPLES_PER_FRAME)
+    reading.held += frames
+    count = len(frames) // FRAME_BYTES
+    first = reading.expected + max(hole, 0)
+    _note_privacy(note, first, count, block.private)
+    note.frames += count
+    reading.expected = first + count
+    if len(reading.held) >= PIECE_FRAMES * FRAME_BYTES:
+        yield reading.take()
 
 
 def _note_privacy(note: SegmentNote, first: int, count: int, bits: int) -> None:

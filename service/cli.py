@@ -143,7 +143,7 @@ def verify(config: ConfigOption) -> None:
     from recorder.io.index import IndexFailed
     from recorder.io.keeper import Keeper
     from recorder.io.objects import StoreError
-    from recorder.io.vault import KeeperError
+    from recorder.io.spooled import KeeperError
     from service.wiring import keeper_settings
 
     try:

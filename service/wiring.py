@@ -155,7 +155,7 @@ def media_settings(config: Config) -> MediaSettings:
         workers=config.media.workers or os.cpu_count() or 1,
         prompts=prompts | snippets(config.media.snippets),
         sink=SINK,
-        sink_arguments={"folder": config.recordings.spool},
+        sink_arguments={"folders": config.recordings.spool},
         rtp_timeout_seconds=config.media.rtp_timeout_seconds,
         heartbeat_timeout_seconds=config.media.stuck_seconds,
         realtime=config.media.realtime,

@@ -143,7 +143,8 @@ def _sources(segments: list[Segment]) -> tuple[list[Source], dict[str, Any]]:
             # The header is damaged: the last write's time less the audio's length is close.
             started_ms = segment.modified_ms() - size // FRAME_BYTES * FRAME_MS
         header = {**(own or {}), **header}  # the first segment's word counts
-        note = SegmentNote(segment.number, started_ms, size)
+        follows = bool(own and own.get("follows"))
+        note = SegmentNote(segment.number, started_ms, size, follows)
         sources.append(Source(note, _items(segment)))
     return sources, header
 

@@ -234,8 +234,8 @@ class SpoolSink:
         """The file gets its name only with its lock and its header in it: a kill in the middle
         leaves no segment that would look damaged.
         """
-        first = {"first_frame": handle.held[0][0] if handle.held else 0} if handle.resumed else {}
-        line = encode_header({**handle.header, **first})
+        follows = {"follows": True} if handle.resumed else {}
+        line = encode_header({**handle.header, **follows})
         folder.make()
         opening = os.path.join(folder.path, f".{os.getpid()}-{time.monotonic_ns()}{OPENING}")
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND

@@ -29,7 +29,7 @@ from recorder.io.spooled import Spooled
 from recorder.manifest import Codec, Manifest, Part
 from recorder.seal import SegmentNote
 
-PARTIES = ("call_id", "caller", "called", "agent", "queue")
+PARTIES = ("call_id", "caller", "called", "agent", "queue", "order", "result")
 
 
 class StillOpen(Exception):

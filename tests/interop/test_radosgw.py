@@ -19,7 +19,8 @@ import soundfile
 from recorder.alaw import LINEAR
 from recorder.events import StoreBack, Stored, StoreLost
 from recorder.io.keeper import Keeper, KeeperSettings
-from recorder.io.spool import SpoolSink, scan
+from recorder.io.segments import scan
+from recorder.io.spool import SpoolSink
 from recorder.io.store import S3Settings, S3Store, StoreError
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]

@@ -15,7 +15,8 @@ from recorder.events import Failed, Stored
 from recorder.io.index import Query
 from recorder.io.keeper import KeeperError
 from recorder.io.objects import sha256_of_file
-from recorder.io.spool import SpoolSink, scan
+from recorder.io.segments import scan
+from recorder.io.spool import SpoolSink
 from recorder.io.store import StoreError
 from recorder.manifest import DAY_MS, RetentionError
 
@@ -38,7 +39,7 @@ async def test_a_call_is_kept(house):
     assert not entry.recovered
     manifest = manifests.decode((house.store / "2025/06/15/r1.json").read_bytes())
     assert (manifest.sha256, manifest.size) == (entry.sha256, entry.size)
-    assert manifest.extra == {"result": "answered"}
+    assert (manifest.result, manifest.extra) == ("answered", {})
     assert scan(house.spool) == {}
     assert not list(house.spool.glob("*.json"))
     assert await keeper.find(Query(agent="8002")) == [entry]

@@ -27,7 +27,8 @@ from recorder.io import sealing
 from recorder.io.encoding import FORMATS
 from recorder.io.objects import sha256_of_file
 from recorder.io.sealing import SealError, seal, wav_chunks, wav_size
-from recorder.io.spool import SpoolSink, segments_of
+from recorder.io.segments import segments_of
+from recorder.io.spool import SpoolSink
 from recorder.seal import SegmentNote, Source, audio
 from recorder.spool import Block, Damage
 
@@ -245,7 +246,7 @@ def test_wav_on_request_is_the_same_audio_in_any_range(tmp_path):
 MEASURE = """
 import resource, sys
 from recorder.io.sealing import seal
-from recorder.io.spool import segments_of
+from recorder.io.segments import segments_of
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 seal(segments_of(sys.argv[1], "hour"), sys.argv[1] + "/hour.flac")
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
