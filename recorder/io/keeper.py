@@ -18,6 +18,7 @@ from recorder.io.audit import Verification
 from recorder.io.encoding import FORMATS
 from recorder.io.folders import every
 from recorder.io.index import Entry, Index, IndexFailed, Query
+from recorder.io.kms import KeySettings, open_keys
 from recorder.io.playback import Playback
 from recorder.io.spooled import KeeperError, Snapshot, Spooled
 from recorder.io.store import Store, StoreError, open_store
@@ -44,6 +45,7 @@ class KeeperSettings:
     region: str = ""
     access_key: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)
+    keys: KeySettings = field(default_factory=KeySettings)
     workers: int = 2
     low_free_bytes: int = 2 << 30
     full_free_bytes: int = 64 << 20
@@ -82,6 +84,7 @@ def open_vault(settings: KeeperSettings, store: Store | None = None) -> Vault:
         settings.retention_days,
         settings.low_free_bytes,
         FORMATS[settings.format],
+        open_keys(settings.keys),
     )
 
 
@@ -189,7 +192,8 @@ class Keeper:
 
     async def verify(self) -> Verification:
         """Works on a keeper that was never started too; raises StoreError or IndexFailed."""
-        return await self._in_thread(audit.verify, self._vault.index, self._vault.store)
+        vault = self._vault
+        return await self._in_thread(audit.verify, vault.index, vault.store, vault.keys)
 
     async def stop(self) -> None:
         """Ends what can be within `stop_seconds`; the rest waits in the spool for next time."""

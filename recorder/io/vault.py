@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,10 +23,13 @@ from recorder.gaps import gaps
 from recorder.io.encoding import FLAC, Format
 from recorder.io.folders import space
 from recorder.io.index import Entry, Index, entry_of
-from recorder.io.objects import Store, sha256_of_file
+from recorder.io.objects import Store, StoreError, Terms, sha256_of_file
+from recorder.io.packing import Packer
+from recorder.io.reader import fetch_manifest
 from recorder.io.sealing import Sealed, SealError, memory_file, seal
 from recorder.io.segments import Segment, free
 from recorder.io.spooled import Spooled
+from recorder.keys import NO_KEYS, KeyRing
 from recorder.manifest import Codec, Manifest, Part
 from recorder.seal import SegmentNote
 
@@ -44,11 +48,17 @@ class Vault:
     retention_days: int
     low_free_bytes: int
     form: Format = FLAC
+    keys: KeyRing = NO_KEYS
+
+    @property
+    def packer(self) -> Packer:
+        return Packer(self.spool / "uploads", self.keys)
 
     @property
     def spool(self) -> Path:
-        """The first of the spool's folders."""
-        return self.spooled.folders[0]
+        """The first of the spool's folders that answers."""
+        folders = self.spooled.folders
+        return next((folder for folder in folders if os.access(folder, os.W_OK)), folders[0])
 
     def announce(self, recording: str, extra: dict[str, Any]) -> None:
         """Lets the index show the recording before the store has it."""
@@ -87,9 +97,7 @@ class Vault:
         name, number = recording, 1
         while (entry := self.index.get(name)) is not None and entry.state == "stored":
             if _identity(entry) == {(s.number, s.size()) for s in segments}:
-                stat = self.store.stat(entry.key)
-                whole = stat is not None and stat.sha256 == entry.sha256
-                return name, entry if whole else None
+                return name, entry if self._is_whole(entry) else None
             number += 1
             name = f"{recording}~{number}"
         return name, None
@@ -112,14 +120,34 @@ class Vault:
         with memory_file(name) as memory:
             yield seal(segments, memory, self.form)
 
+    def _is_whole(self, entry: Entry) -> bool:
+        """Whether the store has what the index says; raises StoreError when it is away."""
+        stat = self.store.stat(entry.key)
+        if stat is None or not entry.key.endswith(manifests.ENCRYPTED):
+            return stat is not None and stat.sha256 == entry.sha256
+        try:
+            return stat.sha256 == fetch_manifest(self.store, entry.key).stored_sha256
+        except StoreError as error:
+            if error.store_away:
+                raise
+            return False
+
     def _store(self, name: str, sealed: Sealed, facts: dict[str, Any] | None) -> Entry:
-        manifest = self._manifest(name, sealed, facts)
-        stat = self.store.stat(manifest.key)
-        if stat is None or (stat.size, stat.sha256) != (sealed.size, sealed.sha256):
-            self.store.put(manifest.key, sealed.path, sealed.sha256, sealed.form.content_type)
+        packer = self.packer
+        with packer.packed(self._manifest(name, sealed, facts), sealed.path) as packed:
+            manifest = packed.manifest
+            wanted = (manifest.stored_size, manifest.stored_sha256)
+            stat = self.store.stat(manifest.key)
+            if stat is None or (stat.size, stat.sha256) != wanted:
+                kind = (
+                    "application/octet-stream" if manifest.encryption else sealed.form.content_type
+                )
+                terms = Terms(manifest.retain_until_ms, packer.progress(name))
+                self.store.put(manifest.key, packed.path, manifest.stored_sha256, kind, terms)
         self._store_manifest(manifest)
         entry = entry_of(manifest)
         self.index.put(entry)
+        packer.forget(name)
         return entry
 
     def _store_manifest(self, manifest: Manifest) -> None:
@@ -127,7 +155,8 @@ class Vault:
         with memory_file("manifest") as path:
             Path(path).write_bytes(data)
             sha256 = sha256_of_file(path)
-            self.store.put(manifests.manifest_key(manifest.key), path, sha256, "application/json")
+            key = manifests.manifest_key(manifest.key)
+            self.store.put(key, path, sha256, "application/json", Terms(manifest.retain_until_ms))
 
     def _manifest(self, name: str, sealed: Sealed, facts: dict[str, Any] | None) -> Manifest:
         known = {**sealed.header, **(facts or {})}
