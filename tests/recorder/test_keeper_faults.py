@@ -70,7 +70,10 @@ async def test_the_store_away_loses_nothing(house):
     assert (status.store_ok, status.stored, status.spooled) == (False, 0, 6)
     assert any("does not answer" in alert for alert in status.alerts)
     assert len(scan(house.spool)) == 6
-    assert (await keeper.get("r3")).state == "spooled"
+    async with asyncio.timeout(15):
+        while (announced := await keeper.get("r3")) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    assert announced.state == "spooled"
     store.away = False
     await house.wait(Stored, 6)
     assert len(await house.wait(StoreBack)) == 1
