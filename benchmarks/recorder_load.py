@@ -26,8 +26,8 @@ def main() -> None:
     files()
     calls = given.calls or (QUICK_CALLS if given.quick else CALLS)
     seconds = QUICK_SECONDS if given.quick else SECONDS
-    bare = run(2 * calls, seconds, Shape(record=False))
-    recorded = run(2 * calls, seconds, Shape())
+    bare = run(2 * calls, seconds, Shape(record=False, mixed=True))
+    recorded = run(2 * calls, seconds, Shape(mixed=True))
     late_bar = max(LATE_BAR, bare.late_over_2_ms_share)
     outcome = Outcome("recorder_load")
     outcome.figures = {
