@@ -27,7 +27,7 @@ RESERVE_BYTES = 64 << 20  # what is left free in a folder while the next one has
 HELD_BYTES = 64 << 20
 LATEST_START_MS = 60_000  # a start told longer ago is from another clock
 
-Held = tuple[int, bytes, int]  # first frame, frames, private
+Held = tuple[int, bytes, int, bytes]  # first frame, frames, private, sides
 
 
 class SpoolError(OSError):
@@ -110,14 +110,16 @@ class SpoolSink:
             self._syncer.start()
         return handle
 
-    def write(self, handle: Handle, first_frame: int, frames: bytes, private: int = 0) -> None:
+    def write(
+        self, handle: Handle, first_frame: int, frames: bytes, private: int = 0, sides: bytes = b""
+    ) -> None:
         """Appends n x 320 bytes; after an OSError they are held, and written with the next ones.
 
         What a segment ends with is always a whole block.
         """
         with self._lock:
             for first, part in split(first_frame, frames):
-                handle.held.append((first, part, private))
+                handle.held.append((first, part, private, sides))
                 self._held_bytes += len(part)
         try:
             self._flush(handle)
@@ -133,7 +135,7 @@ class SpoolSink:
         finally:
             with self._lock:
                 del self._open[handle]
-                self._held_bytes -= sum(len(frames) for _, frames, _ in handle.held)
+                self._held_bytes -= sum(len(held[1]) for held in handle.held)
                 handle.held.clear()
             self._leave(handle)
 
@@ -285,10 +287,10 @@ class SpoolSink:
     def _append_held(self, handle: Handle) -> None:
         """What was not written yet, all of a block or nothing: half of one is cut off again."""
         while (block := self._next(handle)) is not None:
-            first, frames, private = block
+            first, frames, private, sides = block
             try:
                 done = self._write_out(
-                    handle.descriptor, [block_head(first, frames, private), frames]
+                    handle.descriptor, [block_head(first, frames, private, sides), frames]
                 )
             except OSError:
                 self._rest(handle)

@@ -30,8 +30,8 @@ from recorder.io.sealing import Sealed, SealError, memory_file, seal
 from recorder.io.segments import Segment, free
 from recorder.io.spooled import Spooled
 from recorder.keys import NO_KEYS, KeyRing
-from recorder.manifest import Codec, Manifest, Part
-from recorder.seal import SegmentNote
+from recorder.manifest import Codec, Manifest, Part, Side
+from recorder.seal import Heard, SegmentNote, frames_ms
 
 PARTIES = ("call_id", "caller", "called", "agent", "queue", "order", "result")
 
@@ -179,6 +179,7 @@ class Vault:
             part=_number(known, "part") or 1,
             kind=str(known.get("kind") or ""),
             segments=tuple(_part(note) for note in sealed.notes),
+            sides=tuple(map(_side, Codec().channels, sealed.heard)),
             gaps=gaps(sealed.notes, sealed.started_ms),
             recovered=facts is None,
             retention_days=self.retention_days,
@@ -234,6 +235,16 @@ def _parties(facts: dict[str, Any]) -> dict[str, Any]:
 def _number(facts: dict[str, Any], name: str) -> int:
     value = facts.get(name)
     return int(value) if isinstance(value, int | float) and 0 <= value < 1 << 42 else 0
+
+
+def _side(name: str, heard: Heard) -> Side:
+    return Side(
+        name=name,
+        source=heard.source or Codec().source,
+        lost_ms=frames_ms(heard.lost_frames),
+        loss=round(heard.lost_frames / heard.known_frames, 5) if heard.known_frames else 0.0,
+        drift_ppm=heard.drift_ppm,
+    )
 
 
 def _part(note: SegmentNote) -> Part:

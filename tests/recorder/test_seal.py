@@ -158,9 +158,9 @@ def test_a_disk_that_drops_bytes_is_noticed(tmp_path, monkeypatch):
     spool_call(tmp_path, "r1", 500)
     write = sealing._write
 
-    def cut(sources, path, form):
-        told = write(sources, path, form)
-        with open(path, "r+b") as file:
+    def cut(*arguments):
+        told = write(*arguments)
+        with open(arguments[1], "r+b") as file:
             file.truncate(4000)
         return told
 
@@ -189,9 +189,9 @@ def test_an_opus_file_with_other_audio_is_noticed(tmp_path, monkeypatch):
     spool_call(tmp_path, "r1", 1000)
     write = sealing._write
 
-    def silent(sources, path, form):
-        told = write(sources, path, form)
-        soundfile.write(path, np.zeros((160_000, 2)), 8000, format="OGG", subtype="OPUS")
+    def silent(*arguments):
+        told = write(*arguments)
+        soundfile.write(arguments[1], np.zeros((160_000, 2)), 8000, format="OGG", subtype="OPUS")
         return told
 
     monkeypatch.setattr(sealing, "_write", silent)
@@ -204,8 +204,9 @@ def test_a_sealed_file_with_other_audio_is_noticed(tmp_path, monkeypatch, second
     spool_call(tmp_path, "r1", 3000)
     write = sealing._write
 
-    def other(sources, path, form):
-        samples, proofs = write(sources, path, form)
+    def other(*arguments):
+        samples, proofs = write(*arguments)
+        path = arguments[1]
         wrong, rate = soundfile.read(path, dtype="int16")
         wrong[second * rate : (second + 1) * rate] = 0
         soundfile.write(path, wrong, rate, format="FLAC")
