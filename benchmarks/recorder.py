@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from recorder.alaw import LINEAR, stereo
 from recorder.events import Stored
 from recorder.io.keeper import KeeperSettings, open_vault
-from recorder.io.spool import SpoolSink, segments_of
+from recorder.io.segments import segments_of
+from recorder.io.spool import SpoolSink
 
 BAR_CPU_SECONDS = 2.0
 BLOCK_FRAMES = 25
@@ -68,7 +69,7 @@ def seal_and_store(folder: str) -> tuple[float, float, Stored]:
         f"{folder}/spool", f"file:{folder}/store", f"sqlite:///{folder}/index.db", low_free_bytes=0
     )
     vault = open_vault(settings)
-    (vault.sealing).mkdir()
+    vault.spooled.lock()
     vault.index.prepare()
     begun, cpu = time.perf_counter(), time.process_time()
     stored = vault.keep("bench", {"agent": "8001"})

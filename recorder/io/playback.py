@@ -14,7 +14,6 @@ from recorder.io.index import Entry
 from recorder.io.objects import COPY_BYTES, ObjectMissing
 from recorder.io.reader import fetch_manifest, plain
 from recorder.io.sealing import memory_file, seal, wav_chunks, wav_size
-from recorder.io.spool import segments_of
 from recorder.io.stretches import seekable
 from recorder.io.vault import Vault
 from recorder.manifest import ENCRYPTED
@@ -76,7 +75,7 @@ def _stored(vault: Vault, entry: Entry, form: str) -> Playback:
 
 def _spooled(vault: Vault, recording: str, form: str) -> Playback | None:
     """Sealed in memory as far as it is written; the spool itself is not touched."""
-    segments = segments_of(vault.spool, recording)
+    segments = vault.spooled.segments(recording)
     if not segments:
         return None
     with memory_file(recording) as path:
