@@ -22,6 +22,8 @@ KEPT = 1000  # callbacks that are over and can still be looked up
 class Promises(Waiting):
     """The callbacks of all queues; each attempt at one is a call of its own, counted apart."""
 
+    __slots__ = ()
+
     def _ask_callback(self, event: CallbackAsked) -> None:
         """The caller leaves and keeps its place; one active callback a number."""
         call = self._calls.get(event.call)
@@ -46,7 +48,7 @@ class Promises(Waiting):
             call.waiter.queued_ms,
             self.now_ms,
             call.waiter.priority,
-            tuple(call.line.demand.skills),
+            tuple(sorted(call.line.demand.skills)),
         )
         self._callbacks[name] = promised
         self._numbers[number] = name
@@ -92,10 +94,8 @@ class Promises(Waiting):
         queue = self._queues[promised.queue]
         line = self._line_for(promised, queue)
         wanted = max(1, queue.settings.callback.idle_agents)
-        if self._matcher.idle(line, wanted) >= wanted:
-            agent = line.demand.best(self._agents, ())
-            if agent is not None:
-                self._dial(promised, queue, line, agent)
+        if line.demand.idle() >= wanted:
+            self._dial(promised, queue, line, self._agents[line.demand.best(())])
 
     def _keep_promise(self, agent: Agent, before: Rank | None) -> bool:
         """The first due callback that the agent may serve, unless a waiting call comes first."""
@@ -106,7 +106,7 @@ class Promises(Waiting):
             if not self._matcher.is_able(agent.user, line.demand.skills):
                 continue
             wanted = queue.settings.callback.idle_agents - 1
-            if wanted > 0 and self._matcher.idle(line, wanted) < wanted:
+            if line.demand.idle() < wanted:
                 continue
             if before is None or self._rank_of(promised, line) < before:
                 self._dial(promised, queue, line, agent)

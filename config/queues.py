@@ -188,10 +188,10 @@ class Agents(Table):
         default=3, ge=1, le=100, description="calls missed in a row that make an agent not ready"
     )
     rest_seconds: PositiveSeconds = Field(default=5, description="pause after a missed call")
-    talking_seconds: PositiveSeconds = Field(
-        default=3600, description="a longer talk is reported to the supervisor"
+    talking_seconds: Seconds = Field(
+        default=3600, description="a longer talk is reported to the supervisor; 0 = never"
     )
-    held_seconds: PositiveSeconds = Field(default=300, description="a longer hold is reported")
+    held_seconds: Seconds = Field(default=300, description="a longer hold is reported; 0 = never")
     not_ready_seconds: Seconds = Field(
         default=3600, description="a longer break is reported; 0 = never"
     )
