@@ -104,6 +104,7 @@ async def start(config: Config, stack: AsyncExitStack) -> Conductor:
     stack.push_async_callback(http.stop)
     # Last: whoever calls from now on finds everything in place.
     parts.sip.on_event = conductor.on_sip
+    parts.sip.before_sending = parts.plane.flush
     member = parts.queueing.membership
     clustered = isinstance(member, Member)
     await parts.sip.start(registering=not clustered)
