@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 
 from desk import api, callers, calls, floor, live, trace
 from desk.idempotency import Replays
+from desk.masking import serve_unit
 from desk.phone_page import add_phone, is_phone
 from desk.token import token_given
 from hotline.commands import HotlineCommands, NotAllowed, Unavailable, UnknownThing, WrongState
@@ -18,8 +19,10 @@ STATIC = Path(__file__).parent / "static"
 OPEN_PATHS = ("/healthz", "/readyz")
 
 
-def create_app(hotline: HotlineCommands, *, token: str = "") -> FastAPI:
+def create_app(hotline: HotlineCommands, *, token: str = "", unit_token: str = "") -> FastAPI:
     """The application; with `token`, all but the health checks demand it.
+
+    Who brings `unit_token` sees masked numbers, and of the API what units need (masking.py).
 
     The token comes as `Authorization: Bearer` or, for players and sockets of the page,
     as the cookie that `/?token=` sets.
@@ -35,7 +38,7 @@ def create_app(hotline: HotlineCommands, *, token: str = "") -> FastAPI:
     app.state.replays = Replays()
     add_errors(app)
     if token:
-        app.middleware("http")(demand(token))
+        app.middleware("http")(demand(token, unit_token))
     add_health(app, hotline)
     app.include_router(api.router, prefix="/api/v1")
     app.include_router(callers.router, prefix="/api/v1")
@@ -88,7 +91,7 @@ def add_errors(app: FastAPI) -> None:
 
 
 def demand(
-    token: str,
+    token: str, unit_token: str = ""
 ) -> Callable[[Request, Callable[[Request], Awaitable[Response]]], Awaitable[Response]]:
     """The check in front of everything but health."""
 
@@ -97,6 +100,8 @@ def demand(
         is_open = path in OPEN_PATHS or is_phone(path)
         if is_open or token_given(request.headers, request.cookies, token):
             return await go_on(request)
+        if unit_token and token_given(request.headers, request.cookies, unit_token):
+            return await serve_unit(request, go_on)
         asked = request.query_params.get("token", "")
         if request.url.path == "/" and hmac.compare_digest(asked.encode(), token.encode()):
             response = await go_on(request)

@@ -10,6 +10,7 @@ from callcore.errors import RemoteProtocolError
 from hotline import uui
 from hotline import visit_facts as f
 from hotline.clock import iso
+from hotline.codes import Order
 from hotline.commands import CallRecord
 from hotline.errors import BadTarget, NotNow
 from hotline.parties import Target
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from hotline.conductor import Conductor
 
 log = structlog.get_logger("hotline")
+audit = structlog.get_logger("audit")
 RETRY_AFTER_SECONDS = 10
 
 
@@ -73,7 +75,11 @@ class Arrivals:
     # A seat -------------------------------------------------------------------------------------
 
     def _from_seat(self, fact: Arrived) -> None:
-        """What it dialled: a queue, another seat, a number over the trunk."""
+        """What it dialled: a queue, another seat, a number over the trunk, somebody's talk."""
+        watch = self._conductor.keypads.watch(fact.called)
+        if watch is not None:
+            self._watch(fact, watch)
+            return
         queue = self._conductor.routes.find(fact.called)
         try:
             found = self._conductor.directory.find(fact.called) if queue is None else None
@@ -98,6 +104,30 @@ class Arrivals:
         self._begin(record, visit, fact.leg)
         self._conductor.tell(record.call_id, f.Dial(target, "callee", fact.leg))
 
+    def _watch(self, fact: Arrived, wanted: Order) -> None:
+        """A supervisor listens, whispers, barges in or takes over, by what its phone dials."""
+        conductor = self._conductor
+        if not conductor.presence.is_supervisor(fact.source):
+            self._refuse(fact, 403)
+            return
+        call_id = conductor.talk_of_seat(wanted.to)
+        if call_id is None:
+            self._refuse(fact, 480)
+            return
+        errand = wanted.verb.replace("_", " ")
+        change = f.Attach(fact.leg, Target("seat", fact.source), errand)
+        try:
+            step(conductor.visits[call_id], change)
+        except (NotNow, BadTarget) as error:
+            log.info("supervisor refused", seat=fact.source, why=str(error))
+            self._refuse(fact, 486)
+            return
+        near = conductor.leg_of_seat(wanted.to)
+        if self._open(fact, near) and self._answer(fact):
+            audit.info("call", call_id=call_id, verb=wanted.verb, to=wanted.to, by=fact.source)
+            conductor.performer.adopt(fact.leg, call_id)
+            conductor.tell(call_id, change)
+
     def _pick_up(self, fact: Arrived) -> None:
         """RFC 3891: into the place of a leg of ours, which the engine hangs up then."""
         call_id = self._conductor.performer.call_of_leg.get(fact.replaces)
@@ -113,7 +143,7 @@ class Arrivals:
             self._refuse(fact, 481)
             return
         if self._open(fact, fact.replaces) and self._answer(fact):
-            self._conductor.performer.call_of_leg[fact.leg] = call_id
+            self._conductor.performer.adopt(fact.leg, call_id)
             self._conductor.tell(call_id, change)
 
     # Pieces -------------------------------------------------------------------------------------

@@ -89,7 +89,11 @@ async def start(config: Config, stack: AsyncExitStack) -> Conductor:
     conductor = await build(config, Clock(), LiveHub(), stack)
     parts = conductor.parts
     http = HttpServer(
-        create_app(Facade(conductor), token=config.http.token.get_secret_value()),
+        create_app(
+            Facade(conductor),
+            token=config.http.token.get_secret_value(),
+            unit_token=config.http.unit_token.get_secret_value(),
+        ),
         config.http.listen,
     )
     await http.start()
