@@ -249,6 +249,17 @@ def _stores(config: Config) -> Iterator[Clash]:
         yield Clash(("recordings", "spool"), config.recordings.spool, told)
 
 
+def _encryption(config: Config) -> Iterator[Clash]:
+    if config.recordings.kms and config.recordings.key.get_secret_value():
+        told = "empty, because key is given as well: one of them wraps what is new"
+        yield Clash(("recordings", "kms"), config.recordings.kms, told)
+    names = [approver.name for approver in config.recordings.approvers]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            told = "another name for each: two approvals come from two people"
+            yield Clash(("recordings", "approvers", index, "name"), name, told)
+
+
 def _tokens(config: Config) -> Iterator[Clash]:
     listen = config.http.listen
     if not is_loopback(listen.host) and not config.http.token.get_secret_value():
@@ -262,16 +273,6 @@ def _cluster(config: Config) -> Iterator[Clash]:
     if config.cluster.url.get_secret_value() and not config.engine.journal:
         told = "a folder: [cluster] url is given, and the journal is what the nodes share"
         yield Clash(("engine", "journal"), "", told)
-
-
-def _not_yet(config: Config) -> Iterator[Clash]:
-    """What the configuration has a key for and this version does not do.
-
-    To take an encryption key and store recordings in the clear would be worse than to refuse it.
-    """
-    if config.recordings.key.get_secret_value():
-        told = "empty; this version leaves encryption to the store"
-        yield Clash(("recordings", "key"), "(hidden)", told)
 
 
 CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
@@ -290,7 +291,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
     _tones,
     _calendar,
     _stores,
+    _encryption,
     _tokens,
     _cluster,
-    _not_yet,
 )

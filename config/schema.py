@@ -4,7 +4,6 @@ Relative paths are relative to the working directory of the process. Description
 reference's text: docs/configuration.md is generated from this file.
 """
 
-import base64
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -27,21 +26,15 @@ from config.fields import (
 from config.gateway import Gateway
 from config.minutes import Minutes
 from config.queues import GENERAL, Agents, Queue, Route, Skills
+from config.recordings import Recordings
 from config.secret import Secret
 from config.security import NumberClass, Outbound, Security
 from config.sip import Sip, Trunk
 from config.sounds import Tone
 from config.survey import Message, Survey
 from config.table import Allowed, Table
-from config.values import Address, Ports, Store
+from config.values import Address, Ports
 from config.voice import Voice
-
-
-def _encryption_key(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    if text and len(base64.b64decode(text, validate=True)) != 32:
-        raise ValueError("not 32 bytes")
-    return value
 
 
 def _database_url(value: SecretStr) -> SecretStr:
@@ -60,11 +53,6 @@ PortRange = Annotated[
     Ports,
     parsed(Ports.parse, Ports),
     Allowed('a rising range between 1024 and 65535, as "20000-29999"'),
-]
-StoreUrl = Annotated[
-    Store,
-    parsed(Store.parse, Store),
-    Allowed("file:FOLDER or s3://BUCKET/PREFIX"),
 ]
 
 
@@ -113,39 +101,6 @@ class Seat(Table):
     auto_answer: Literal["none", "alert-info", "call-info", "answer-mode"] = Field(
         default="none",
         description="the header that asks the phone to answer by itself, as headsets want it",
-    )
-
-
-class Recordings(Table):
-    """Where recordings go and how long they stay."""
-
-    store: StoreUrl = Field(
-        default=Store("file", path="recordings"), description="where sealed recordings are kept"
-    )
-    spool: str = Field(
-        default="spool",
-        min_length=1,
-        description="folder of the recordings that are not stored yet",
-    )
-    endpoint: str = Field(
-        default="",
-        pattern=r"^(https?://\S+)?$",
-        description="S3 endpoint other than AWS",
-        json_schema_extra={"allowed": "an http:// or https:// address, or empty"},
-    )
-    region: str = Field(default="", description="S3 region")
-    access_key: Secret = Field(default=SecretStr(""), description="S3 access key")
-    secret_key: Secret = Field(default=SecretStr(""), description="S3 secret key")
-    retention_days: int = Field(
-        default=366,
-        ge=365,
-        le=36_500,
-        description="how long a recording is kept; the law wants a year",
-    )
-    key: Annotated[
-        Secret, AfterValidator(_encryption_key), Allowed("32 bytes in base64, or empty")
-    ] = Field(
-        default=SecretStr(""), description="encryption key; empty = the store's own encryption"
     )
 
 

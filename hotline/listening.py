@@ -1,7 +1,7 @@
 """What the media plane tells: keys, silence, prompts that ended, recordings, workers that died."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from msgspec.structs import asdict
@@ -101,7 +101,11 @@ class Listening:
     def _seal(self, recording: str) -> None:
         call_id = self._performer.sound.open_recordings.pop(recording, None)
         if call_id is not None:
-            self._parts.keeper.finish(recording, {"ended_ms": self._parts.clock.wall_ms()})
+            facts: dict[str, Any] = {"ended_ms": self._parts.clock.wall_ms()}
+            record = self._parts.book.get(call_id)
+            if record is not None:
+                facts |= {"order": record.order, "result": record.result or ""}
+            self._parts.keeper.finish(recording, facts)
 
 
 TABLE: dict[type, Callable[..., None]] = {

@@ -9,6 +9,7 @@ import structlog
 from acd import events as acd
 from callcore.errors import LocalProtocolError
 from hotline import visit_effects as e
+from hotline.parties import Party, Stage
 from hotline.parts import Parts
 from hotline.visit_state import Visit
 from media.errors import LocalProtocolError as MediaError
@@ -120,6 +121,8 @@ class Sound:
             "called": record.called,
             "agent": other.target.name if other is not None else visit.agent,
             "queue": record.queue,
+            "part": record.recordings.index(effect.recording) + 1,
+            "kind": kind_of(visit, other),
             "started_ms": self._parts.clock.wall_ms(),
         }
         right = (effect.other_leg,) if effect.other_leg else ()  # nobody: a message
@@ -147,6 +150,16 @@ class Sound:
 
     def stop_recording(self, visit: Visit, effect: e.StopRecording) -> None:
         self._parts.plane.stop_record(effect.recording)
+
+
+def kind_of(visit: Visit, other: Party | None) -> str:
+    """What a recording is of, for its manifest: a message, the first talk, or what came of it."""
+    if other is None:
+        return "message"
+    talking = [one for one in visit.where(Stage.UP) if one.recording and one is not other]
+    if talking:
+        return "conference"
+    return "talk" if other.recording.endswith("-1") else "transfer"
 
 
 def matrix_of(hears: e.Hears) -> tuple[tuple[str, ...], Gains | None]:

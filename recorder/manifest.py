@@ -9,6 +9,7 @@ import msgspec
 
 MIN_RETENTION_DAYS = 365
 DAY_MS = 86_400_000
+ENCRYPTED = ".enc"  # after the suffix of the audio's format
 
 
 class RetentionError(ValueError):
@@ -19,7 +20,17 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
     name: str = "flac"
     rate: int = 8000
     channels: tuple[str, ...] = ("caller", "agent")
+    source: str = "PCMA"  # what the spool holds; see `sides` for what came
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """One channel: what it came in as, and how much of it never came. `loss` is a ratio."""
+
+    name: str
     source: str = "PCMA"
+    lost_ms: int = 0
+    loss: float = 0.0
+    drift_ppm: float = 0.0  # the sender's clock against ours, corrected in the audio
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +59,17 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     why: str = "privacy"
 
 
+class Encryption(msgspec.Struct, frozen=True, kw_only=True):
+    """How the object in the store was made of the sealed file (recorder/cipher.py)."""
+
+    scheme: str
+    chunk_bytes: int
+    nonce_prefix: str  # base64
+    wrapped_key: str  # the recording's own key, wrapped by `key_id` for it; base64
+    stored_size: int = 0
+    stored_sha256: str = ""
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that must still be known when nothing but the store is left."""
 
@@ -58,6 +80,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     called: str = ""
     agent: str = ""
     queue: str = ""
+    order: str = ""
+    result: str = ""
     started_ms: int
     ended_ms: int
     duration_ms: int
@@ -66,14 +90,28 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     sha256: str
     codec: Codec = Codec()
+    part: int = 1  # its order among the recordings of the call: transfers and conferences follow
+    kind: str = ""  # whom the citizen talks with: agent, transfer, conference, message ...
+    sides: tuple[Side, ...] = ()
     segments: tuple[Part, ...] = ()
     gaps: tuple[Gap, ...] = ()
     recovered: bool = False
     key_id: str = ""  # of the encryption key; empty: as the store encrypts it
+    encryption: Encryption | None = None  # None: `size` and `sha256` are the object's own
     retention_days: int
     retain_until_ms: int
     retain_until: str
     extra: dict[str, Any] = {}
+
+    @property
+    def stored_size(self) -> int:
+        """Bytes of the object in the store."""
+        return self.size if self.encryption is None else self.encryption.stored_size
+
+    @property
+    def stored_sha256(self) -> str:
+        """Hash of the object in the store; `sha256` is that of the sealed audio."""
+        return self.sha256 if self.encryption is None else self.encryption.stored_sha256
 
 
 def check_retention(days: int) -> int:
@@ -100,8 +138,8 @@ def key_of(recording: str, started_ms: int, suffix: str) -> str:
 
 
 def manifest_key(key: str) -> str:
-    """The manifest lies beside the audio."""
-    return key.rpartition(".")[0] + ".json"
+    """The manifest lies beside the audio, encrypted or not."""
+    return key.removesuffix(ENCRYPTED).rpartition(".")[0] + ".json"
 
 
 def encode(manifest: Manifest) -> bytes:

@@ -41,8 +41,6 @@ secret never appears in messages and logs.
 configuration file.
 
 **Times** are in seconds and may have fractions.
-
-**Not in this version yet**, and therefore refused: `[recordings] key`.
 """
 
 

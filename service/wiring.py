@@ -32,6 +32,7 @@ from media.io.plane import MediaSettings
 from media.spoken import SNIPPETS
 from media.tones import Tone
 from recorder.io.keeper import KeeperSettings
+from recorder.io.kms import KeySettings
 from service.queues import acd_settings as acd_settings
 
 PROMPTS = Path(__file__).parent.parent / "media" / "prompts"
@@ -230,4 +231,10 @@ def keeper_settings(config: Config) -> KeeperSettings:
         region=recordings.region,
         access_key=recordings.access_key.get_secret_value(),
         secret_key=recordings.secret_key.get_secret_value(),
+        keys=KeySettings(
+            recordings.key.get_secret_value(),
+            tuple(key.get_secret_value() for key in recordings.old_keys),
+            recordings.kms,
+            recordings.region,
+        ),
     )

@@ -4,6 +4,11 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no fault of what is tested: no example has a deadline here.
+settings.register_profile("callcore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("callcore")
 
 REQUIRED = "CALLCORE_REQUIRE_INTEROP"
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from acd.io.files import ARCHIVED, LOG, JournalDamaged, head_of, put, segments
+from acd.io.files import ARCHIVED, LOG, JournalDamaged, archive_of, head_of, put, segments
 from acd.io.recovery import newest_snapshot, recover, save
 
 DAY_SECONDS = 86_400
@@ -94,7 +94,7 @@ def fold(folder: Path) -> None:
 
 def pack_file(file: Path) -> Path:
     """A full file compressed; its time stays that of its last event."""
-    packed = file.with_name(file.name.removesuffix(LOG) + ARCHIVED)
+    packed = archive_of(file)
     when = file.stat().st_mtime_ns
     put(packed, gzip.compress(file.read_bytes(), 6, mtime=0))
     os.utime(packed, ns=(when, when))

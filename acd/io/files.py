@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from acd.events import Event
 from acd.frames import HEADER, MAGIC, MOST_BYTES, Head, Segment, begin, find_frame, parse
@@ -43,18 +44,36 @@ def number_of(file: Path) -> int:
 
 def segments(folder: Path) -> list[Path]:
     """The journal's files, oldest first; of one that is being archived, the one still whole."""
+    logs = list(folder.glob(f"journal-*{LOG}"))  # first: one that is packed now is in either list
     found = {number_of(path): path for path in folder.glob(f"journal-*{ARCHIVED}")}
-    found.update((number_of(path), path) for path in folder.glob(f"journal-*{LOG}"))
+    found.update((number_of(path), path) for path in logs)
     return [found[number] for number in sorted(found)]
+
+
+def opened(file: Path) -> BinaryIO:
+    """The file to read from, unpacked; its archive if it was archived since it was listed.
+
+    An archiver puts the archive there before it takes the file away, so that one of the two is
+    always there.
+    """
+    if not file.name.endswith(ARCHIVED):
+        try:
+            return file.open("rb")
+        except FileNotFoundError:
+            file = archive_of(file)
+    return cast(BinaryIO, gzip.open(file))
+
+
+def archive_of(file: Path) -> Path:
+    """Where a full file's archive is, or will be."""
+    return file.with_name(file.name.removesuffix(LOG) + ARCHIVED)
 
 
 def content(file: Path) -> bytes:
     """A file's bytes, unpacked; JournalDamaged for an archive that cannot be."""
-    if not file.name.endswith(ARCHIVED):
-        return file.read_bytes()
     try:
-        with gzip.open(file) as packed:
-            return packed.read()
+        with opened(file) as whole:
+            return whole.read()
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise JournalDamaged(f"{file}: {error}") from None
 
@@ -109,12 +128,12 @@ def _judge(file: Path, segment: Segment, end: int, following: Head | None, *, la
 def head_of(file: Path) -> Head | None:
     """What a file says of itself; None for a file of the first version or a torn one."""
     try:
-        with gzip.open(file) if file.name.endswith(ARCHIVED) else file.open("rb") as opened:
-            start = opened.read(len(MAGIC) + HEADER.size)
+        with opened(file) as whole:
+            start = whole.read(len(MAGIC) + HEADER.size)
             if not start.startswith(MAGIC) or len(start) < len(MAGIC) + HEADER.size:
                 return None
             length, _ = HEADER.unpack_from(start, len(MAGIC))
-            return parse(start + opened.read(min(length, MOST_BYTES))).head
+            return parse(start + whole.read(min(length, MOST_BYTES))).head
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise JournalDamaged(f"{file}: {error}") from None
 

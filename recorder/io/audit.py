@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from recorder.io.index import Entry, Index
 from recorder.io.objects import ObjectMissing, Store, StoreError, sha256_of
-from recorder.manifest import DAY_MS, MIN_RETENTION_DAYS, Manifest, decode, manifest_key
+from recorder.io.reader import Unreadable, fetch_manifest, plain
+from recorder.keys import NO_KEYS, KeyRing
+from recorder.manifest import DAY_MS, ENCRYPTED, MIN_RETENTION_DAYS, Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +30,19 @@ class Verification:
         return not self.problems
 
 
-def verify(index: Index, store: Store) -> Verification:
+def verify(index: Index, store: Store, keys: KeyRing = NO_KEYS) -> Verification:
     """Reads every stored recording; blocks. Raises StoreError when the store itself is away."""
     checked = 0
     problems: list[Problem] = []
     for entry in index.all():
         checked += 1
-        problems += [Problem(entry.recording, entry.key, why) for why in _problems(entry, store)]
+        problems += [
+            Problem(entry.recording, entry.key, why) for why in _problems(entry, store, keys)
+        ]
     return Verification(checked, tuple(problems))
 
 
-def _problems(entry: Entry, store: Store) -> Iterator[str]:
+def _problems(entry: Entry, store: Store, keys: KeyRing) -> Iterator[str]:
     if entry.state == "failed":
         yield f"could not be stored: {entry.note}"
     if entry.state != "stored":
@@ -45,37 +50,45 @@ def _problems(entry: Entry, store: Store) -> Iterator[str]:
     if entry.retain_until_ms < entry.ended_ms + MIN_RETENTION_DAYS * DAY_MS:
         yield f"retention ends before {MIN_RETENTION_DAYS} days are over"
     try:
-        yield from _audio(entry, store)
-        yield from _manifest(entry, store)
+        manifest = yield from _manifest(entry, store)
+        yield from _audio(entry, store, keys, manifest)
     except StoreError as error:
         if error.store_away:
             raise
         yield str(error)
 
 
-def _audio(entry: Entry, store: Store) -> Iterator[str]:
-    try:
-        with store.open(entry.key) as file:
-            found = sha256_of(file)
-    except ObjectMissing:
+def _audio(entry: Entry, store: Store, keys: KeyRing, manifest: Manifest | None) -> Iterator[str]:
+    """What was sealed must come out again, decrypted where it is encrypted."""
+    if store.stat(entry.key) is None:
         yield "is not in the store"
         return
+    if manifest is None and entry.key.endswith(ENCRYPTED):
+        return  # said already: its key went with the manifest
+    digest = hashlib.sha256()
+    if manifest is None or manifest.encryption is None:
+        with store.open(entry.key) as file:
+            found = sha256_of(file)
+    else:
+        for piece in plain(store, keys, manifest):
+            digest.update(piece)
+        found = digest.hexdigest()
     if found != entry.sha256:
         yield f"has the hash {found}, not {entry.sha256}"
 
 
-def _manifest(entry: Entry, store: Store) -> Iterator[str]:
+def _manifest(entry: Entry, store: Store) -> Generator[str, None, Manifest | None]:
     try:
-        with store.open(manifest_key(entry.key)) as file:
-            manifest = decode(file.read())
+        manifest = fetch_manifest(store, entry.key)
     except ObjectMissing:
         yield "its manifest is not in the store"
-        return
-    except ValueError as error:
-        yield f"its manifest cannot be read: {error}"
-        return
+        return None
+    except Unreadable as error:
+        yield str(error)
+        return None
     if _says(manifest) != (entry.recording, entry.sha256, entry.retain_until_ms):
         yield "its manifest does not say what the index says"
+    return manifest
 
 
 def _says(manifest: Manifest) -> tuple[str, str, int]:

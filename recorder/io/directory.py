@@ -12,9 +12,11 @@ from typing import BinaryIO
 
 from recorder.io.objects import (
     COPY_BYTES,
+    NO_TERMS,
     ObjectMissing,
     Stat,
     StoreError,
+    Terms,
     WrongHash,
     sha256_of_file,
 )
@@ -34,7 +36,14 @@ class DirectoryStore:
     def __repr__(self) -> str:
         return f"DirectoryStore({str(self.path)!r})"
 
-    def put(self, key: str, path: str | Path, sha256: str, content_type: str) -> None:
+    def put(
+        self,
+        key: str,
+        path: str | Path,
+        sha256: str,
+        content_type: str,
+        terms: Terms = NO_TERMS,
+    ) -> None:
         target = self._file(key)
         try:
             self._make_folder(target.parent)

@@ -6,7 +6,6 @@ The manifests in the store hold the same facts, so the table can always be made 
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,14 +13,14 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.schema import CreateIndex, CreateTable
 
+from recorder.io.database import Database, IndexFailed, Transaction
+from recorder.io.search import RECORDINGS, Cursor, Query, length_class, statement
 from recorder.manifest import Manifest
 
+__all__ = ["Cursor", "Entry", "Index", "IndexFailed", "Query", "entry_of"]
 
-class IndexFailed(Exception):
-    """The database did not do it; the text says which one and what to do."""
+ANALYSE_EVERY = 20_000  # puts; the first one of a process too
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,83 +44,31 @@ class Entry:
     retain_until_ms: int = 0
     parts: tuple[dict[str, Any], ...] = ()
     note: str = ""
+    order: str = ""  # the work order's number
+    result: str = ""  # how the call ended: answered, overflowed, ...
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What to look for; None and "" mean any.  Newest first; until_ms itself is not included."""
-
-    since_ms: int | None = None
-    until_ms: int | None = None
-    caller: str = ""
-    called: str = ""
-    agent: str = ""
-    queue: str = ""
-    call_id: str = ""
-    state: str = ""
-    limit: int = 100
-    offset: int = 0
-
-
-METADATA = sa.MetaData()
-RECORDINGS = sa.Table(
-    "recordings",
-    METADATA,
-    sa.Column("recording", sa.String(200), primary_key=True),
-    sa.Column("call_id", sa.String(255), nullable=False, index=True),
-    sa.Column("caller", sa.String(255), nullable=False),
-    sa.Column("called", sa.String(255), nullable=False),
-    sa.Column("agent", sa.String(255), nullable=False),
-    sa.Column("queue", sa.String(255), nullable=False),
-    sa.Column("started_ms", sa.BigInteger, nullable=False, index=True),
-    sa.Column("ended_ms", sa.BigInteger, nullable=False),
-    sa.Column("duration_ms", sa.BigInteger, nullable=False),
-    sa.Column("key", sa.String(1024), nullable=False),
-    sa.Column("sha256", sa.String(64), nullable=False),
-    sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("recovered", sa.Boolean, nullable=False),
-    sa.Column("retain_until_ms", sa.BigInteger, nullable=False),
-    sa.Column("parts", sa.JSON, nullable=False),
-    sa.Column("note", sa.Text, nullable=False),
-    sa.Index("ix_recordings_caller_started", "caller", "started_ms"),
-    sa.Index("ix_recordings_agent_started", "agent", "started_ms"),
-    sa.Index("ix_recordings_queue_started", "queue", "started_ms"),
-)
-SAME = tuple(
-    field.name
-    for field in dataclasses.fields(Entry)
-    if field.name not in ("state", "parts", "note")
-)
-EXACT = ("caller", "called", "agent", "queue", "call_id", "state")
+FIELDS = tuple(field.name for field in dataclasses.fields(Entry))
+PLACES = tuple((name, RECORDINGS.c.keys().index(name)) for name in FIELDS)  # in a whole row
+SAME = tuple(name for name in FIELDS if name not in ("state", "parts", "note"))
 
 
 class Index:
     """All calls block and are for threads; all raise IndexFailed. Connects when first asked."""
 
     def __init__(self, url: str) -> None:
-        try:
-            parsed = sa.make_url(url)
-            if parsed.drivername in ("postgresql", "postgres"):
-                parsed = parsed.set(drivername="postgresql+psycopg")
-            self._engine = sa.create_engine(
-                parsed, pool_pre_ping=True, connect_args=_arguments(parsed)
-            )
-        except (ArgumentError, NoSuchModuleError, ImportError) as error:
-            raise ValueError(
-                "database.url: allowed are sqlite:///FILE and postgresql://USER:PASSWORD@HOST/NAME "
-                f"(with the package psycopg): {error}"
-            ) from error
-        self.where = parsed.render_as_string(hide_password=True)
-        self._made = False
-        self._making = threading.Lock()
-        if parsed.get_backend_name() == "sqlite":
-            sa.event.listen(self._engine, "connect", _tune_sqlite)
+        self.database = Database(url)
+        self.where = self.database.where
+        self._puts = 0
 
     def prepare(self) -> None:
         """Makes the table when it is missing."""
         with self._connection():
             pass
+
+    def analyse(self) -> None:
+        """Lets SQLite look again at how the table's values are spread."""
+        self.database.analyse(RECORDINGS)
 
     def put(self, entry: Entry) -> None:
         """Adds or replaces the recording's row; committed when this returns."""
@@ -132,6 +79,9 @@ class Index:
             connection.execute(
                 insert.on_conflict_do_update(index_elements=["recording"], set_=changed)
             )
+        self._puts += 1
+        if self._puts % ANALYSE_EVERY == 1:
+            self.analyse()
 
     def add(self, entry: Entry) -> None:
         """Adds the row; an existing one is left as it is."""
@@ -140,11 +90,7 @@ class Index:
             connection.execute(insert.on_conflict_do_nothing(index_elements=["recording"]))
 
     def _insert(self, entry: Entry) -> sqlite.Insert | postgresql.Insert:
-        dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
-        values = dataclasses.asdict(entry)
-        values["parts"] = list(entry.parts)
-        insert: sqlite.Insert | postgresql.Insert = dialect.insert(RECORDINGS)
-        return insert.values(values)
+        return self.database.insert(RECORDINGS).values(values_of(entry))
 
     def get(self, recording: str) -> Entry | None:
         with self._connection() as connection:
@@ -154,17 +100,8 @@ class Index:
         return None if row is None else _entry(row)
 
     def find(self, query: Query) -> list[Entry]:
-        wanted = [
-            RECORDINGS.c[name] == value for name in EXACT if (value := getattr(query, name)) != ""
-        ]
-        if query.since_ms is not None:
-            wanted.append(RECORDINGS.c.started_ms >= query.since_ms)
-        if query.until_ms is not None:
-            wanted.append(RECORDINGS.c.started_ms < query.until_ms)
-        order = (RECORDINGS.c.started_ms.desc(), RECORDINGS.c.recording.desc())
-        select = sa.select(RECORDINGS).where(*wanted).order_by(*order)
         with self._connection() as connection:
-            rows = connection.execute(select.limit(query.limit).offset(query.offset)).all()
+            rows = connection.execute(statement(query)).all()
         return [_entry(row) for row in rows]
 
     def all(self, state: str = "", page: int = 500) -> Iterator[Entry]:
@@ -182,56 +119,18 @@ class Index:
             after = rows[-1].recording
 
     def close(self) -> None:
-        self._engine.dispose()
+        self.database.close()
 
-    def _connection(self) -> _Transaction:
-        with self._making:
-            if not self._made:
-                self._make()
-                self._made = True
-        return _Transaction(self._engine, self.where)
-
-    def _make(self) -> None:
-        """Makes what is missing; another process may be doing the same at this moment."""
-        try:
-            with _Transaction(self._engine, self.where) as connection:
-                connection.execute(CreateTable(RECORDINGS, if_not_exists=True))
-                for index in sorted(RECORDINGS.indexes, key=lambda index: str(index.name)):
-                    connection.execute(CreateIndex(index, if_not_exists=True))
-        except IndexFailed:
-            # PostgreSQL's IF NOT EXISTS still fails when two come at once; the other one made it.
-            with _Transaction(self._engine, self.where) as connection:
-                if not sa.inspect(connection).has_table(RECORDINGS.name):
-                    raise
+    def _connection(self) -> Transaction:
+        return self.database.begin(RECORDINGS)
 
 
-class _Transaction:
-    """Commits at the end; every error of the database becomes IndexFailed."""
-
-    def __init__(self, engine: sa.Engine, where: str) -> None:
-        self._begin = engine.begin()
-        self._where = where
-
-    def __enter__(self) -> sa.Connection:
-        try:
-            return self._begin.__enter__()
-        except SQLAlchemyError as error:
-            raise self._failed(error) from error
-
-    def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
-        try:
-            self._begin.__exit__(kind, value, trace)
-        except SQLAlchemyError as error:
-            raise self._failed(error) from error
-        if isinstance(value, SQLAlchemyError):
-            raise self._failed(value) from value
-
-    def _failed(self, error: SQLAlchemyError) -> IndexFailed:
-        why = str(getattr(error, "orig", None) or error).strip().splitlines()
-        return IndexFailed(
-            f"{self._where}: {why[0] if why else type(error).__name__}; "
-            "check database.url, and that the database runs"
-        )
+def values_of(entry: Entry) -> dict[str, Any]:
+    """The row of an entry."""
+    values = dataclasses.asdict(entry)
+    values["parts"] = list(entry.parts)
+    values["length"] = length_class(entry.duration_ms)
+    return values
 
 
 def entry_of(manifest: Manifest) -> Entry:
@@ -242,20 +141,5 @@ def entry_of(manifest: Manifest) -> Entry:
 
 
 def _entry(row: sa.Row[Any]) -> Entry:
-    values = dict(row._mapping)
-    values["parts"] = tuple(values["parts"])
-    return Entry(**values)
-
-
-def _arguments(url: sa.URL) -> dict[str, Any]:
-    if url.get_backend_name() == "sqlite":
-        return {"timeout": 10}
-    return {"connect_timeout": 5}
-
-
-def _tune_sqlite(connection: Any, _: Any) -> None:
-    """WAL: readers never wait for the writer. FULL: what was committed survives a power loss."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.close()
+    values = {name: row[at] for name, at in PLACES}
+    return Entry(**{**values, "parts": tuple(values["parts"])})

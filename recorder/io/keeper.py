@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 from recorder.events import Delayed, Event, Failed, SpaceChanged, StoreBack, Stored, StoreLost
 from recorder.io import audit, playback
 from recorder.io.audit import Verification
+from recorder.io.encoding import FORMATS
 from recorder.io.index import Entry, Index, IndexFailed, Query
+from recorder.io.kms import KeySettings, open_keys
 from recorder.io.playback import Playback
 from recorder.io.store import Store, StoreError, open_store
 from recorder.io.vault import KeeperError, Snapshot, StillOpen, Vault
@@ -35,10 +37,12 @@ class KeeperSettings:
     store: str = "file:recordings"  # or s3://bucket/prefix
     database_url: str = "sqlite:///callcore.db"
     retention_days: int = 366
+    format: str = "flac"  # or "opus"
     endpoint: str = ""
     region: str = ""
     access_key: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)
+    keys: KeySettings = field(default_factory=KeySettings)
     workers: int = 2
     low_free_bytes: int = 2 << 30
     full_free_bytes: int = 64 << 20
@@ -76,6 +80,8 @@ def open_vault(settings: KeeperSettings, store: Store | None = None) -> Vault:
         Index(settings.database_url),
         settings.retention_days,
         settings.low_free_bytes,
+        FORMATS[settings.format],
+        open_keys(settings.keys),
     )
 
 
@@ -179,7 +185,8 @@ class Keeper:
 
     async def verify(self) -> Verification:
         """Works on a keeper that was never started too; raises StoreError or IndexFailed."""
-        return await self._in_thread(audit.verify, self._vault.index, self._vault.store)
+        vault = self._vault
+        return await self._in_thread(audit.verify, vault.index, vault.store, vault.keys)
 
     async def stop(self) -> None:
         """Ends what can be within `stop_seconds`; the rest waits in the spool for next time."""

@@ -43,12 +43,34 @@ class Stat:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What goes with an upload besides the bytes.
+
+    `retain_until_ms`: not to be deleted before. `progress`: a file of ours for noting which parts
+    of a long upload are done; one that was broken off goes on from there.
+    """
+
+    retain_until_ms: int = 0
+    progress: Path | None = None
+
+
+NO_TERMS = Terms()
+
+
 class Store(Protocol):
     """Objects under keys. All calls block and are for threads; all raise StoreError."""
 
     url: str
 
-    def put(self, key: str, path: str | Path, sha256: str, content_type: str) -> None:
+    def put(
+        self,
+        key: str,
+        path: str | Path,
+        sha256: str,
+        content_type: str,
+        terms: Terms = NO_TERMS,
+    ) -> None:
         """Returns only when the store has confirmed that it holds bytes of this hash."""
 
     def open(self, key: str, start: int = 0, stop: int | None = None) -> BinaryIO:

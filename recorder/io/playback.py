@@ -10,15 +10,19 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from recorder.io.encoding import format_of
 from recorder.io.index import Entry
-from recorder.io.objects import COPY_BYTES, ObjectMissing, Store
+from recorder.io.objects import COPY_BYTES, ObjectMissing
+from recorder.io.reader import fetch_manifest, plain
 from recorder.io.sealing import memory_file, seal, wav_chunks, wav_size
 from recorder.io.spool import segments_of
 from recorder.io.vault import Vault
+from recorder.manifest import ENCRYPTED
 from recorder.seal import SAMPLES_PER_MS
 from recorder.spool import SAMPLES_PER_FRAME
 
-TYPES = {"flac": "audio/flac", "wav": "audio/wav"}
+SEALED = "flac"  # as it was sealed, whichever format that is
+TYPES = {SEALED: "audio/flac", "wav": "audio/wav"}
 Chunks = Callable[[int, int | None], Iterator[bytes]]
 
 
@@ -42,24 +46,31 @@ def play(vault: Vault, recording: str, form: str = "flac") -> Playback | None:
         raise ValueError(f"{form!r}: a recording is played as {' or '.join(TYPES)}")
     entry = vault.index.get(recording)
     if entry is not None and entry.state == "stored":
-        return _stored(vault.store, entry, form)
+        return _stored(vault, entry, form)
     return _spooled(vault, recording, form)
 
 
-def _stored(store: Store, entry: Entry, form: str) -> Playback:
+def _stored(vault: Vault, entry: Entry, form: str) -> Playback:
+    store = vault.store
     if store.stat(entry.key) is None:
         raise ObjectMissing(f"{store.url}: the recording's {entry.key} is gone")
-    path = store.local_path(entry.key)
-    if form == "flac":
-        return Playback(
-            entry.recording,
-            TYPES[form],
-            entry.size,
-            path,
-            lambda start, stop: _bytes(store.open(entry.key, start, stop)),
-        )
+    encrypted = entry.key.endswith(ENCRYPTED)
+    path = None if encrypted else store.local_path(entry.key)
+    manifest = fetch_manifest(store, entry.key) if encrypted else None
+
+    def sealed(start: int, stop: int | None) -> Iterator[bytes]:
+        if manifest is not None:
+            return plain(store, vault.keys, manifest, start, stop)
+        return _bytes(store.open(entry.key, start, stop))
+
+    if form == SEALED:
+        kind = format_of(entry.key.removesuffix(ENCRYPTED)).content_type
+        return Playback(entry.recording, kind, entry.size, path, sealed)
     samples = entry.duration_ms * SAMPLES_PER_MS or SAMPLES_PER_FRAME
-    opened = lambda: _fetched(store, entry.key)  # noqa: E731
+
+    def opened() -> AbstractContextManager[Path | BinaryIO]:
+        return _fetched(path, lambda: sealed(0, None))
+
     return _wav(entry.recording, samples, opened)
 
 
@@ -69,11 +80,15 @@ def _spooled(vault: Vault, recording: str, form: str) -> Playback | None:
     if not segments:
         return None
     with memory_file(recording) as path:
-        sealed = seal(segments, path)
+        sealed = seal(segments, path, vault.form)
         data = Path(path).read_bytes()
-    if form == "flac":
+    if form == SEALED:
         return Playback(
-            recording, TYPES[form], len(data), None, lambda start, stop: iter([data[start:stop]])
+            recording,
+            vault.form.content_type,
+            len(data),
+            None,
+            lambda start, stop: iter([data[start:stop]]),
         )
     samples = sealed.samples or SAMPLES_PER_FRAME
     return _wav(recording, samples, lambda: nullcontext(cast(BinaryIO, BytesIO(data))))
@@ -98,14 +113,13 @@ def _bytes(file: BinaryIO) -> Iterator[bytes]:
 
 
 @contextmanager
-def _fetched(store: Store, key: str) -> Iterator[Path | BinaryIO]:
-    """The object as a file that can be sought in."""
-    path = store.local_path(key)
+def _fetched(path: Path | None, sealed: Callable[[], Iterator[bytes]]) -> Iterator[Path | BinaryIO]:
+    """The sealed recording as a file that can be sought in."""
     if path is not None:
         yield path
         return
-    with tempfile.TemporaryFile() as file, store.open(key) as source:
-        while data := source.read(COPY_BYTES):
+    with tempfile.TemporaryFile() as file:
+        for data in sealed():
             file.write(data)
         file.seek(0)
         yield cast(BinaryIO, file)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from recorder.io.objects import ObjectMissing, Stat, StoreError, WrongHash
+from recorder.io.objects import NO_TERMS, ObjectMissing, Stat, StoreError, Terms, WrongHash
 
 PART_BYTES = 8 << 20
 
@@ -66,7 +66,14 @@ class S3Store:
     def where(self) -> str:
         return f"{self.url} at {self.settings.endpoint or 'AWS'}"
 
-    def put(self, key: str, path: str | Path, sha256: str, content_type: str) -> None:
+    def put(
+        self,
+        key: str,
+        path: str | Path,
+        sha256: str,
+        content_type: str,
+        terms: Terms = NO_TERMS,
+    ) -> None:
         name = self._name(key)
         size = os.stat(path).st_size
         common = {

@@ -1,4 +1,4 @@
-"""Seals spool segments into one FLAC file, and makes WAV of it on request."""
+"""Seals spool segments into one file, FLAC or Opus, and makes WAV of it on request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import struct
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import soundfile
 
+from recorder.io.encoding import FLAC, Encoder, Format, Proof, encoder, proof
 from recorder.io.objects import sha256_of_file
 from recorder.io.spool import Segment
 from recorder.seal import RATE, SegmentNote, Source, audio, duration_ms
@@ -37,7 +37,7 @@ class SealError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A finished FLAC file and what is known about it."""
+    """A finished file and what is known about it."""
 
     path: str
     size: int
@@ -46,6 +46,7 @@ class Sealed:
     started_ms: int
     header: dict[str, Any]
     notes: tuple[SegmentNote, ...]
+    form: Format = FLAC
 
     @property
     def duration_ms(self) -> int:
@@ -73,36 +74,28 @@ class _Output(io.FileIO):
         return done
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """A piece of the audio that the sealed file must give back."""
-
-    start: int
-    length: int
-    checksum: int
-
-
-def seal(segments: list[Segment], path: str) -> Sealed:
-    """Streams the segments into a FLAC file at `path`, and reads samples of it back.
+def seal(segments: list[Segment], path: str, form: Format = FLAC) -> Sealed:
+    """Streams the segments into a file at `path`, and reads samples of it back.
 
     Memory does not grow with the length.  Raises SealError or OSError.
     """
     sources, header = _sources(segments)
     try:
-        samples, proofs = _write(sources, path)
-        _prove(path, samples, proofs)
+        samples, proofs = _write(sources, path, form)
+        _prove(path, samples, proofs, form)
     except soundfile.SoundFileError as error:
         raise SealError(f"{path}: {error}") from error
     notes = tuple(source.note for source in sources)
     started_ms = min(note.started_ms for note in notes)
     size = os.stat(path).st_size
-    return Sealed(path, size, sha256_of_file(path), samples, started_ms, header, notes)
+    return Sealed(path, size, sha256_of_file(path), samples, started_ms, header, notes, form)
 
 
-def _write(sources: list[Source], path: str) -> tuple[int, list[_Sample]]:
+def _write(sources: list[Source], path: str, form: Format) -> tuple[int, list[Proof]]:
     with _Output(path, "w+b") as output:
         try:
-            told = _encode(sources, output)
+            with encoder(output, form) as into:
+                told = _encode(sources, into, form)
         except soundfile.SoundFileError as error:
             raise output.failure or error from None
         if output.failure is not None:
@@ -110,35 +103,31 @@ def _write(sources: list[Source], path: str) -> tuple[int, list[_Sample]]:
     return told
 
 
-def _encode(sources: list[Source], output: _Output) -> tuple[int, list[_Sample]]:
+def _encode(sources: list[Source], into: Encoder, form: Format) -> tuple[int, list[Proof]]:
     samples = 0
-    proofs: list[_Sample] = []
-    with soundfile.SoundFile(
-        output, "w", samplerate=RATE, channels=2, subtype="PCM_16", format="FLAC"
-    ) as file:
-        for number, piece in enumerate(audio(sources)):
-            file.write(piece)
-            if number % PROVED_PIECES > 1:
-                proofs.pop()  # of those between, only the last stays
-            proofs.append(_Sample(samples, len(piece), zlib.crc32(piece.data)))
-            samples += len(piece)
-        if not samples:
-            # A FLAC file without any sample cannot be opened again: 20 ms stand for nothing.
-            file.write(np.zeros((SAMPLES_PER_FRAME, 2), np.int16))
+    proofs: list[Proof] = []
+    for number, piece in enumerate(audio(sources)):
+        into.write(piece)
+        if number % PROVED_PIECES > 1:
+            proofs.pop()  # of those between, only the last stays
+        proofs.append(proof(samples, piece, form))
+        samples += len(piece)
+    if not samples:
+        # A file without any sample cannot be opened again: 20 ms stand for nothing.
+        into.write(np.zeros((SAMPLES_PER_FRAME, 2), np.int16))
     return samples, proofs
 
 
-def _prove(path: str, samples: int, proofs: list[_Sample]) -> None:
+def _prove(path: str, samples: int, proofs: list[Proof], form: Format) -> None:
     """The length, and the audio at samples with the end among them.
 
     Decoding all of it took 0.6 s of CPU an hour of audio, a third of the whole sealing.
     """
     with soundfile.SoundFile(path) as file:
         whole = file.frames == max(samples, SAMPLES_PER_FRAME)
-        for proof in proofs:
-            file.seek(proof.start)
-            piece = file.read(proof.length, dtype="int16")
-            whole = whole and zlib.crc32(piece.data) == proof.checksum
+        for one in proofs:
+            file.seek(one.start)
+            whole = whole and one.holds(file.read(one.length, dtype="int16"), form)
     if not whole:
         raise SealError(f"{path}: the sealed file does not hold the audio that was written to it")
 
@@ -189,10 +178,10 @@ def wav_size(frames: int) -> int:
 
 
 def wav_chunks(
-    open_flac: Callable[[], AbstractContextManager[Path | BinaryIO]], start: int, stop: int | None
+    open_sealed: Callable[[], AbstractContextManager[Path | BinaryIO]], start: int, stop: int | None
 ) -> Iterator[bytes]:
     """Bytes [start, stop) of the recording as WAV, decoded while they are taken."""
-    with open_flac() as flac, soundfile.SoundFile(flac) as file:
+    with open_sealed() as sealed, soundfile.SoundFile(sealed) as file:
         stop = min(stop if stop is not None else 1 << 62, wav_size(file.frames))
         if start < WAV_HEAD.size:
             yield wav_head(file.frames)[start:stop]

@@ -23,14 +23,18 @@ from recorder import manifest as manifests
 from recorder.events import Failed, Stored
 from recorder.gaps import gaps
 from recorder.io import spool as spools
+from recorder.io.encoding import FLAC, Format
 from recorder.io.index import Entry, Index, entry_of
-from recorder.io.objects import Store, sha256_of_file
+from recorder.io.objects import Store, StoreError, Terms, sha256_of_file
+from recorder.io.packing import Packer
+from recorder.io.reader import fetch_manifest
 from recorder.io.sealing import Sealed, SealError, memory_file, seal
-from recorder.manifest import Manifest, Part
+from recorder.keys import NO_KEYS, KeyRing
+from recorder.manifest import Codec, Manifest, Part
 from recorder.seal import SegmentNote
 
 NOTE = ".finish.json"
-PARTIES = ("call_id", "caller", "called", "agent", "queue")
+PARTIES = ("call_id", "caller", "called", "agent", "queue", "order", "result")
 
 
 class StillOpen(Exception):
@@ -58,6 +62,12 @@ class Vault:
     index: Index
     retention_days: int
     low_free_bytes: int
+    form: Format = FLAC
+    keys: KeyRing = NO_KEYS
+
+    @property
+    def packer(self) -> Packer:
+        return Packer(self.spool / "uploads", self.keys)
 
     @property
     def sealing(self) -> Path:
@@ -167,9 +177,7 @@ class Vault:
         name, number = recording, 1
         while (entry := self.index.get(name)) is not None and entry.state == "stored":
             if _identity(entry) == {(s.number, s.size()) for s in segments}:
-                stat = self.store.stat(entry.key)
-                whole = stat is not None and stat.sha256 == entry.sha256
-                return name, entry if whole else None
+                return name, entry if self._is_whole(entry) else None
             number += 1
             name = f"{recording}~{number}"
         return name, None
@@ -177,28 +185,48 @@ class Vault:
     @contextlib.contextmanager
     def _sealed(self, name: str, segments: list[spools.Segment]) -> Iterator[Sealed]:
         """On disk while there is room; in memory when there is none: recording goes first."""
-        path = self.sealing / f"{name}.flac"
+        path = self.sealing / f"{name}{self.form.suffix}"
         try:
             sealed = None
             if spools.space(self.spool).free_bytes >= self.low_free_bytes:
                 with contextlib.suppress(SealError, OSError):
-                    sealed = seal(segments, str(path))
+                    sealed = seal(segments, str(path), self.form)
             if sealed is not None:
                 yield sealed
                 return
         finally:
             path.unlink(missing_ok=True)
         with memory_file(name) as memory:
-            yield seal(segments, memory)
+            yield seal(segments, memory, self.form)
+
+    def _is_whole(self, entry: Entry) -> bool:
+        """Whether the store has what the index says; raises StoreError when it is away."""
+        stat = self.store.stat(entry.key)
+        if stat is None or not entry.key.endswith(manifests.ENCRYPTED):
+            return stat is not None and stat.sha256 == entry.sha256
+        try:
+            return stat.sha256 == fetch_manifest(self.store, entry.key).stored_sha256
+        except StoreError as error:
+            if error.store_away:
+                raise
+            return False
 
     def _store(self, name: str, sealed: Sealed, facts: dict[str, Any] | None) -> Entry:
-        manifest = self._manifest(name, sealed, facts)
-        stat = self.store.stat(manifest.key)
-        if stat is None or (stat.size, stat.sha256) != (sealed.size, sealed.sha256):
-            self.store.put(manifest.key, sealed.path, sealed.sha256, "audio/flac")
+        packer = self.packer
+        with packer.packed(self._manifest(name, sealed, facts), sealed.path) as packed:
+            manifest = packed.manifest
+            wanted = (manifest.stored_size, manifest.stored_sha256)
+            stat = self.store.stat(manifest.key)
+            if stat is None or (stat.size, stat.sha256) != wanted:
+                kind = (
+                    "application/octet-stream" if manifest.encryption else sealed.form.content_type
+                )
+                terms = Terms(manifest.retain_until_ms, packer.progress(name))
+                self.store.put(manifest.key, packed.path, manifest.stored_sha256, kind, terms)
         self._store_manifest(manifest)
         entry = entry_of(manifest)
         self.index.put(entry)
+        packer.forget(name)
         return entry
 
     def _store_manifest(self, manifest: Manifest) -> None:
@@ -206,7 +234,8 @@ class Vault:
         with memory_file("manifest") as path:
             Path(path).write_bytes(data)
             sha256 = sha256_of_file(path)
-            self.store.put(manifests.manifest_key(manifest.key), path, sha256, "application/json")
+            key = manifests.manifest_key(manifest.key)
+            self.store.put(key, path, sha256, "application/json", Terms(manifest.retain_until_ms))
 
     def _manifest(self, name: str, sealed: Sealed, facts: dict[str, Any] | None) -> Manifest:
         known = {**sealed.header, **(facts or {})}
@@ -222,9 +251,12 @@ class Vault:
             ended_ms=ended_ms,
             duration_ms=sealed.duration_ms,
             started=manifests.iso(sealed.started_ms),
-            key=manifests.key_of(name, sealed.started_ms, ".flac"),
+            key=manifests.key_of(name, sealed.started_ms, sealed.form.suffix),
             size=sealed.size,
             sha256=sealed.sha256,
+            codec=Codec(name=sealed.form.name),
+            part=_number(known, "part") or 1,
+            kind=str(known.get("kind") or ""),
             segments=tuple(_part(note) for note in sealed.notes),
             gaps=gaps(sealed.notes, sealed.started_ms),
             recovered=facts is None,

@@ -49,6 +49,16 @@ def test_a_start_reads_the_snapshot_and_the_last_file_only(tmp_path):
     assert (fresh.replayed, fresh.core.snapshot()) == (count, core.snapshot())
 
 
+def test_a_reader_finds_the_file_that_is_packed_under_its_eyes(tmp_path):
+    """An archiver may outlive the engine that started it, and pack while the next one reads."""
+    shift_of(tmp_path)
+    count = len(list(read(tmp_path)))
+    reading = entries(tmp_path)
+    first = next(reading)
+    archive(tmp_path, YEAR, time.time())
+    assert len([first, *reading]) == count
+
+
 def test_archiving_can_stop_anywhere_and_be_done_again(tmp_path, monkeypatch):
     """Killed between any two of its steps."""
     core = shift_of(tmp_path)

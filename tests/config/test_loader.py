@@ -160,7 +160,13 @@ def test_a_clash_that_only_follows_from_another_mistake_is_not_told():
         ('[sip]\nlisten = ["127.0.0.1:5060"]', "sip.listen[0]"),
         ('[sip]\nlisten = ["udp://example.org:5060"]', "sip.listen[0]"),
         ('[sip]\nlisten = ["udp://127.0.0.1:66000"]', "sip.listen[0]"),
-        (f'[recordings]\nkey = "{"A" * 43}="', "recordings.key"),
+        (f'[recordings]\nkms = "aws:x"\nkey = "{"A" * 43}="', "recordings.kms"),
+        (
+            "[recordings]\napprovers = ["
+            + '{ name = "li", password_hash = "scrypt:AA:AA" },' * 2
+            + "]",
+            "recordings.approvers[1].name",
+        ),
         ('[cluster]\nurl = "redis://127.0.0.1"\n[engine]\njournal = ""', "engine.journal"),
         ('[sip]\ncertificate = "nowhere.pem"', "sip.certificate"),
         (

@@ -130,7 +130,7 @@ class Phone:
         payload = b"".join(data[12:] for data in mine[-last:])
         return decode(np.frombuffer(payload, np.uint8), CODECS[self.codec])
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 10) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
         """Wait, packet by packet, until it holds."""
         async with asyncio.timeout(seconds):
             while not condition():
@@ -173,7 +173,7 @@ class Exchange:
         self.events.append(event)
         self._changed.set()
 
-    async def wait(self, kind: type[Event], count: int = 1, seconds: float = 10) -> list[Any]:
+    async def wait(self, kind: type[Event], count: int = 1, seconds: float = 30) -> list[Any]:
         """The events of a kind, once there are so many."""
         async with asyncio.timeout(seconds):
             while len(found := [e for e in self.events if isinstance(e, kind)]) < count:

@@ -121,9 +121,10 @@ class Board:
     """A switch with legs a, b, c ... in memory."""
 
     def __init__(self, legs: str = "a", keys: int | None = 101, bank: Bank | None = None) -> None:
-        self.wire = Wire(8)
+        capacity = max(8, len(legs))
+        self.wire = Wire(capacity)
         self.events: list[Event] = []
-        setup = m.Setup(prompts={}, sink="", sink_arguments={}, capacity=8)
+        setup = m.Setup(prompts={}, sink="", sink_arguments={}, capacity=capacity)
         self.switch = Switch(setup, bank or Bank({}), self.wire, NoWriter(), self.events.append)
         for number, leg in enumerate(legs):
             self.switch.obey(m.Open(leg, "192.0.2.1", 5000 + number), (1, 1000, 77 + number))

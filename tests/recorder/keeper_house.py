@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from recorder.io.keeper import Keeper, KeeperSettings
+from recorder.io.objects import NO_TERMS
 from recorder.io.store import DirectoryStore, StoreError, WrongHash
 
 
@@ -67,7 +68,7 @@ class FaultyStore(DirectoryStore):
         self.most_at_once = 0
         self.guard = threading.Lock()
 
-    def put(self, key, path, sha256, content_type):
+    def put(self, key, path, sha256, content_type, terms=NO_TERMS):
         with self.guard:
             self.at_once[key] = self.at_once.get(key, 0) + 1
             self.most_at_once = max(self.most_at_once, self.at_once[key])
@@ -77,7 +78,7 @@ class FaultyStore(DirectoryStore):
             if self.wrong and key.endswith(".flac"):
                 self.wrong -= 1
                 raise WrongHash("the store: read back as beef")
-            super().put(key, path, sha256, content_type)
+            super().put(key, path, sha256, content_type, terms)
         finally:
             with self.guard:
                 self.at_once[key] -= 1

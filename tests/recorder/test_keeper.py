@@ -38,12 +38,27 @@ async def test_a_call_is_kept(house):
     assert not entry.recovered
     manifest = manifests.decode((house.store / "2025/06/15/r1.json").read_bytes())
     assert (manifest.sha256, manifest.size) == (entry.sha256, entry.size)
-    assert manifest.extra == {"result": "answered"}
+    assert (manifest.result, manifest.extra) == ("answered", {})
     assert scan(house.spool) == {}
     assert not list(house.spool.glob("*.json"))
     assert await keeper.find(Query(agent="8002")) == [entry]
     status = keeper.status()
     assert (status.stored, status.spooled, status.store_ok, status.alerts) == (1, 0, True, ())
+
+
+async def test_opus_by_configuration_and_the_order_on_the_call(house):
+    keeper = house.keeper(format="opus")
+    await keeper.start()
+    spool_call(house.spool, "r1-2", 150, part=2, kind="transfer")
+    keeper.finish("r1-2", {})
+    [stored] = await house.wait(Stored)
+    assert stored.key == "2025/06/15/r1-2.opus"
+    manifest = manifests.decode((house.store / manifests.manifest_key(stored.key)).read_bytes())
+    assert (manifest.codec.name, manifest.part, manifest.kind) == ("opus", 2, "transfer")
+    heard = await keeper.read("r1-2")
+    assert (heard.content_type, heard.size) == ("audio/ogg", stored.size)
+    wav = await keeper.read("r1-2", "wav")
+    assert len(b"".join(await asyncio.to_thread(lambda: list(wav.chunks(0, None))))) == wav.size
 
 
 async def test_two_segments_become_one_recording(house):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
 import socket
-import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recorder.io.index import Entry, Index, IndexFailed, Query, entry_of
+from recorder.io.search import LENGTHS, length_class
 from recorder.manifest import Manifest, Part
+from scripts.postgresql import cluster, tools
 
 
 def entry(number: int, **facts) -> Entry:
@@ -33,49 +31,12 @@ def entry(number: int, **facts) -> Entry:
     )
 
 
-def postgres_folder() -> Path | None:
-    found = shutil.which("initdb")
-    places = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    return next((place for place in places if (place / "initdb").exists()), None)
-
-
 @pytest.fixture(scope="module")
-def postgresql(tmp_path_factory):
-    tools = postgres_folder()
-    if tools is None:
+def postgresql():
+    if tools() is None:
         pytest.skip("no PostgreSQL here: install Debian's package postgresql")
-    base = tmp_path_factory.mktemp("postgres")
-    who: dict = {}
-    if os.geteuid() == 0:  # the server refuses to run as root
-        shutil.chown(base, "nobody")
-        for folder in (base.parent, base.parent.parent):
-            folder.chmod(folder.stat().st_mode | 0o011)
-        who = {"user": "nobody"}
-    data = str(base / "data")
-    command = [str(tools / "initdb"), "-D", data, "-U", "callcore", "-A", "trust", "--no-sync"]
-    subprocess.run(command, check=True, capture_output=True, cwd=base, **who)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    options = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-k", str(base)]
-    server = subprocess.Popen(
-        [str(tools / "postgres"), "-D", data, "-p", str(port), *options],
-        stderr=subprocess.DEVNULL,
-        cwd=base,
-        **who,
-    )
-    url = f"postgresql://callcore@127.0.0.1:{port}/postgres"
-    index = Index(url)
-    for _ in range(100):
-        try:
-            index.prepare()
-            break
-        except IndexFailed:
-            assert server.poll() is None
-            time.sleep(0.1)
-    index.close()
-    yield url
-    server.send_signal(signal.SIGINT)
-    server.wait(30)
+    with cluster() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -111,7 +72,7 @@ def test_adding_never_touches_what_is_there(index):
 def test_many_may_be_the_first_at_once(index):
     with index._connection() as connection:
         connection.exec_driver_sql("DROP TABLE recordings")
-    url = index._engine.url.render_as_string(hide_password=False)
+    url = index.database.engine.url.render_as_string(hide_password=False)
     others = [Index(url) for _ in range(6)]
     with ThreadPoolExecutor(12) as pool:
         done = [pool.submit(other.put, entry(at)) for at, other in enumerate(others * 2)]
@@ -136,7 +97,62 @@ def test_search_by_time_caller_and_agent(index):
     assert names(caller="1391", agent="8000") == [4]
     assert names(call_id="call-3") == [3]
     assert names(state="failed") == []
-    assert names(limit=2, offset=3) == [6, 5]
+    assert names(limit=2, after=(7000, "r0007")) == [6, 5]
+
+
+def test_search_by_number_order_result_and_length(index):
+    for number in range(10):
+        facts = {"called": "1390" if number == 8 else "12345", "duration_ms": 1000 * 3**number}
+        result = "overflowed" if number in (2, 4) else "answered"
+        index.put(entry(number, **facts, order=f"W{number % 4}", result=result))
+
+    def names(**wanted) -> list[int]:
+        return [int(found.recording[1:]) for found in index.find(Query(**wanted))]
+
+    assert names(number="1390") == [9, 8, 6, 3, 0]
+    assert names(number="1390", limit=2) == [9, 8]
+    assert names(order="W1") == [9, 5, 1]
+    assert names(result="overflowed") == [4, 2]
+    assert names(min_ms=27_000, max_ms=729_000) == [6, 5, 4, 3]
+    assert names(min_ms=28_000) == [9, 8, 7, 6, 5, 4]
+    assert names(max_ms=500) == []
+    assert names(min_ms=9_000, max_ms=3_000) == []
+    assert names(min_ms=27_000, agent="8001", limit=2) == [9, 7]
+    assert names(min_ms=81_000, queue="12345", after=(8000, "r0008")) == [7, 6, 5, 4]
+
+
+def test_pages_by_key_give_each_row_once_also_where_many_began_at_once(index):
+    for number in range(23):
+        index.put(entry(number, started_ms=1000 * (number // 7), duration_ms=5000 * number))
+    for wanted in ({}, {"number": "1390"}, {"min_ms": 1}, {"agent": "8000"}):
+        whole = index.find(Query(**wanted))
+        pages, after = [], None
+        while page := index.find(Query(**wanted, limit=4, after=after)):
+            pages += page
+            after = (page[-1].started_ms, page[-1].recording)
+        assert pages == whole
+        assert len({one.recording for one in whole}) == len(whole)
+
+
+def test_a_table_of_an_older_version_gets_its_new_columns(tmp_path):
+    index = Index(f"sqlite:///{tmp_path}/index.db")
+    index.put(entry(1, duration_ms=70_000))
+    with index._connection() as connection:
+        for name in ("order", "result", "length"):
+            connection.exec_driver_sql(f"DROP INDEX ix_recordings_{name}_started")
+            connection.exec_driver_sql("DROP INDEX IF EXISTS ix_recordings_queue_length_started")
+            connection.exec_driver_sql(f'ALTER TABLE recordings DROP COLUMN "{name}"')
+    index.close()
+    again = Index(f"sqlite:///{tmp_path}/index.db")
+    assert again.find(Query(min_ms=65_000)) == [entry(1, duration_ms=70_000)]
+    again.close()
+
+
+@given(st.integers(0, 1 << 40), st.integers(0, 1 << 40))
+def test_longer_recordings_are_of_no_lower_class(one, other):
+    """The branches of a search for a range of lengths cover it."""
+    shorter, longer = sorted((one, other))
+    assert 0 <= length_class(shorter) <= length_class(longer) < LENGTHS
 
 
 def test_all_come_in_pages(index):

@@ -24,6 +24,7 @@ from spooled_call import (
 
 from recorder.alaw import LINEAR
 from recorder.io import sealing
+from recorder.io.encoding import FORMATS
 from recorder.io.objects import sha256_of_file
 from recorder.io.sealing import SealError, seal, wav_chunks, wav_size
 from recorder.io.spool import SpoolSink, segments_of
@@ -156,8 +157,8 @@ def test_a_disk_that_drops_bytes_is_noticed(tmp_path, monkeypatch):
     spool_call(tmp_path, "r1", 500)
     write = sealing._write
 
-    def cut(sources, path):
-        told = write(sources, path)
+    def cut(sources, path, form):
+        told = write(sources, path, form)
         with open(path, "r+b") as file:
             file.truncate(4000)
         return told
@@ -167,13 +168,43 @@ def test_a_disk_that_drops_bytes_is_noticed(tmp_path, monkeypatch):
         seal(segments_of(tmp_path, "r1"), str(tmp_path / "r1.flac"))
 
 
+def test_opus_in_ogg_keeps_length_sides_and_place(tmp_path):
+    spool_call(tmp_path, "r1", 1500)
+    path = tmp_path / "r1.opus"
+    sealed = seal(segments_of(tmp_path, "r1"), str(path), FORMATS["opus"])
+    assert path.read_bytes()[:4] == b"OggS"
+    assert (sealed.samples, sealed.size) == (240_000, path.stat().st_size)
+    assert sealed.size < 30 * 32_000 / 8 * 1.5
+    opus, rate = soundfile.read(path, dtype="int16")
+    assert (rate, opus.shape) == (8000, (240_000, 2))
+    assert_tones(opus)
+    seal(segments_of(tmp_path, "r1"), str(tmp_path / "r1.flac"))
+    flac = read_flac((tmp_path / "r1.flac").read_bytes())
+    for side in (0, 1):
+        assert np.corrcoef(flac[8000:16000, side], opus[8000:16000, side])[0, 1] > 0.95
+
+
+def test_an_opus_file_with_other_audio_is_noticed(tmp_path, monkeypatch):
+    spool_call(tmp_path, "r1", 1000)
+    write = sealing._write
+
+    def silent(sources, path, form):
+        told = write(sources, path, form)
+        soundfile.write(path, np.zeros((160_000, 2)), 8000, format="OGG", subtype="OPUS")
+        return told
+
+    monkeypatch.setattr(sealing, "_write", silent)
+    with pytest.raises(SealError, match="does not hold the audio"):
+        seal(segments_of(tmp_path, "r1"), str(tmp_path / "r1.opus"), FORMATS["opus"])
+
+
 @pytest.mark.parametrize("second", [0, 59])
 def test_a_sealed_file_with_other_audio_is_noticed(tmp_path, monkeypatch, second):
     spool_call(tmp_path, "r1", 3000)
     write = sealing._write
 
-    def other(sources, path):
-        samples, proofs = write(sources, path)
+    def other(sources, path, form):
+        samples, proofs = write(sources, path, form)
         wrong, rate = soundfile.read(path, dtype="int16")
         wrong[second * rate : (second + 1) * rate] = 0
         soundfile.write(path, wrong, rate, format="FLAC")

@@ -1,0 +1,138 @@
+"""The recorder's database, SQLite or PostgreSQL: connections, tables, and errors in plain words."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
+
+METADATA = sa.MetaData()
+ANALYSED_ROWS = 1000  # of each index; the whole of a million rows would take seconds
+
+
+class IndexFailed(Exception):
+    """The database did not do it; the text says which one and what to do."""
+
+
+class Database:
+    """All calls block and are for threads; all raise IndexFailed. Connects when first asked."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = sa.make_url(url)
+            if parsed.drivername in ("postgresql", "postgres"):
+                parsed = parsed.set(drivername="postgresql+psycopg")
+            self.engine = sa.create_engine(
+                parsed, pool_pre_ping=True, connect_args=_arguments(parsed)
+            )
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            raise ValueError(
+                "database.url: allowed are sqlite:///FILE and postgresql://USER:PASSWORD@HOST/NAME "
+                f"(with the package psycopg): {error}"
+            ) from error
+        self.where = parsed.render_as_string(hide_password=True)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self._made: set[str] = set()
+        self._making = threading.Lock()
+        if self.is_sqlite:
+            sa.event.listen(self.engine, "connect", _tune_sqlite)
+
+    def begin(self, *tables: sa.Table) -> Transaction:
+        """A transaction; makes those of the tables that are missing first."""
+        with self._making:
+            for table in tables:
+                if table.name not in self._made:
+                    self._make(table)
+                    self._made.add(table.name)
+        return Transaction(self.engine, self.where)
+
+    def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+        """An INSERT that knows ON CONFLICT."""
+        dialect = sqlite if self.is_sqlite else postgresql
+        made: sqlite.Insert | postgresql.Insert = dialect.insert(table)
+        return made
+
+    def analyse(self, table: sa.Table) -> None:
+        """Tells SQLite's planner how the table's values are spread; PostgreSQL does it itself."""
+        if self.is_sqlite:
+            with self.begin(table) as connection:
+                connection.exec_driver_sql(f"PRAGMA analysis_limit={ANALYSED_ROWS}")
+                connection.exec_driver_sql(f"ANALYZE {table.name}")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def _make(self, table: sa.Table) -> None:
+        """Makes what is missing; another process may be doing the same at this moment."""
+        try:
+            with Transaction(self.engine, self.where) as connection:
+                connection.execute(CreateTable(table, if_not_exists=True))
+                self._add_columns(connection, table)
+                for index in sorted(table.indexes, key=lambda index: str(index.name)):
+                    connection.execute(CreateIndex(index, if_not_exists=True))
+        except IndexFailed:
+            # PostgreSQL's IF NOT EXISTS still fails when two come at once; the other one made it.
+            with Transaction(self.engine, self.where) as connection:
+                if not sa.inspect(connection).has_table(table.name):
+                    raise
+                self._add_columns(connection, table)
+
+    def _add_columns(self, connection: sa.Connection, table: sa.Table) -> None:
+        """A table of an older version gets its new columns; each has a server default."""
+        there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+        name = self.engine.dialect.identifier_preparer.format_table(table)
+        for column in table.columns:
+            if column.name not in there:
+                made = CreateColumn(column).compile(dialect=self.engine.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN {made}")
+                if (fill := column.info.get("fill")) is not None:
+                    connection.execute(sa.update(table).values({column.name: fill(table)}))
+
+
+class Transaction:
+    """Commits at the end; every error of the database becomes IndexFailed."""
+
+    def __init__(self, engine: sa.Engine, where: str) -> None:
+        self._begin = engine.begin()
+        self._where = where
+
+    def __enter__(self) -> sa.Connection:
+        try:
+            return self._begin.__enter__()
+        except SQLAlchemyError as error:
+            raise self._failed(error) from error
+
+    def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
+        try:
+            self._begin.__exit__(kind, value, trace)
+        except SQLAlchemyError as error:
+            raise self._failed(error) from error
+        if isinstance(value, SQLAlchemyError):
+            raise self._failed(value) from value
+
+    def _failed(self, error: SQLAlchemyError) -> IndexFailed:
+        why = str(getattr(error, "orig", None) or error).strip().splitlines()
+        return IndexFailed(
+            f"{self._where}: {why[0] if why else type(error).__name__}; "
+            "check database.url, and that the database runs"
+        )
+
+
+def _arguments(url: sa.URL) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        return {"timeout": 10}
+    return {"connect_timeout": 5}
+
+
+def _tune_sqlite(connection: Any, _: Any) -> None:
+    """WAL: readers never wait for the writer. FULL: what was committed survives a power loss."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA cache_size=-65536")
+    cursor.execute("PRAGMA mmap_size=268435456")
+    cursor.close()
