@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("hotline")
 audit = structlog.get_logger("audit")
 RETRY_AFTER_SECONDS = 10
+BUSY = 486
 
 
 class Arrivals:
@@ -95,6 +96,9 @@ class Arrivals:
             self._ring(fact, found)
 
     def _ring(self, fact: Arrived, target: Target) -> None:
+        if target.is_seat and target.name == fact.source:
+            self._refuse(fact, BUSY)  # whoever calls itself is on the phone
+            return
         if not self._open(fact, self._conductor.leg_of_seat(fact.source)):
             return
         self._parts.media.expect(fact.leg, fact.offer)
@@ -120,7 +124,7 @@ class Arrivals:
             step(conductor.visits[call_id], change)
         except (NotNow, BadTarget) as error:
             log.info("supervisor refused", seat=fact.source, why=str(error))
-            self._refuse(fact, 486)
+            self._refuse(fact, BUSY)
             return
         near = conductor.leg_of_seat(wanted.to)
         if self._open(fact, near) and self._answer(fact):

@@ -29,6 +29,7 @@ from hotline.visit_effects import (
     MessageTaken,
     ProgressLeg,
     Reanchor,
+    RefuseOffer,
     Report,
     Scored,
 )
@@ -89,6 +90,8 @@ def join(visit: Visit, _: f.Entered) -> Step:
 
 
 def offer(visit: Visit, event: f.Offered) -> Step:
+    if visit.citizen is None:  # it has just hung up
+        return visit, [RefuseOffer(event.token, NO_ANSWER)]
     wanted = f.Dial(event.agent, event.errand, token=event.token)
     return ring(visit, wanted)
 

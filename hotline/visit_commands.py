@@ -199,6 +199,8 @@ def hand_over(visit: Visit, event: f.Yield) -> Step:
 def replace_leg(visit: Visit, event: f.Replaced) -> Step:
     """RFC 3891: a new leg in the place of the old one, which hears no more of us."""
     old = need(visit, event.old)
+    if old.role is Role.CITIZEN:
+        raise NotNow(f"{visit.state}: nobody takes the citizen's place")
     new = replace(
         old,
         leg=event.new,

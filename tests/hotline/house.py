@@ -104,6 +104,15 @@ class PaperSip:
     def offer(self, leg: str, body: bytes) -> None:
         self.done.append(("offer", leg))
 
+    def accept_transfer(self, leg: str) -> None:
+        self.done.append(("accept_transfer", leg))
+
+    def refuse_transfer(self, leg: str, status: int = 603) -> None:
+        self.done.append(("refuse_transfer", leg, status))
+
+    def progress_transfer(self, leg: str, status: int) -> None:
+        self.done.append(("progress_transfer", leg, status))
+
     def accept_offer(self, leg: str, body: bytes) -> None:
         self.done.append(("accept_offer", leg))
 
