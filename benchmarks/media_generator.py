@@ -151,7 +151,9 @@ class Parties:
                 self.heard += got if self.counting else 0
             elif got > 0:
                 words = self.inbox[:got].view(">u4")
+                # A frame that was stretched or made up may have the mark and not the numbers.
                 mine = words[:, 5] == MARK
+                mine &= (words[:, 3] < len(self.got_at)) & (words[:, 4] < self.got_at.shape[1])
                 self.got_at[words[mine, 3], words[mine, 4]] = time.monotonic()
 
 

@@ -157,6 +157,12 @@ class PartsCollector(Collector):
     def _media(self) -> Iterator[Metric]:
         stats = self.parts.plane.stats()
         yield gauge("media_legs", "RTP legs open.", stats.legs)
+        workers = GaugeMetricFamily(
+            "callcore_media_workers", "Media processes that are up.", labels=["sockets"]
+        )
+        for kind in ("io_uring", "plain"):
+            workers.add_metric([kind], stats.sockets.count(kind))
+        yield workers
         packets = CounterMetricFamily(
             "callcore_media_packets", "RTP packets.", labels=["direction"]
         )

@@ -175,9 +175,10 @@ class Heartbeat(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The worker ticks."""
+    """The worker ticks, by these sockets."""
 
     pid: int
+    sockets: str = ""
 
 
 class ToneSetup(msgspec.Struct, frozen=True):
@@ -199,6 +200,7 @@ class Setup(msgspec.Struct, frozen=True):
     realtime: bool = True
     cpus: tuple[int, ...] = ()
     tones: dict[str, ToneSetup] = {}
+    sockets: str = "auto"  # as MediaSettings
 
 
 AnyCommand = (

@@ -53,6 +53,7 @@ class MediaSettings:
     realtime: bool = True
     cpus: tuple[int, ...] = ()  # the workers' cores in turn; none: wherever
     tones: dict[str, Tone] = field(default_factory=dict)  # beside, or instead of, tones.TONES
+    sockets: str = "auto"  # "io_uring", "plain", or whichever of them the kernel allows
 
     def knows(self, prompt: str) -> bool:
         """Whether it can be played: a file that was named, or a tone."""
@@ -74,4 +75,5 @@ class PlaneStats:
     packets_out: int
     lost: int
     late: tuple[int, ...]
+    sockets: tuple[str, ...]  # which kind each worker that is up uses
     counts: dict[str, int]  # by events.LegStats' names, of open and closed legs

@@ -150,6 +150,7 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
     await keeper.start()
     stack.push_async_callback(keeper.stop)
     await plane.start()
+    log.info("media processes are up", sockets=plane.stats().sockets)
     stack.push_async_callback(plane.stop)
     if gateway is not None:
         gateway.on_event = BrowserCare(parts, conductor.on_media).hear

@@ -161,6 +161,7 @@ def media_settings(config: Config) -> MediaSettings:
         heartbeat_timeout_seconds=config.media.stuck_seconds,
         realtime=config.media.realtime,
         cpus=config.media.cpus,
+        sockets=config.media.sockets,
         tones={tone.name: Tone(tone.hertz, tone.cadence, tone.dbm0) for tone in config.tones},
     )
 

@@ -75,6 +75,7 @@ class MediaPlane:
             rtp_timeout_seconds=self.settings.rtp_timeout_seconds,
             capacity=self.settings.legs_per_worker,
             realtime=self.settings.realtime,
+            sockets=self.settings.sockets,
             tones={
                 name: m.ToneSetup(tone.hertz, tone.cadence, tone.dbm0)
                 for name, tone in self.settings.tones.items()
@@ -282,6 +283,7 @@ class MediaPlane:
             packets_out=sum(beat.packets_out for beat in beats),
             lost=sum(beat.lost for beat in beats),
             late=tuple(map(sum, zip(*(beat.late for beat in beats), strict=True))),
+            sockets=tuple(w.told.sockets for w in self._workers if w.up),
             counts={name: sum(b.counts.get(name, 0) for b in beats) for name in COUNTERS},
         )
 

@@ -54,6 +54,7 @@ class WorkerProcess(asyncio.Protocol):
         self.on_lost = on_lost
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.heartbeat: Any = kind.heartbeat()
+        self.told: Any = None  # the ready message of this life of it
         self.heard = 0.0  # loop time of the last life sign
         self.process: subprocess.Popen[bytes] | None = None
         self.closing = False
@@ -126,7 +127,7 @@ class WorkerProcess(asyncio.Protocol):
             if isinstance(report, self.kind.heartbeat):
                 self.heartbeat = report
             elif isinstance(report, self.kind.ready):
-                self.up = True
+                self.up, self.told = True, report
                 if not self.ready.done():
                     self.ready.set_result(None)
             else:

@@ -16,7 +16,7 @@ import contextlib
 import select
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from media.legs import Source
 from media.outgoing import PACKET
 from media.rtp import ROW
 from media.srtp import Guard
-from media.types import Bytes, Integers
+from media.types import Bytes, Flags, Integers
 
 RECEIVE_BUFFER = 65536  # bytes: what a stall of half a second leaves behind
 EXPEDITED = 0xB8  # DSCP EF, RFC 3246
@@ -55,6 +55,7 @@ class UdpWire:
         self._remote: list[Source | None] = [None] * capacity
         self._door_poll = select.epoll()
         self._line_poll = select.epoll()
+        self._special: Flags = np.zeros(capacity, np.bool_)  # legs with a guard or an edge
         self._readers: dict[int, Callable[[memoryview], int]] = {}
         self._leg_of: dict[int, int] = {}
         self._twice: set[int] = set()
@@ -88,6 +89,7 @@ class UdpWire:
         self._muxed.discard(leg)
         self._guards.pop(leg, None)
         self._edges.pop(leg, None)
+        self._special[leg] = False
         door = self._doors[leg]
         if door is not None:
             del self._leg_of[door.fileno()]
@@ -117,7 +119,7 @@ class UdpWire:
             self._guards.pop(leg, None)
         else:
             self._guards[leg] = guard
-        self._stale = True
+        self._changed(leg)
 
     def edge(self, leg: int) -> Edge | None:
         """The leg's other codec or packet time."""
@@ -130,6 +132,10 @@ class UdpWire:
             self._edges.pop(leg, None)
         else:
             self._edges[leg] = edge, kind
+        self._changed(leg)
+
+    def _changed(self, leg: int) -> None:
+        self._special[leg] = leg in self._guards or leg in self._edges
         self._stale = True
 
     def pin(self, leg: int, source: Source) -> None:
@@ -148,22 +154,30 @@ class UdpWire:
             line.bind(door.getsockname())
             line.connect(source)
             _tune(line)
-            self._line_poll.register(line.fileno(), select.EPOLLIN)
+            self._attend(leg, line)
         except OSError:
             self.errors += 1
             line.close()
             return
         self._lines[leg] = line
-        self._leg_of[line.fileno()] = leg
-        self._readers[line.fileno()] = line.recv_into
 
     def unpin(self, leg: int) -> None:
         line = self._lines[leg]
         if line is not None:
-            del self._readers[line.fileno()], self._leg_of[line.fileno()]
+            self._neglect(leg, line)
             line.close()
             self._lines[leg] = None
         self._stale = True
+
+    def _attend(self, leg: int, line: socket.socket) -> None:
+        """Packets of this socket are to be read; OSError where that cannot be."""
+        self._line_poll.register(line.fileno(), select.EPOLLIN)
+        self._leg_of[line.fileno()] = leg
+        self._readers[line.fileno()] = line.recv_into
+
+    def _neglect(self, leg: int, line: socket.socket) -> None:
+        """And not any more."""
+        del self._readers[line.fileno()], self._leg_of[line.fileno()]
 
     def read(self, turn: int) -> Got | None:
         """Epoll is asked again each turn; from the third on only while somebody has a backlog."""
@@ -184,11 +198,9 @@ class UdpWire:
                 append(-1)
                 self.errors += 1
         leg_of = self._leg_of
-        of = [leg_of[fd] for fd, _ in ready]
-        if self._guards or self._edges:
-            self._unlock(of, sizes)
-        legs = np.array(of)
-        return _sound(legs, self.rows[: len(sizes)], np.array(sizes))
+        legs, lengths = np.array([leg_of[fd] for fd, _ in ready]), np.array(sizes)
+        self._unlock(legs, lengths, self._views)
+        return sound(legs, self.rows[: len(sizes)], lengths)
 
     def visit(self) -> tuple[list[tuple[int, Source]], Bytes, Integers] | None:
         ready = self._door_poll.poll(0, len(self._views))
@@ -213,11 +225,11 @@ class UdpWire:
             return [], self.rows[:0], np.zeros(0, np.int64)
         return visitors, self.rows[: len(sizes)], np.array(sizes, np.int64)
 
-    def _unlock(self, legs: list[int], sizes: list[int]) -> None:
-        views, special = self._views, self._guards.keys() | self._edges.keys()
-        for at, leg in enumerate(legs):
-            if leg in special and sizes[at] >= 0:
-                sizes[at] = self._enter(leg, views[at], sizes[at])
+    def _unlock(self, legs: Integers, sizes: Integers, views: Sequence[memoryview]) -> None:
+        """What is protected, or of another codec, in place: packets, one a leg, in these views."""
+        if self._guards or self._edges:
+            for at in np.flatnonzero(self._special[legs] & (sizes >= 0)).tolist():
+                sizes[at] = self._enter(int(legs[at]), views[at], int(sizes[at]))
 
     def _enter(self, leg: int, row: memoryview, size: int) -> int:
         """Out of SRTP and out of another codec, in place; -1 for what is not to be trusted."""
@@ -261,7 +273,7 @@ class UdpWire:
         if legs is not None:
             self._plan, self._stale = legs, True
         if self._stale:
-            self._sends = [(self._sender(leg), self._out[leg]) for leg in self._plan.tolist()]
+            self._prepare()
             self._stale = False
         pairs = iter(self._sends)
         while True:
@@ -271,6 +283,9 @@ class UdpWire:
                 return
             except OSError:  # nobody listens there, no route, buffer full: as good as lost
                 self.errors += 1
+
+    def _prepare(self) -> None:
+        self._sends = [(self._sender(leg), self._out[leg]) for leg in self._plan.tolist()]
 
     def send_one(self, leg: int, packet: bytes) -> None:
         try:
@@ -297,7 +312,7 @@ class UdpWire:
         return lambda row: sendto(row, remote)
 
 
-def _sound(legs: Integers, rows: Bytes, sizes: Integers) -> Got | None:
+def sound(legs: Integers, rows: Bytes, sizes: Integers) -> Got | None:
     """Without the receives that failed."""
     if sizes.min() < 0:
         good = sizes >= 0

@@ -25,6 +25,7 @@ from media import messages as m
 from media.errors import LocalProtocolError
 from media.io.channel import Channel
 from media.io.sockets import UdpWire
+from media.io.uring_wire import UringWire
 from media.io.writer import SinkWriter
 from media.prompts import Bank, decode_wav
 from media.switch import Switch
@@ -50,7 +51,7 @@ class Worker:
             name: decode_wav(Path(path).read_bytes()) for name, path in setup.prompts.items()
         }
         self.writer = SinkWriter(sink)
-        self.wire = UdpWire(setup.capacity)
+        self.sockets, self.wire = wire_of(setup.sockets, setup.capacity)
         made = built_in({name: Tone(t.hertz, t.cadence, t.dbm0) for name, t in setup.tones.items()})
         bank = Bank(made | prompts)
         self.switch = Switch(setup, bank, self.wire, self.writer, self.channel.send)
@@ -152,6 +153,17 @@ class Worker:
         self.channel.flush()
 
 
+def wire_of(kind: str, capacity: int) -> tuple[str, UdpWire]:
+    """The sockets that were asked for, and their name; OSError where the kernel has none such."""
+    if kind != "plain":
+        try:
+            return "io_uring", UringWire(capacity)
+        except OSError:
+            if kind == "io_uring":
+                raise
+    return "plain", UdpWire(capacity)
+
+
 def settle(realtime: bool, cpus: tuple[int, ...] = ()) -> None:
     """What the operating system allows for punctual ticks; where it refuses, go on without."""
     for name in (signal.SIGINT, signal.SIGTERM):  # the parent drains calls and then closes us
@@ -177,13 +189,16 @@ def main(arguments: list[str]) -> None:
     sock = socket.socket(fileno=os.dup(descriptor))  # a low number, as select wants
     os.close(descriptor)
     setup = msgspec.json.decode(arguments[1], type=m.Setup)
-    worker = Worker(sock, setup)  # starts the writer's thread, which stays unprivileged
+    try:
+        worker = Worker(sock, setup)  # starts the writer's thread, which stays unprivileged
+    except OSError as error:
+        sys.exit(f"media worker: {error}")
     settle(setup.realtime, setup.cpus)
     sys.setswitchinterval(0.0005)
     gc.collect()
     gc.freeze()
     gc.disable()
-    worker.channel.send(m.Ready(os.getpid()))
+    worker.channel.send(m.Ready(os.getpid(), worker.sockets))
     worker.channel.flush()
     worker.run()
 
