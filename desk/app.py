@@ -16,7 +16,7 @@ from desk.listening import Door
 from desk.masking import serve_unit
 from desk.phone_page import add_phone, is_phone
 from hotline.commands import HotlineCommands, NotAllowed, Unavailable, UnknownThing, WrongState
-from hotline.recording_commands import RecordingCommands
+from hotline.recording_commands import Gone, RecordingCommands
 
 STATIC = Path(__file__).parent / "static"
 OPEN_PATHS = ("/healthz", "/readyz")
@@ -105,6 +105,7 @@ def add_errors(app: FastAPI) -> None:
         Forbidden: 403,
         LinkForged: 403,
         LinkExpired: 410,
+        Gone: 410,
     }
     for kind, status in statuses.items():
 

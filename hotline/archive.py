@@ -15,6 +15,7 @@ from hotline.recording_commands import (
     AccessQuery,
     Chain,
     Export,
+    Gone,
     Limits,
     Line,
     Marking,
@@ -36,6 +37,7 @@ log = structlog.get_logger("hotline")
 audit = structlog.get_logger("audit")
 
 T = TypeVar("T")
+PLAYABLE = ("stored", "spooled")
 
 
 class Archive(Quality):
@@ -60,7 +62,7 @@ class Archive(Quality):
 
     async def audio(self, recording: str, kind: str, marking: Marking | None) -> Audio:
         """The sound; Unavailable while it is not stored or the store is away."""
-        await self.row(recording)
+        await self.there(recording)
         kind = "wav" if marking is not None else kind
         try:
             playback = await self._keeper.read(recording, kind)
@@ -76,7 +78,7 @@ class Archive(Quality):
 
     async def waveform(self, recording: str, points: int) -> Waveform:
         """Peaks and talk figures, made when first asked for."""
-        await self.row(recording)
+        await self.there(recording)
         found = await self.ask(figures.figures, self._keeper.vault, recording)
         if found is None:
             raise Unavailable(f"recording {recording} cannot be read now: try again later")
@@ -128,6 +130,14 @@ class Archive(Quality):
         entry: Entry | None = await self.ask(self._keeper.vault.index.get, recording)
         if entry is None:
             raise UnknownThing(f"no recording {recording!r}")
+        return entry
+
+    async def there(self, recording: str) -> Entry:
+        """The same, of a recording that can be heard; Gone for what was deleted."""
+        entry = await self.row(recording)
+        if entry.state not in PLAYABLE:
+            why = entry.note or "no sound of it is left"
+            raise Gone(f"recording {recording} is {entry.state}: {why}")
         return entry
 
     async def ask(self, work: Callable[..., T], *arguments: Any) -> T:

@@ -26,6 +26,7 @@ __all__ = [
     "Cursor",
     "Draw",
     "Export",
+    "Gone",
     "Limits",
     "Line",
     "Marking",
@@ -42,6 +43,10 @@ __all__ = [
     "Transcript",
     "Waveform",
 ]
+
+
+class Gone(Exception):
+    """The recording was, and is no more: deleted, expired, or it never could be stored (410)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,15 +124,9 @@ def _one(
         return
     note |= {"file": name, "sha256": digest.hexdigest()}
     noted.sums.append(f"{digest.hexdigest()}  {name}")
-    if wrong := _wrong(entry, digest.hexdigest()):
-        note["problem"] = wrong
+    if entry.state == "stored" and digest.hexdigest() != entry.sha256:
+        note["problem"] = f"its hash is not the index's {entry.sha256}"
         noted.progress.wrong.append(entry.recording)
-
-
-def _wrong(entry: Entry, found: str) -> str:
-    """An encrypted recording's index holds the hash of what lies in the store."""
-    plain = entry.key.endswith(format_of(entry.key).suffix)
-    return f"its hash is not the index's {entry.sha256}" if plain and found != entry.sha256 else ""
 
 
 def _facts(entry: Entry) -> dict[str, Any]:

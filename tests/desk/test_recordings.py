@@ -6,6 +6,7 @@ import json
 import time
 import zipfile
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,9 +137,7 @@ async def test_a_link_ends(desk: Desk) -> None:
     key = desk.app.state.door.key
     claim = verify(key, text, time.time())
     assert 290 < claim.expires - time.time() <= 300
-    old = sign(
-        key, type(claim)(**{**{n: getattr(claim, n) for n in claim.__slots__}, "expires": 1})
-    )
+    old = sign(key, replace(claim, expires=1))
     gone = await desk.ask("", url.replace(text, old))
     assert gone.status_code == 410
     assert "time is over" in gone.json()["detail"]
@@ -187,6 +186,17 @@ async def test_the_waveform_is_made_once_and_shows_who_spoke(desk: Desk) -> None
     image = await desk.ask("reviewer", "/recordings/c1-1/waveform.svg")
     assert image.headers["content-type"] == "image/svg+xml"
     assert image.text.startswith("<svg")
+
+
+async def test_what_was_deleted_is_gone_and_says_why(desk: Desk) -> None:
+    kept = desk.keeper.vault.index
+    one = kept.get("c1-1")
+    assert one is not None
+    kept.put(replace(one, state="deleted", note="two approved"))
+    for path in ("audio", "waveform", "waveform.svg"):
+        answer = await desk.ask("reviewer", f"/recordings/c1-1/{path}")
+        assert (answer.status_code, "two approved" in answer.text) == (410, True)
+    assert await desk.log() == []
 
 
 async def test_an_export_is_a_zip_whose_hashes_are_right(desk: Desk) -> None:
