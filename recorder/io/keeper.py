@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,6 +32,7 @@ __all__ = ["Keeper", "KeeperError", "KeeperSettings", "KeeperStatus", "Playback"
 
 STILL_OPEN_SECONDS = 0.2
 PROBE_SECONDS = 30.0
+NICE = 10  # of the threads that seal: voice and signalling come first
 
 T = TypeVar("T")
 
@@ -67,6 +70,12 @@ class KeeperStatus:
     free_bytes: int
     space: str  # ok, low, full
     alerts: tuple[str, ...]
+
+
+def be_nice() -> None:
+    """This thread gives way: on Linux each thread has a nice value of its own (setpriority(2))."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def open_vault(settings: KeeperSettings, store: Store | None = None) -> Vault:
@@ -130,7 +139,7 @@ class Keeper:
         self._noting: set[asyncio.Task[None]] = set()
         self._whys: dict[str, str] = {}  # what is wrong now, by what it is wrong with
         self._locks: list[int] = []
-        self._keepers = ThreadPoolExecutor(settings.workers, "keeper")
+        self._keepers = ThreadPoolExecutor(settings.workers, "keeper", be_nice)
         self._others = ThreadPoolExecutor(4, "keeper-desk")
 
     async def start(self) -> None:
