@@ -40,6 +40,13 @@ class Spooling(Table):
         ge=1,
         description="an alert when less is free in the spool's folders together",
     )
+    keep_hours: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=720.0,
+        description="so long what is stored stays on this disk as well, as a second copy that is "
+        "played without the store; the oldest goes first when room is needed; 0 = none",
+    )
     format: Literal["flac", "opus"] = Field(
         default="flac",
         description="what recordings are stored as: flac is bit by bit what was heard (42 MB an "

@@ -233,6 +233,7 @@ def keeper_settings(config: Config) -> KeeperSettings:
     return KeeperSettings(
         spool=recordings.spool,
         low_free_bytes=recordings.spool_low_mib << 20,
+        keep_hours=recordings.keep_hours,
         format=recordings.format,
         store=str(recordings.store),
         database_url=config.database.url.get_secret_value(),

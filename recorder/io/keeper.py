@@ -64,6 +64,7 @@ class KeeperSettings:
     workers: int = 2
     low_free_bytes: int = 2 << 30
     full_free_bytes: int = 64 << 20
+    keep_hours: float = 0.0  # what is stored stays here as well, while there is room
     first_retry_seconds: float = 1.0
     last_retry_seconds: float = 60.0
     watch_seconds: float = 2.0
@@ -102,6 +103,7 @@ def open_vault(settings: KeeperSettings, store: Store | None = None) -> Vault:
         settings.low_free_bytes,
         FORMATS[settings.format],
         open_keys(settings.keys),
+        settings.keep_hours,
     )
 
 
@@ -391,6 +393,9 @@ class Keeper:
     async def _look(self) -> None:
         """What lies in the spool, and whether it takes more; folders that fail are tried out."""
         try:
+            # One and a half times the watermark: what can go goes before there is an alert.
+            low = self._settings.low_free_bytes * 3 // 2
+            await self._in_thread(self._vault.kept.let_go, time.time(), low)
             self._snapshot = await self._in_thread(self._spooled.snapshot)
             self._seen = set(self._snapshot.names)
             failing = self._snapshot.trouble

@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 
 from recorder.io.encoding import format_of
 from recorder.io.index import Entry
+from recorder.io.kept import Nearest
 from recorder.io.objects import COPY_BYTES, ObjectMissing
 from recorder.io.reader import fetch_manifest, plain
 from recorder.io.sealing import memory_file, seal, wav_chunks, wav_size
@@ -57,10 +58,12 @@ def _stored(vault: Vault, entry: Entry, form: str) -> Playback:
     path = None if encrypted else store.local_path(entry.key)
     manifest = fetch_manifest(store, entry.key) if encrypted else None
 
+    nearest = Nearest(store, vault.kept)
+
     def sealed(start: int, stop: int | None) -> Iterator[bytes]:
         if manifest is not None:
-            return plain(store, vault.keys, manifest, start, stop)
-        return _bytes(store.open(entry.key, start, stop))
+            return plain(nearest, vault.keys, manifest, start, stop)
+        return _bytes(nearest.open(entry.key, start, stop))
 
     if form == SEALED:
         kind = format_of(entry.key.removesuffix(ENCRYPTED)).content_type

@@ -23,6 +23,7 @@ from recorder.gaps import gaps
 from recorder.io.encoding import FLAC, Format
 from recorder.io.folders import space
 from recorder.io.index import Entry, Index, entry_of
+from recorder.io.kept import Kept
 from recorder.io.objects import Store, StoreError, Terms, sha256_of_file
 from recorder.io.packing import Packed, Packer
 from recorder.io.reader import fetch_manifest
@@ -49,6 +50,11 @@ class Vault:
     low_free_bytes: int
     form: Format = FLAC
     keys: KeyRing = NO_KEYS
+    keep_hours: float = 0.0
+
+    @property
+    def kept(self) -> Kept:
+        return Kept(self.spooled.folders, self.keep_hours)
 
     @property
     def packer(self) -> Packer:
@@ -151,6 +157,7 @@ class Vault:
                 )
                 terms = Terms(manifest.retain_until_ms, packer.progress(name))
                 self.store.put(manifest.key, packed.path, manifest.stored_sha256, kind, terms)
+            self.kept.add(manifest.key, packed.path)
         self.store_manifest(manifest)
         entry = entry_of(manifest)
         self.index.put(entry)
