@@ -107,3 +107,9 @@ class Storing(Table):
     approvers: Annotated[tuple[Approver, ...], Field(strict=False)] = Field(
         default=(), description="who may hold recordings and delete them, two at a time"
     )
+    guard_per_day: float = Field(
+        default=4,
+        ge=0,
+        le=10_000,
+        description="so many recordings a day are taken at random, fetched and played; 0 = none",
+    )

@@ -234,6 +234,28 @@ class PartsCollector(Collector):
         )
         yield gauge("recording_store_up", "1: the store answers.", status.store_ok)
         yield gauge("recording_spool_free_bytes", "Room for recordings.", status.free_bytes)
+        guarded = CounterMetricFamily(
+            "callcore_recordings_guarded",
+            "Recordings taken at random, fetched and played since the start, by result.",
+            labels=["result"],
+        )
+        warden = self.parts.keeper.warden
+        guarded.add_metric(["plays"], warden.played)
+        guarded.add_metric(["fails"], warden.failed)
+        yield guarded
+        yield gauge(
+            "recording_guard_last_success_timestamp_seconds",
+            "When the last recording was fetched and played.",
+            warden.played_at,
+        )
+        abilities = GaugeMetricFamily(
+            "callcore_recording_store_ability",
+            "1: the store does it by itself.",
+            labels=["ability"],
+        )
+        for name, can in warden.abilities.metrics.items():
+            abilities.add_metric([name], can)
+        yield abilities
 
     def _cluster(self) -> Iterator[Metric]:
         status = self.parts.queueing.membership.status()

@@ -96,6 +96,18 @@ class Herald:
         log.warning("spool space", state=fact.state, free_bytes=fact.free_bytes, why=fact.why)
         self.tell(Alert("spool", f"{fact.state}: {fact.why}"))
 
+    def _store_limits(self, fact: recorder.StoreLimits) -> None:
+        for why in fact.why:
+            log.warning("the store's limits", why=why)
+
+    def _guard_checked(self, fact: recorder.GuardChecked) -> None:
+        """A recording that does not play is lost to the auditor: nobody may miss it."""
+        if not fact.why:
+            log.info("recording proved", recording=fact.recording)
+            return
+        log.error("recording does not play", recording=fact.recording, why=fact.why)
+        self.tell(Alert("recording guard", f"{fact.recording}: {fact.why}"))
+
 
 QUEUE: dict[type, Callable[..., None]] = {
     acd.Overstayed: Herald._overstayed,
@@ -109,4 +121,6 @@ RECORDER: dict[type, Callable[..., None]] = {
     recorder.StoreLost: Herald._store_lost,
     recorder.StoreBack: Herald._store_back,
     recorder.SpaceChanged: Herald._space_changed,
+    recorder.StoreLimits: Herald._store_limits,
+    recorder.GuardChecked: Herald._guard_checked,
 }

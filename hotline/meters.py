@@ -34,6 +34,12 @@ class Meters:
             "Writes to the recordings' spool that failed.",
             registry=self.registry,
         )
+        self.recording_accesses = Counter(
+            "callcore_recording_accesses",
+            "Lines of the recordings' audit log, by what was done.",
+            ["action"],
+            registry=self.registry,
+        )
         self.workers_lost = Counter(
             "callcore_media_workers_lost",
             "Media workers that died or hung and were replaced.",

@@ -53,4 +53,22 @@ class SpaceChanged:
     why: str
 
 
-Event = Stored | Failed | Delayed | StoreLost | StoreBack | SpaceChanged
+@dataclass(frozen=True, slots=True)
+class StoreLimits:
+    """What the store does not do by itself, or nothing any more; our own ledger stands in."""
+
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GuardChecked:
+    """The daily proof took a recording at random; `why` is empty when it played as sealed."""
+
+    recording: str
+    why: str
+    seconds: float
+
+
+Event = (
+    Stored | Failed | Delayed | StoreLost | StoreBack | SpaceChanged | StoreLimits | GuardChecked
+)

@@ -17,6 +17,8 @@ from config.loader import ConfigError, load
 from config.schema import Config
 from service.exits import USAGE, fail, failures
 from service.forecasting import forecast_app
+from service.recording_access import add_access
+from service.recordings import recordings_app
 from service.rostering import roster
 
 # The base of all errors in arguments; typer has its own copy of click and does not name it.
@@ -29,11 +31,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-recordings_app = typer.Typer(help="The recordings in the store.", no_args_is_help=True)
 journal_app = typer.Typer(help="The queue's journal.", no_args_is_help=True)
 trunk_app = typer.Typer(help="The trunks to operators.", no_args_is_help=True)
 app.add_typer(trunk_app, name="trunk")
 app.add_typer(recordings_app, name="recordings")
+add_access(recordings_app)
 app.add_typer(journal_app, name="journal")
 app.add_typer(forecast_app, name="forecast")
 app.command()(roster)
@@ -132,32 +134,6 @@ def sip_trace(
         fail(str(error))
     except KeyboardInterrupt:
         return
-
-
-@recordings_app.command()
-def verify(config: ConfigOption) -> None:
-    """Prove that every recording of the index is in the store, whole, and kept long enough."""
-    settings = _loaded(config)
-    import asyncio
-
-    from recorder.io.index import IndexFailed
-    from recorder.io.keeper import Keeper
-    from recorder.io.objects import StoreError
-    from recorder.io.vault import KeeperError
-    from service.wiring import keeper_settings
-
-    try:
-        with failures():
-            keeper = Keeper(keeper_settings(settings), lambda event: None)
-            found = asyncio.run(keeper.verify())
-    except (StoreError, IndexFailed, KeeperError) as error:
-        fail(str(error))
-    for problem in found.problems:
-        print(f"{problem.recording}: {problem.why} ({problem.key})")
-    if found.problems:
-        wrong = len({problem.recording for problem in found.problems})
-        fail(f"{wrong} of {found.checked} recordings are not as they should be; see the list")
-    print(f"{found.checked} recordings are in the store, whole, and kept long enough")
 
 
 @journal_app.command()

@@ -22,6 +22,7 @@ from callcore.io.server import SipServer
 from config.schema import Config
 from desk.app import create_app
 from hotline.accounts import Accounts
+from hotline.archive import Archive
 from hotline.browser_care import BrowserCare
 from hotline.browser_legs import BrowserLegs
 from hotline.calls import CallBook
@@ -88,10 +89,14 @@ async def start(config: Config, stack: AsyncExitStack) -> Conductor:
     """Start every part; what was started is stopped by `stack`, last first."""
     conductor = await build(config, Clock(), LiveHub(), stack)
     parts = conductor.parts
+    archive = Archive(parts.keeper, parts.clock, parts.meters, config)
     http = HttpServer(
         create_app(
             Facade(conductor),
+            archive,
             token=config.http.token.get_secret_value(),
+            accounts=config.accounts,
+            access=config.recording_access,
             unit_token=config.http.unit_token.get_secret_value(),
         ),
         config.http.listen,

@@ -33,6 +33,7 @@ from media.spoken import SNIPPETS
 from media.tones import Tone
 from recorder.io.keeper import KeeperSettings
 from recorder.io.kms import KeySettings
+from recorder.io.store import S3Options
 from service.queues import acd_settings as acd_settings
 
 PROMPTS = Path(__file__).parent.parent / "media" / "prompts"
@@ -238,4 +239,14 @@ def keeper_settings(config: Config) -> KeeperSettings:
             recordings.kms,
             recordings.region,
         ),
+        s3=S3Options(
+            recordings.addressing,
+            recordings.checksum,
+            recordings.sse,
+            recordings.sse_key,
+            recordings.object_lock,
+            recordings.part_mib << 20,
+        ),
+        approvers=tuple((one.name, one.password_hash) for one in recordings.approvers),
+        guard_per_day=recordings.guard_per_day,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 from recorder.io.index import Entry, Index
@@ -30,11 +31,16 @@ class Verification:
         return not self.problems
 
 
-def verify(index: Index, store: Store, keys: KeyRing = NO_KEYS) -> Verification:
-    """Reads every stored recording; blocks. Raises StoreError when the store itself is away."""
+def verify(
+    index: Index, store: Store, keys: KeyRing = NO_KEYS, entries: Iterable[Entry] | None = None
+) -> Verification:
+    """Reads every stored recording, or those given; blocks.
+
+    Raises StoreError when the store itself is away.
+    """
     checked = 0
     problems: list[Problem] = []
-    for entry in index.all():
+    for entry in index.all() if entries is None else entries:
         checked += 1
         problems += [
             Problem(entry.recording, entry.key, why) for why in _problems(entry, store, keys)
@@ -46,16 +52,31 @@ def _problems(entry: Entry, store: Store, keys: KeyRing) -> Iterator[str]:
     if entry.state == "failed":
         yield f"could not be stored: {entry.note}"
     if entry.state != "stored":
-        return  # still in the spool: the keeper's to report, and no loss
+        return  # in the spool: the keeper's to report, and no loss; or deleted as it should be
     if entry.retain_until_ms < entry.ended_ms + MIN_RETENTION_DAYS * DAY_MS:
         yield f"retention ends before {MIN_RETENTION_DAYS} days are over"
     try:
+        if entry.retain_until_ms < time.time() * 1000 and store.stat(entry.key) is None:
+            return  # its time is over, and the store's rule has taken it
         manifest = yield from _manifest(entry, store)
         yield from _audio(entry, store, keys, manifest)
+        yield from retention(entry, store)
     except StoreError as error:
         if error.store_away:
             raise
         yield str(error)
+
+
+def retention(entry: Entry, store: Store) -> Iterator[str]:
+    """What the store itself goes by: its lock, and our note of the date beside the object."""
+    protection = store.protection(entry.key)
+    if protection is None:
+        return
+    second = entry.retain_until_ms // 1000  # a lock knows no more
+    if protection.noted_until_ms and protection.noted_until_ms // 1000 < second:
+        yield "the store's ledger lets it go before its date"
+    if protection.locked_until_ms // 1000 < second and store.locks():
+        yield "is not locked until its date"
 
 
 def _audio(entry: Entry, store: Store, keys: KeyRing, manifest: Manifest | None) -> Iterator[str]:

@@ -1,4 +1,8 @@
-"""A directory as the store: the embedded default, with the promises of the object store."""
+"""A directory as the store: the embedded default, with the promises of the object store.
+
+Beside each NAME lie NAME.sha256, the hash that it was given with, and NAME.kept.json, the ledger:
+until when it is kept and whether it is held. What is replaced before its date goes to `.versions`.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,18 @@ import io
 import os
 import re
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+import msgspec
 
 from recorder.io.objects import (
     COPY_BYTES,
     NO_TERMS,
+    Abilities,
     ObjectMissing,
+    Protection,
     Stat,
     StoreError,
     Terms,
@@ -24,10 +33,19 @@ from recorder.io.spool import sync_folder
 
 KEY = re.compile(r"[A-Za-z0-9._~@+-]+(/[A-Za-z0-9._~@+-]+)*")
 NOTE = ".sha256"
+LEDGER = ".kept.json"
+VERSIONS = ".versions"
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """An object's line in the ledger."""
+
+    retain_until_ms: int = 0
+    held: bool = False
 
 
 class DirectoryStore:
-    """Files appear whole and synced or not at all; the hash lies beside each in NAME.sha256."""
+    """Files appear whole and synced or not at all, and cannot be written any more."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).absolute()
@@ -47,11 +65,25 @@ class DirectoryStore:
         target = self._file(key)
         try:
             self._make_folder(target.parent)
+            kept = self._kept(target)
+            until_ms = max(terms.retain_until_ms, kept.retain_until_ms)
+            if until_ms != kept.retain_until_ms:  # first the ledger: nothing is there unkept
+                self._write_kept(target, Kept(until_ms, kept.held))
             self._place(path, target, sha256)
-            self._place_text(f"{sha256}  {target.name}\n", target.with_name(target.name + NOTE))
+            self._place_text(f"{sha256}  {target.name}\n", _beside(target, NOTE))
             sync_folder(target.parent)
         except OSError as error:
             raise self._error("write", key, error) from error
+
+    def holds(self, key: str, path: str | Path, sha256: str) -> bool:
+        """Reads all of it: the note alone proves nothing."""
+        stat = self.stat(key)
+        try:
+            if stat is None or (stat.size, stat.sha256) != (os.stat(path).st_size, sha256):
+                return False
+            return sha256_of_file(self._file(key)) == sha256
+        except OSError as error:
+            raise self._error("read", key, error) from error
 
     def open(self, key: str, start: int = 0, stop: int | None = None) -> BinaryIO:
         try:
@@ -70,7 +102,7 @@ class DirectoryStore:
         file = self._file(key)
         try:
             size = file.stat().st_size
-            note = file.with_name(file.name + NOTE).read_text("ascii", "replace")
+            note = _beside(file, NOTE).read_text("ascii", "replace")
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -89,10 +121,77 @@ class DirectoryStore:
         except OSError as error:
             raise self._error("write", "a probe", error) from error
 
+    def listed(self, prefix: str = "") -> Iterator[str]:
+        """Folder by folder; what begins with a dot is ours."""
+        for folder, folders, files in os.walk(self.path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(files):
+                key = (Path(folder) / name).relative_to(self.path).as_posix()
+                ours = name.startswith(".") or name.endswith((NOTE, LEDGER))
+                if not ours and key.startswith(prefix):
+                    yield key
+
+    def protection(self, key: str) -> Protection | None:
+        file = self._file(key)
+        if not file.exists():
+            return None
+        kept = self._kept(file)
+        return Protection(noted_until_ms=kept.retain_until_ms, held=kept.held)
+
+    def locks(self) -> bool:
+        return False
+
+    def hold(self, key: str, held: bool) -> bool:
+        file = self._file(key)
+        try:
+            self._write_kept(file, msgspec.structs.replace(self._kept(file), held=held))
+        except OSError as error:
+            raise self._error("hold", key, error) from error
+        return True
+
+    def delete(self, key: str, now_ms: int) -> None:
+        file = self._file(key)
+        protection = self.protection(key)
+        if protection is None:
+            return
+        protection.check(f"{self.url}: {key}", now_ms)
+        try:
+            for old in self._versions(key):
+                old.unlink()
+            for one in (file, _beside(file, NOTE), _beside(file, LEDGER)):
+                one.unlink(missing_ok=True)
+            sync_folder(file.parent)
+        except OSError as error:
+            raise self._error("delete", key, error) from error
+
+    def abilities(self) -> Abilities:
+        """Our own ledger does all of it, for whoever goes through us."""
+        return Abilities(ours=True)
+
     def _file(self, key: str) -> Path:
         if not KEY.fullmatch(key) or ".." in key.split("/"):
             raise StoreError(f"{self.url}: {key!r} is no key", store_away=False)
         return self.path / key
+
+    def _kept(self, file: Path) -> Kept:
+        try:
+            return msgspec.json.decode(_beside(file, LEDGER).read_bytes(), type=Kept)
+        except FileNotFoundError:
+            return Kept()
+        except ValueError as error:
+            raise StoreError(
+                f"{self.url}: the ledger of {file.name} cannot be read ({error}): nothing is done "
+                "to it; write it anew from its manifest",
+                store_away=False,
+            ) from None
+
+    def _write_kept(self, file: Path, kept: Kept) -> None:
+        self._place_text(msgspec.json.encode(kept).decode(), _beside(file, LEDGER))
+        sync_folder(file.parent)
+
+    def _versions(self, key: str) -> list[Path]:
+        target = self.path / VERSIONS / key
+        return sorted(target.parent.glob(f"{target.name}.*"))
 
     def _make_folder(self, folder: Path) -> None:
         """Each new folder's name is synced too: a power loss must not take the whole day."""
@@ -111,10 +210,24 @@ class DirectoryStore:
             found = sha256_of_file(part)
             if found != sha256:
                 raise WrongHash(f"{self.url}: {target.name} read back as {found}, not {sha256}")
+            self._set_aside(target, sha256)
             os.replace(part, target)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 part.unlink()
+
+    def _set_aside(self, target: Path, sha256: str) -> None:
+        """The old version of an object that is kept stays: to replace it is no way to delete it."""
+        if not target.exists() or not self._kept(target).retain_until_ms:
+            return
+        found = sha256_of_file(target)
+        if found != sha256:
+            key = target.relative_to(self.path)
+            old = self.path / VERSIONS / key.with_name(f"{key.name}.{found[:12]}")
+            self._make_folder(old.parent)
+            with contextlib.suppress(FileExistsError):
+                os.link(target, old)
+            sync_folder(old.parent)
 
     def _place_text(self, text: str, target: Path) -> None:
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
@@ -132,11 +245,16 @@ class DirectoryStore:
         )
 
 
+def _beside(file: Path, suffix: str) -> Path:
+    return file.with_name(file.name + suffix)
+
+
 def _copy(source: str | Path, target: Path) -> None:
     """Synced, then dropped from the page cache, so that reading back asks the disk."""
     with open(source, "rb") as reader, open(target, "xb") as writer:
         while data := reader.read(COPY_BYTES):
             writer.write(data)
+        os.fchmod(writer.fileno(), 0o440)
         writer.flush()
         os.fsync(writer.fileno())
         os.posix_fadvise(writer.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

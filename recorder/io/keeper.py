@@ -8,19 +8,30 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from recorder.events import Delayed, Event, Failed, SpaceChanged, StoreBack, Stored, StoreLost
+from recorder.approvers import Approvers
+from recorder.events import (
+    Delayed,
+    Event,
+    Failed,
+    SpaceChanged,
+    StoreBack,
+    Stored,
+    StoreLost,
+)
 from recorder.io import audit, playback
 from recorder.io.audit import Verification
+from recorder.io.custodian import Custodian
 from recorder.io.encoding import FORMATS
 from recorder.io.index import Entry, Index, IndexFailed, Query
 from recorder.io.kms import KeySettings, open_keys
 from recorder.io.playback import Playback
-from recorder.io.store import Store, StoreError, open_store
+from recorder.io.store import S3Options, Store, StoreError, open_store
 from recorder.io.vault import KeeperError, Snapshot, StillOpen, Vault
+from recorder.io.warden import Warden
 from recorder.manifest import check_retention
 
 __all__ = ["Keeper", "KeeperError", "KeeperSettings", "KeeperStatus", "Playback", "open_vault"]
@@ -43,6 +54,9 @@ class KeeperSettings:
     access_key: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)
     keys: KeySettings = field(default_factory=KeySettings)
+    s3: S3Options = field(default_factory=S3Options)
+    approvers: tuple[tuple[str, str], ...] = ()  # name and hash of the password
+    guard_per_day: float = 4.0  # recordings that are fetched and played; 0 = none
     workers: int = 2
     low_free_bytes: int = 2 << 30
     full_free_bytes: int = 64 << 20
@@ -72,7 +86,8 @@ def open_vault(settings: KeeperSettings, store: Store | None = None) -> Vault:
     if store is None:
         keys = {"access_key": settings.access_key, "secret_key": settings.secret_key}
         where = {"endpoint": settings.endpoint, "region": settings.region}
-        options = {**where, **keys} if settings.store.startswith("s3:") else {}
+        chosen = {one.name: getattr(settings.s3, one.name) for one in fields(settings.s3)}
+        options = {**where, **keys, **chosen} if settings.store.startswith("s3:") else {}
         store = open_store(settings.store, **options)
     return Vault(
         Path(settings.spool),
@@ -125,6 +140,8 @@ class Keeper:
         self._lock = -1
         self._keepers = ThreadPoolExecutor(settings.workers, "keeper")
         self._others = ThreadPoolExecutor(4, "keeper-desk")
+        self.custodian = Custodian(self._vault, Approvers(dict(settings.approvers)))
+        self.warden = Warden(self._vault, self.custodian, self._others, self._tell, self._whys)
 
     async def start(self) -> None:
         """Recovers what a killed engine left in the spool, then keeps what is finished.
@@ -139,6 +156,8 @@ class Keeper:
             self._recover(recording, age)
         self._held = set(self._snapshot.names) - set(self._jobs)
         self._spawn(self._watch())
+        self._spawn(self.warden.find_abilities(self._store_up))
+        self._spawn(self.warden.guard(self._settings.guard_per_day))
         for _ in range(self._settings.workers):
             self._spawn(self._work())
 
@@ -173,6 +192,15 @@ class Keeper:
             alerts=tuple(self._whys[name] for name in sorted(self._whys)),
         )
 
+    @property
+    def vault(self) -> Vault:
+        """Store, index and spool; its methods block."""
+        return self._vault
+
+    async def ask(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What the desk wants done in a thread: index, store and files block."""
+        return await self._in_thread(work, *arguments)
+
     async def get(self, recording: str) -> Entry | None:
         return await self._in_thread(self._vault.index.get, recording)
 
@@ -182,6 +210,10 @@ class Keeper:
     async def read(self, recording: str, form: str = "flac") -> Playback | None:
         """`form` is "flac" or "wav"; what is still in the spool can be heard as well."""
         return await self._in_thread(playback.play, self._vault, recording, form)
+
+    async def run(self, work: Callable[..., T], *arguments: Any) -> T:
+        """For the custodian's calls, which block."""
+        return await self._in_thread(work, *arguments)
 
     async def verify(self) -> Verification:
         """Works on a keeper that was never started too; raises StoreError or IndexFailed."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+from recorder.manifest import iso
 
 COPY_BYTES = 1 << 20
 
@@ -35,12 +38,81 @@ class WrongHash(StoreError):
         super().__init__(message, store_away=False)
 
 
+class StillKept(StoreError):
+    """The object may not be deleted yet."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, store_away=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Stat:
     """`sha256` is what was noted at the upload; the bytes themselves may have rotted since."""
 
     size: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What keeps an object: our ledger's date and the store's own lock; milliseconds.
+
+    `store_ms` is the store's clock, where it has one of its own.
+    """
+
+    noted_until_ms: int
+    locked_until_ms: int = 0
+    mode: str = ""
+    held: bool = False
+    store_ms: int | None = None
+
+    def check(self, what: str, now_ms: int) -> None:
+        """Raises StillKept. A clock of ours that jumped ahead does not outvote the store's."""
+        now_ms = now_ms if self.store_ms is None else min(now_ms, self.store_ms)
+        until_ms = max(self.noted_until_ms, self.locked_until_ms)
+        if self.held:
+            raise StillKept(f"{what} is under a legal hold")
+        if now_ms < until_ms:
+            raise StillKept(f"{what} is kept until {iso(until_ms)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What the store does by itself; `ours`: nothing need be asked of it, for it is our own."""
+
+    ours: bool = False
+    versioning: bool = False
+    object_lock: str = ""
+    expires_after_days: int | None = None
+    aborts_stale: bool = False
+    public_blocked: bool = False
+
+    def warnings(self, retention_days: int) -> tuple[str, ...]:
+        """What it does not do, and what stands in for it."""
+        if self.ours:
+            return ()
+        expires = self.expires_after_days
+        told = {
+            "it keeps no versions: what is overwritten is gone": not self.versioning,
+            "it locks nothing: only our own ledger refuses early deletion": not self.object_lock,
+            "no rule of its deletes recordings after their time": expires is None,
+            f"a rule of its deletes recordings after {expires} days, before the "
+            f"{retention_days} that were promised": expires is not None
+            and expires < retention_days,
+            "it leaves broken uploads lying": not self.aborts_stale,
+            "it may be opened to the public": not self.public_blocked,
+        }
+        return tuple(why for why, is_so in told.items() if is_so)
+
+    @property
+    def metrics(self) -> dict[str, bool]:
+        return {
+            "versioning": self.ours or self.versioning,
+            "object_lock": self.ours or bool(self.object_lock),
+            "expiry": self.ours or self.expires_after_days is not None,
+            "aborts_stale_uploads": self.ours or self.aborts_stale,
+            "public_access_blocked": self.ours or self.public_blocked,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +145,9 @@ class Store(Protocol):
     ) -> None:
         """Returns only when the store has confirmed that it holds bytes of this hash."""
 
+    def holds(self, key: str, path: str | Path, sha256: str) -> bool:
+        """Whether just these bytes are there already, by more than our own note of them."""
+
     def open(self, key: str, start: int = 0, stop: int | None = None) -> BinaryIO:
         """The object's bytes [start, stop); raises ObjectMissing."""
 
@@ -83,6 +158,24 @@ class Store(Protocol):
 
     def probe(self) -> None:
         """Raises StoreError when the store cannot be used now."""
+
+    def listed(self, prefix: str = "") -> Iterator[str]:
+        """All keys that begin so."""
+
+    def protection(self, key: str) -> Protection | None:
+        """What keeps the object; None when it is not there."""
+
+    def locks(self) -> bool:
+        """Whether it locks objects by itself."""
+
+    def hold(self, key: str, held: bool) -> bool:
+        """A legal hold on the object, or none; False when that is left to our own ledger."""
+
+    def delete(self, key: str, now_ms: int) -> None:
+        """All versions of it, for good; raises StillKept before its date or under a hold."""
+
+    def abilities(self) -> Abilities:
+        """What the store does by itself, asked of it now."""
 
 
 def sha256_of(file: BinaryIO) -> str:

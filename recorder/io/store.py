@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from recorder.io.directory import DirectoryStore
-from recorder.io.objects import ObjectMissing, Stat, Store, StoreError, WrongHash
+from recorder.io.objects import ObjectMissing, Stat, StillKept, Store, StoreError, WrongHash
 from recorder.io.s3 import S3Settings, S3Store
+from recorder.io.s3_client import PART_BYTES
 
 __all__ = [
     "DirectoryStore",
     "ObjectMissing",
+    "S3Options",
     "S3Settings",
     "S3Store",
     "Stat",
+    "StillKept",
     "Store",
     "StoreError",
     "WrongHash",
     "open_store",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class S3Options:
+    """What of S3Settings is a matter of taste, or of what a cloud can do."""
+
+    addressing: str = "auto"
+    checksum: str = "md5"
+    sse: str = ""
+    sse_key: str = ""
+    object_lock: str = "compliance"
+    part_bytes: int = PART_BYTES
 
 
 def open_store(url: str, **options: Any) -> Store:

@@ -26,7 +26,7 @@ from recorder.io import spool as spools
 from recorder.io.encoding import FLAC, Format
 from recorder.io.index import Entry, Index, entry_of
 from recorder.io.objects import Store, StoreError, Terms, sha256_of_file
-from recorder.io.packing import Packer
+from recorder.io.packing import Packed, Packer
 from recorder.io.reader import fetch_manifest
 from recorder.io.sealing import Sealed, SealError, memory_file, seal
 from recorder.keys import NO_KEYS, KeyRing
@@ -215,21 +215,39 @@ class Vault:
         packer = self.packer
         with packer.packed(self._manifest(name, sealed, facts), sealed.path) as packed:
             manifest = packed.manifest
-            wanted = (manifest.stored_size, manifest.stored_sha256)
-            stat = self.store.stat(manifest.key)
-            if stat is None or (stat.size, stat.sha256) != wanted:
+            kept = self._already_kept(packed)
+            if kept is not None:
+                manifest = kept
+            else:
                 kind = (
                     "application/octet-stream" if manifest.encryption else sealed.form.content_type
                 )
                 terms = Terms(manifest.retain_until_ms, packer.progress(name))
                 self.store.put(manifest.key, packed.path, manifest.stored_sha256, kind, terms)
-        self._store_manifest(manifest)
+        self.store_manifest(manifest)
         entry = entry_of(manifest)
         self.index.put(entry)
         packer.forget(name)
         return entry
 
-    def _store_manifest(self, manifest: Manifest) -> None:
+    def _already_kept(self, packed: Packed) -> Manifest | None:
+        """The manifest of what an earlier attempt stored: with the date that it was stored with.
+
+        A date of long ago, or of a clock that was behind, is none: it is stored again.
+        """
+        manifest = packed.manifest
+        if not self.store.holds(manifest.key, packed.path, manifest.stored_sha256):
+            return None
+        protection = self.store.protection(manifest.key)
+        noted_ms = protection.noted_until_ms if protection is not None else 0
+        least_ms = manifests.retain_until_ms(manifest.ended_ms, self.retention_days)
+        if noted_ms < max(least_ms, manifest.retain_until_ms - manifests.DAY_MS):
+            return None
+        return msgspec.structs.replace(
+            manifest, retain_until_ms=noted_ms, retain_until=manifests.iso(noted_ms)
+        )
+
+    def store_manifest(self, manifest: Manifest) -> None:
         data = manifests.encode(manifest)
         with memory_file("manifest") as path:
             Path(path).write_bytes(data)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from desk.app import create_app
 from desk.masking import hidden, masked
-from tests.desk.test_calls import Answer, Api
+from tests.desk.test_calls import NO_ARCHIVE, Answer, Api
 from tests.hotline.house import House
 
 
@@ -38,7 +38,7 @@ class Asking(Api):
     """With a token."""
 
     def __init__(self, house: House) -> None:
-        super().__init__(create_app(house.desk, token="all", unit_token="unit"))
+        super().__init__(create_app(house.desk, NO_ARCHIVE, token="all", unit_token="unit"))
 
     async def by(self, token: str, method: str, path: str, **body: Any) -> Answer:
         return await self.ask(method, path, body or None, token=token)

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import hashlib
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 import numpy as np
 import pytest
 import soundfile
+from botocore.exceptions import ClientError
 
 from recorder.alaw import LINEAR
 from recorder.events import StoreBack, Stored, StoreLost
 from recorder.io.keeper import Keeper, KeeperSettings
+from recorder.io.objects import Terms
+from recorder.io.s3_bucket import Wanted
 from recorder.io.spool import SpoolSink, scan
-from recorder.io.store import S3Settings, S3Store, StoreError
+from recorder.io.store import S3Settings, S3Store, StillKept, StoreError
+from recorder.manifest import DAY_MS
+from tests.peers.fault_proxy import FaultProxy
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "radosgw.py"
 DAEMONS = ("ceph-mon", "ceph-mgr", "ceph-osd", "radosgw", "radosgw-admin", "ceph")
 PORTS = 40
+DAY_SECONDS = 2  # of the lifecycle rules
+PART = 5 << 20
 
 
 def free_ports() -> int:
@@ -70,7 +80,8 @@ def gateway(tmp_path_factory):
         pytest.skip(said)
     folder = tmp_path_factory.mktemp("radosgw")
     try:
-        lines = script("up", str(folder), "--port", str(free_ports())).splitlines()
+        port = str(free_ports())
+        lines = script("up", str(folder), "--port", port, "--day", str(DAY_SECONDS)).splitlines()
         yield {"folder": str(folder), **dict(line.split("=", 1) for line in lines)}
     finally:
         script("down", str(folder))
@@ -153,6 +164,99 @@ def test_refusals_say_what_to_do_and_no_key(gateway, bucket, tmp_path, wrong, sa
         store.probe()
     assert gateway["secret_key"] not in str(caught.value)
     assert gateway["endpoint"] in str(caught.value)
+
+
+def versions(store: S3Store, key: str) -> list[str]:
+    """Version ids of what is really there, markers of deletion apart."""
+    found = store._client.list_object_versions(
+        Bucket=store.settings.bucket, Prefix=f"{store.prefix}/{key}"
+    )
+    return [one["VersionId"] for one in found.get("Versions", [])]
+
+
+def wait_until(condition, seconds: float = 90) -> None:
+    """For what the gateway does when it likes: its lifecycle tells nobody."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.5)
+
+
+def test_the_lock_refuses_and_the_lifecycle_deletes(gateway, bucket, tmp_path):
+    """Days are shortened by the gateway's debug interval; the lock's date is a real one."""
+    store = store_of(gateway, f"{bucket}-locked")
+    steps = list(store.bucket.set_up(Wanted(3)))
+    assert [step for step in steps if step.outcome == "cannot"] == []
+    assert {step.outcome for step in store.bucket.set_up(Wanted(3))} == {"was so"}
+    assert store.abilities().warnings(3) == ()
+    data = os.urandom(1000)
+    (tmp_path / "object").write_bytes(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    now_ms = int(time.time() * 1000)
+    for key, kept_seconds in (("due", 4), ("kept", 3600), ("held", 4)):
+        terms = Terms(now_ms + kept_seconds * 1000)
+        store.put(f"{key}.flac", tmp_path / "object", sha256, "audio/flac", terms)
+    assert store.hold("held.flac", True)
+    # Neither we, whatever our clock says, nor anybody with the keys.
+    for ours_ms in (now_ms, now_ms + 10 * 366 * DAY_MS):
+        with pytest.raises(StillKept, match="is kept until"):
+            store.delete("kept.flac", ours_ms)
+    (version,) = versions(store, "kept.flac")
+    named = {"Bucket": store.settings.bucket, "Key": f"{store.prefix}/kept.flac"}
+    with pytest.raises(ClientError, match="object lock"):
+        store._client.delete_object(VersionId=version, **named)
+    sooner = {
+        "Mode": "COMPLIANCE",
+        "RetainUntilDate": datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=5),
+    }
+    with pytest.raises(ClientError, match="shortens"):
+        store._client.put_object_retention(VersionId=version, Retention=sooner, **named)
+    wait_until(lambda: versions(store, "due.flac") == [])
+    assert versions(store, "kept.flac") == [version]
+    with store.open("held.flac") as file:  # no rule has touched it
+        assert file.read() == data
+    with pytest.raises(StillKept, match="legal hold"):
+        store.delete("held.flac", now_ms + 10 * 366 * DAY_MS)
+    assert store.hold("held.flac", False)
+    store.delete("held.flac", now_ms + 10 * 366 * DAY_MS)
+    assert versions(store, "held.flac") == []
+
+
+def test_a_bucket_without_a_lock_says_so_and_our_ledger_refuses(gateway, bucket, tmp_path):
+    store = store_of(gateway, bucket)
+    cannot = {step.what: step.why for step in store.bucket.set_up(Wanted(366))}
+    assert "refuses" in cannot["object lock, compliance, 366 days"]
+    (lack,) = store.abilities().warnings(366)
+    assert "only our own ledger refuses early deletion" in lack
+    (tmp_path / "object").write_bytes(b"x")
+    sha256 = hashlib.sha256(b"x").hexdigest()
+    until_ms = int(time.time() * 1000) + 366 * DAY_MS
+    store.put("r1.flac", tmp_path / "object", sha256, "audio/flac", Terms(until_ms))
+    with pytest.raises(StillKept, match="is kept until"):
+        store.delete("r1.flac", until_ms + DAY_MS)  # our clock may say so; the gateway's does not
+    assert store.stat("r1.flac") is not None
+
+
+def test_a_long_upload_goes_on_where_the_network_was_cut(gateway, bucket, tmp_path):
+    data = os.urandom(3 * PART + 1000)
+    (tmp_path / "long").write_bytes(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    terms = Terms(progress=tmp_path / "r1.parts.json")
+    with FaultProxy(urlsplit(gateway["endpoint"]).port) as proxy:
+        options = {"endpoint": proxy.endpoint, "part_bytes": PART, "attempts": 1}
+        proxy.cut_after = PART + PART // 2
+        with pytest.raises(StoreError):
+            store_of(gateway, bucket, **options).put(
+                "long.flac", tmp_path / "long", sha256, "audio/flac", terms
+            )
+        proxy.heal()
+        before = proxy.bytes_up
+        store = store_of(gateway, bucket, **options)
+        store.put("long.flac", tmp_path / "long", sha256, "audio/flac", terms)
+        assert 2 * PART < proxy.bytes_up - before < 2 * PART + 200_000
+        with store.open("long.flac") as file:
+            assert file.read() == data
+        assert "Uploads" not in store._client.list_multipart_uploads(Bucket=bucket)
 
 
 async def test_the_gateway_away_for_a_while_loses_nothing(gateway, bucket, tmp_path):

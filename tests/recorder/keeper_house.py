@@ -87,6 +87,10 @@ class FaultyStore(DirectoryStore):
         self.probe()
         return super().stat(key)
 
+    def holds(self, key, path, sha256):
+        self.probe()
+        return super().holds(key, path, sha256)
+
     def probe(self):
         if self.away:
             raise StoreError("the store: it does not answer")

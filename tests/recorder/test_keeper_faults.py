@@ -63,14 +63,16 @@ async def test_the_store_away_loses_nothing(house):
         spool_call(house.spool, f"r{number}", 50)
         keeper.finish(f"r{number}", {"agent": f"800{number}"})
     await house.wait(StoreLost)
-    await asyncio.sleep(0.3)
+    await house.until(lambda: keeper.status().spool_bytes > 6 * 50 * 320)
+    await house.until(lambda: keeper.status().oldest_unstored_seconds > 0.2)
     status = keeper.status()
     assert (status.store_ok, status.stored, status.spooled) == (False, 0, 6)
-    assert status.spool_bytes > 6 * 50 * 320
-    assert status.oldest_unstored_seconds > 0.2
     assert any("does not answer" in alert for alert in status.alerts)
     assert len(scan(house.spool)) == 6
-    assert (await keeper.get("r3")).state == "spooled"
+    async with asyncio.timeout(15):
+        while (announced := await keeper.get("r3")) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    assert announced.state == "spooled"
     store.away = False
     await house.wait(Stored, 6)
     assert len(await house.wait(StoreBack)) == 1

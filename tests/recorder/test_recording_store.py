@@ -143,7 +143,7 @@ def test_a_missing_bucket_is_named_with_what_to_do(endpoint, tmp_path):
         said = str(caught.value)
         assert "s3://nowhere/hotline" in said
         assert endpoint in said
-        assert "create it, or correct recordings.store" in said
+        assert "`callcore recordings init` makes it" in said
         assert caught.value.store_away
 
 
@@ -177,7 +177,7 @@ def test_each_refusal_says_what_to_do(code, status, says, away):
         "Error": {"Code": code, "Message": f"key who, secret {SECRET}"},
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
-    with pytest.raises(StoreError, match=says) as caught, store._named("put r1"):
+    with pytest.raises(StoreError, match=says) as caught, store._errors.named("put r1"):
         raise ClientError(answer, "PutObject")
     assert caught.value.store_away is away
     assert SECRET not in str(caught.value)

@@ -1,0 +1,86 @@
+"""What the keeper does for the auditor: finds out what the store can do, and proves recordings."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from recorder.events import Event, GuardChecked, StoreLimits
+from recorder.io import guard
+from recorder.io.custodian import Custodian
+from recorder.io.database import IndexFailed
+from recorder.io.guard import Checked
+from recorder.io.objects import Abilities, StoreError
+from recorder.io.vault import Vault
+
+ABILITIES_SECONDS = 3600.0
+DAY_SECONDS = 86_400.0
+
+
+@dataclass(slots=True)
+class Warden:
+    """`whys` is the keeper's: what is wrong now, by what it is wrong with."""
+
+    vault: Vault
+    custodian: Custodian
+    threads: Executor
+    tell: Callable[[Event], None]
+    whys: dict[str, str]
+    abilities: Abilities = field(default_factory=Abilities)
+    played: int = 0
+    failed: int = 0
+    played_at: float = 0.0  # seconds since the epoch
+
+    async def find_abilities(self, store_up: asyncio.Event) -> None:
+        """What the store does not do by itself is said at the start, and when it changes."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await store_up.wait()
+            with contextlib.suppress(StoreError):
+                found = await loop.run_in_executor(self.threads, self.vault.store.abilities)
+                self._found(found)
+            await asyncio.sleep(ABILITIES_SECONDS)
+
+    def _found(self, abilities: Abilities) -> None:
+        self.abilities = abilities
+        lacks = abilities.warnings(self.vault.retention_days)
+        told = f"{self.vault.store.url}: {'; '.join(lacks)}" if lacks else ""
+        if told and told != self.whys.get("abilities"):
+            self.tell(StoreLimits(lacks))
+        self.whys.pop("abilities", None)
+        if told:
+            self.whys["abilities"] = told
+
+    async def guard(self, per_day: float) -> None:
+        """At moments at random, so that nothing else that is daily meets it each time."""
+        while per_day:
+            await asyncio.sleep(DAY_SECONDS / per_day * random.uniform(0.5, 1.5))
+            with contextlib.suppress(StoreError, IndexFailed):  # said elsewhere
+                await self.prove_one()
+
+    async def prove_one(self) -> Checked | None:
+        """Fetches and plays a recording at random; None when there is none."""
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self.threads, self._prove)
+        if found is None:
+            return None
+        self.whys.pop("guard", None)
+        if found.why:
+            self.failed += 1
+            self.whys["guard"] = f"recording {found.recording} does not play: {found.why}"
+        else:
+            self.played += 1
+            self.played_at = time.time()
+        self.tell(GuardChecked(found.recording, found.why, found.seconds))
+        return found
+
+    def _prove(self) -> Checked | None:
+        entry = guard.pick(self.vault, random.random)
+        if entry is None:
+            return None
+        return guard.check(self.vault, self.custodian, entry, int(time.time() * 1000))
