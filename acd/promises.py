@@ -28,6 +28,8 @@ KEPT = 1000  # callbacks that are over and can still be looked up
 class Promises(Waiting):
     """The callbacks of all queues; each attempt at one is a call of its own, counted apart."""
 
+    __slots__ = ()
+
     def _ask_callback(self, event: CallbackAsked) -> None:
         """The caller leaves and keeps its place; one active callback a number."""
         call = self._calls.get(event.call)
@@ -50,7 +52,7 @@ class Promises(Waiting):
             call.waiter.queued_ms,
             self.now_ms,
             call.waiter.priority,
-            tuple(call.line.demand.skills),
+            tuple(sorted(call.line.demand.skills)),
         )
         self._finish(call, "called_back", "call_ended")
         self._begin_callback(promised)
@@ -113,10 +115,8 @@ class Promises(Waiting):
         queue = self._queues[promised.queue]
         line = self._line_for(promised, queue)
         wanted = max(1, queue.settings.callback.idle_agents)
-        if self._matcher.idle(line, wanted) >= wanted:
-            agent = line.demand.best(self._agents, ())
-            if agent is not None:
-                self._dial(promised, queue, line, agent)
+        if line.demand.idle() >= wanted:
+            self._dial(promised, queue, line, self._agents[line.demand.best(())])
 
     def _keep_promise(self, agent: Agent, before: Rank | None) -> bool:
         """The first due callback that the agent may serve, unless a waiting call comes first."""
@@ -127,7 +127,7 @@ class Promises(Waiting):
             if not self._matcher.is_able(agent.user, line.demand.skills):
                 continue
             wanted = queue.settings.callback.idle_agents - 1
-            if wanted > 0 and self._matcher.idle(line, wanted) < wanted:
+            if line.demand.idle() < wanted:
                 continue
             if before is None or self._rank_of(promised, line) < before:
                 self._dial(promised, queue, line, agent)

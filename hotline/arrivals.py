@@ -37,7 +37,7 @@ class Arrivals:
 
     def arrived(self, fact: Arrived) -> None:
         """Answer it, ring somebody for it, or refuse it."""
-        away = self._conductor.draining or not self._parts.queueing.leads()
+        away = not self._conductor.takes_calls()
         if away and not fact.replaces:
             self._refuse(fact, 503, ("Retry-After", str(RETRY_AFTER_SECONDS)))
         elif fact.replaces:

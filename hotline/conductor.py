@@ -122,6 +122,10 @@ class Conductor:
         self.draining = True
         await self._let_go(seconds)
 
+    def takes_calls(self) -> bool:
+        """Whether a new call is answered by this node, and now."""
+        return not self.draining and self.parts.queueing.leads()
+
     def has_waiting(self) -> bool:
         """Whether a citizen is here who talks to nobody yet."""
         return any(not visit.talked for visit in self.visits.values())

@@ -140,6 +140,12 @@ class Vault:
             return None
         return note if isinstance(note, dict) else None
 
+    def note(self, recording: str, extra: dict[str, Any], announces: bool) -> None:
+        """Both notes of an end: in the spool, and in the index where that answers."""
+        self.write_note(recording, extra)
+        if announces:
+            self.announce(recording, extra)
+
     def announce(self, recording: str, extra: dict[str, Any]) -> None:
         """Lets the index show the recording before the store has it."""
         segments = spools.segments_of(self.spool, recording)
