@@ -97,6 +97,9 @@ class Seat(Table):
     )
     mobile: PhoneOrNone = Field(default="", description="the person's mobile, for overflow")
     remote: bool = Field(default=False, description="takes calls at the mobile, after pressing 1")
+    srtp: Literal["", "off", "accept", "offer", "require"] = Field(
+        default="", description="of this seat in place of [media] srtp; empty = as there"
+    )
     auto_ready: bool = Field(
         default=True, description="ready as soon as the phone is registered; no desk needed"
     )
