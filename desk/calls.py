@@ -10,6 +10,7 @@ import structlog
 from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from desk.accounts import needs
 from desk.idempotency import Replays
 from hotline.commands import CallAction, CallRecord, HotlineCommands, PartyStatus, Reference
 
@@ -170,7 +171,7 @@ async def place(wanted: Click, desk: Acting) -> CallRecord:
     return desk.place(wanted)
 
 
-@router.post("/calls/{call_id}/reveal")
+@router.post("/calls/{call_id}/reveal", dependencies=[Depends(needs("reveal"))])
 async def reveal(call_id: str, asked: Reveal, hotline: Hotline) -> Revealed:
     """The numbers of a call, for whoever may see them; written to the audit's log."""
     record = hotline.call(call_id)
