@@ -20,8 +20,8 @@ from sqlalchemy.schema import CreateIndex
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.outcome import Outcome, parser, percentile, say
-from recorder.io.index import Entry, Index, Query, values_of
-from recorder.io.search import RECORDINGS
+from recorder.io.index import Index, Query
+from recorder.io.search import RECORDINGS, length_class
 from scripts.postgresql import cluster, tools
 
 DAY_MS = 86_400_000
@@ -34,6 +34,12 @@ QUEUE_SHARES = (0.6, 0.14, 0.1, 0.06, 0.05, 0.03, 0.01, 0.01)
 RESULTS = ("answered", "overflowed", "called_back", "failed")
 RESULT_SHARES = (0.94, 0.04, 0.019, 0.001)
 PARTS = '[{"number": 0, "started_ms": 0, "size": 2400000, "frames": 7500}]'
+
+COLUMNS = RECORDINGS.c.keys()
+SAME = {"called": "12345", "sha256": "ab" * 32, "state": "stored", "recovered": False} | {
+    "parts": PARTS,
+    "note": "",
+}
 
 Search = Callable[[random.Random], Query]
 
@@ -51,26 +57,24 @@ def recordings(count: int) -> Iterator[tuple[Any, ...]]:
     columns = (started, lasted, agents, citizens, ordered, queues, results)
     for number, row in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
         at_ms, ms, agent, citizen, has_order, queue, result = row
-        entry = Entry(
-            f"{number:016x}-1",
-            call_id=f"{number:016x}",
-            caller=f"13{citizen:09}",
-            called="12345",
-            agent=f"{8001 + agent}",
-            queue=queue,
-            started_ms=at_ms,
-            ended_ms=at_ms + ms,
-            duration_ms=ms,
-            key=f"2025/01/01/{number:016x}-1.flac",
-            sha256="ab" * 32,
-            size=ms * 9,
-            state="stored",
-            retain_until_ms=at_ms + YEAR_MS,
-            order=f"W{number:09}" if has_order else "",
-            result=result,
-        )
-        values = values_of(entry) | {"parts": PARTS}
-        yield tuple(values[column.name] for column in RECORDINGS.c)
+        values = {
+            **SAME,
+            "recording": f"{number:016x}-1",
+            "call_id": f"{number:016x}",
+            "caller": f"13{citizen:09}",
+            "agent": f"{8001 + agent}",
+            "queue": queue,
+            "started_ms": at_ms,
+            "ended_ms": at_ms + ms,
+            "duration_ms": ms,
+            "key": f"2025/01/01/{number:016x}-1.flac",
+            "size": ms * 9,
+            "retain_until_ms": at_ms + YEAR_MS,
+            "order": f"W{number:09}" if has_order else "",
+            "result": result,
+            "length": length_class(ms),
+        }
+        yield tuple([values[name] for name in COLUMNS])
 
 
 def citizen(chance: random.Random, count: int) -> str:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from config.quality import score_cards
 from config.queues import is_able
 from config.schema import Config
 from config.security import number_classes
@@ -46,6 +47,28 @@ def _names(config: Config) -> Iterator[Clash]:
     yield from _repeated("tones", "name", (tone.name for tone in config.tones))
     yield from _repeated("routes", "number", (route.number for route in config.routes))
     yield from _repeated("callers", "number", (caller.number for caller in config.callers))
+    yield from _repeated("accounts", "name", (account.name for account in config.accounts))
+    yield from _repeated("sampling_rules", "name", (rule.name for rule in config.sampling_rules))
+    yield from _repeated("score_cards", "name", (card.name for card in config.score_cards))
+
+
+def _accounts(config: Config) -> Iterator[Clash]:
+    """A token is the only thing that tells one account from another."""
+    seen = {config.http.token.get_secret_value()} - {""}
+    for index, account in enumerate(config.accounts):
+        token = account.token.get_secret_value()
+        if token in seen:
+            told = "a token of its own: another account, or [http], has it already"
+            yield Clash(("accounts", index, "token"), "(hidden)", told)
+        seen.add(token)
+
+
+def _quality(config: Config) -> Iterator[Clash]:
+    cards = [card.name for card in score_cards(config.score_cards)]
+    for index, rule in enumerate(config.sampling_rules):
+        if rule.card and rule.card not in cards:
+            told = f"the name of a score card: {', '.join(cards)}"
+            yield Clash(("sampling_rules", index, "card"), rule.card, told)
 
 
 def _listeners(config: Config) -> Iterator[Clash]:
@@ -248,7 +271,8 @@ def _encryption(config: Config) -> Iterator[Clash]:
 
 def _tokens(config: Config) -> Iterator[Clash]:
     listen = config.http.listen
-    if not is_loopback(listen.host) and not config.http.token.get_secret_value():
+    closed = config.http.token.get_secret_value() or config.accounts
+    if not is_loopback(listen.host) and not closed:
         told = f"a token, because {listen} can be reached from other machines"
         yield Clash(("http", "token"), "", told)
 
@@ -276,5 +300,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
     _stores,
     _encryption,
     _tokens,
+    _accounts,
+    _quality,
     _cluster,
 )

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from config.access import Account, RecordingAccess
 from config.calendar import CalendarEntry, Caller
 from config.calls import Calls
 from config.cluster import Cluster
@@ -24,6 +25,7 @@ from config.fields import (
 )
 from config.gateway import Gateway
 from config.minutes import Minutes
+from config.quality import SamplingRule, ScoreCard, Transcription
 from config.queues import GENERAL, Agents, Queue, Route, Skills
 from config.recordings import Recordings
 from config.secret import Secret
@@ -161,6 +163,11 @@ class Config(Table):
     outbound: Outbound = Outbound()
     number_classes: Annotated[tuple[NumberClass, ...], Field(strict=False)] = ()
     recordings: Recordings = Recordings()
+    accounts: Annotated[tuple[Account, ...], Field(strict=False)] = ()
+    recording_access: RecordingAccess = RecordingAccess()
+    sampling_rules: Annotated[tuple[SamplingRule, ...], Field(strict=False)] = ()
+    score_cards: Annotated[tuple[ScoreCard, ...], Field(strict=False)] = ()
+    transcription: Transcription = Transcription()
     http: Http = Http()
     database: Database = Database()
     cluster: Cluster = Cluster()

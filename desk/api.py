@@ -1,4 +1,4 @@
-"""`/api/v1`: queues, agents, calls, recordings.
+"""`/api/v1`: queues, agents, calls.
 
 Every function is async although most wait for nothing: the others would run in a thread of their
 own, and the hotline belongs to the loop's.
@@ -6,11 +6,9 @@ own, and the hotline belongs to the loop's.
 
 from typing import Annotated, Any, Literal
 
-import structlog
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from desk.ranges import partial
 from hotline.commands import (
     AgentStatus,
     BanStatus,
@@ -19,10 +17,7 @@ from hotline.commands import (
     HotlineCommands,
     MinutesStatus,
     QueueStatus,
-    RecordingEntry,
 )
-
-audit = structlog.get_logger("audit")
 
 
 def commands(request: Request) -> HotlineCommands:
@@ -134,38 +129,3 @@ async def bans(hotline: Hotline) -> list[BanStatus]:
 async def lift_ban(source: str, hotline: Hotline) -> BanStatus:
     """Listen to a host again (404 when it is not banned)."""
     return hotline.lift_ban(source)
-
-
-@router.get("/recordings")
-async def recordings(
-    hotline: Hotline, limit: Limit = 100, call_id: str | None = None
-) -> list[RecordingEntry]:
-    """The latest recordings, newest first."""
-    return await hotline.recordings(limit, call_id)
-
-
-@router.get("/recordings/{recording}")
-async def recording(recording: str, hotline: Hotline) -> RecordingEntry:
-    """One recording's entry in the index."""
-    return await hotline.recording(recording)
-
-
-@router.get("/recordings/{recording}/audio", response_class=Response)
-async def audio(
-    recording: str,
-    request: Request,
-    hotline: Hotline,
-    kind: Annotated[Literal["flac", "wav"], Query(alias="format")] = "flac",
-) -> Response:
-    """The sound, caller left and agent right; answers ranges so that a player can seek.
-
-    Each playback is written to the audit log.
-    """
-    sound = await hotline.audio(recording, kind)
-    who = request.client.host if request.client else "unknown"
-    audit.info("recording played", recording=recording, format=kind, by=who)
-    headers = {
-        "Content-Disposition": f'inline; filename="{sound.file_name}"',
-        "Cache-Control": "private, no-store",
-    }
-    return partial(sound, request.headers.get("range"), headers)

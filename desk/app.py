@@ -1,6 +1,5 @@
 """The desk's HTTP side: health, metrics, the API and the live status page (docs/http-api.md)."""
 
-import hmac
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -8,20 +7,33 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-from desk import api, callers, calls, floor, live, trace
+from config.access import Account, RecordingAccess
+from desk import api, audit, callers, calls, floor, live, quality, recordings, trace
+from desk.accounts import Accounts, Forbidden, may_use
 from desk.idempotency import Replays
+from desk.links import LinkExpired, LinkForged
+from desk.listening import Door
 from desk.phone_page import add_phone, is_phone
-from desk.token import token_given
 from hotline.commands import HotlineCommands, NotAllowed, Unavailable, UnknownThing, WrongState
+from hotline.recording_commands import Gone, RecordingCommands
 
 STATIC = Path(__file__).parent / "static"
 OPEN_PATHS = ("/healthz", "/readyz")
+PAGES = {"/": "index.html", "/recordings": "recordings.html"}
+ROUTERS = (api, callers, calls, floor, live, trace, recordings, audit, quality)
 
 
-def create_app(hotline: HotlineCommands, *, token: str = "") -> FastAPI:
-    """The application; with `token`, all but the health checks demand it.
+def create_app(
+    hotline: HotlineCommands,
+    archive: RecordingCommands,
+    *,
+    token: str = "",
+    accounts: tuple[Account, ...] = (),
+    access: RecordingAccess | None = None,
+) -> FastAPI:
+    """The application; with `token` or `accounts`, all but the health checks demand one.
 
-    The token comes as `Authorization: Bearer` or, for players and sockets of the page,
+    A token comes as `Authorization: Bearer` or, for players and sockets of the page,
     as the cookie that `/?token=` sets.
     """
     app = FastAPI(
@@ -30,27 +42,30 @@ def create_app(hotline: HotlineCommands, *, token: str = "") -> FastAPI:
         docs_url="/api/docs",
         redoc_url=None,
     )
+    known = Accounts(token, accounts)
     app.state.hotline = hotline
     app.state.token = token
+    app.state.accounts = known
+    app.state.door = Door(archive, known, access or RecordingAccess())
     app.state.replays = Replays()
     add_errors(app)
-    if token:
-        app.middleware("http")(demand(token))
+    app.middleware("http")(demand(known))
     add_health(app, hotline)
-    app.include_router(api.router, prefix="/api/v1")
-    app.include_router(callers.router, prefix="/api/v1")
-    app.include_router(calls.router, prefix="/api/v1")
-    app.include_router(floor.router, prefix="/api/v1")
-    app.include_router(live.router, prefix="/api/v1")
-    app.include_router(trace.router, prefix="/api/v1")
+    for one in ROUTERS:
+        app.include_router(one.router, prefix="/api/v1")
     add_phone(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-
-    @app.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
-        return FileResponse(STATIC / "index.html")
-
+    for path, name in PAGES.items():
+        add_page(app, path, STATIC / name)
     return app
+
+
+def add_page(app: FastAPI, path: str, file: Path) -> None:
+    """One of the desk's pages."""
+
+    @app.get(path, include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(file)
 
 
 def add_health(app: FastAPI, hotline: HotlineCommands) -> None:
@@ -78,7 +93,16 @@ def add_health(app: FastAPI, hotline: HotlineCommands) -> None:
 
 def add_errors(app: FastAPI) -> None:
     """The hotline's refusals as HTTP statuses, each naming the thing."""
-    statuses = {UnknownThing: 404, WrongState: 409, NotAllowed: 422, Unavailable: 503}
+    statuses = {
+        UnknownThing: 404,
+        WrongState: 409,
+        NotAllowed: 422,
+        Unavailable: 503,
+        Forbidden: 403,
+        LinkForged: 403,
+        LinkExpired: 410,
+        Gone: 410,
+    }
     for kind, status in statuses.items():
 
         async def answer(_: Request, error: Exception, status: int = status) -> JSONResponse:
@@ -88,24 +112,47 @@ def add_errors(app: FastAPI) -> None:
 
 
 def demand(
-    token: str,
+    accounts: Accounts,
 ) -> Callable[[Request, Callable[[Request], Awaitable[Response]]], Awaitable[Response]]:
     """The check in front of everything but health."""
 
     async def check(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
         path = request.url.path
-        is_open = path in OPEN_PATHS or is_phone(path)
-        if is_open or token_given(request.headers, request.cookies, token):
+        person = request.state.person = accounts.who(request.headers, request.cookies)
+        if path in OPEN_PATHS or is_phone(path):
             return await go_on(request)
-        asked = request.query_params.get("token", "")
-        if request.url.path == "/" and hmac.compare_digest(asked.encode(), token.encode()):
-            response = await go_on(request)
-            response.set_cookie("callcore_token", token, httponly=True, samesite="strict")
-            return response
-        return JSONResponse(
-            {"detail": "a token is needed: send 'Authorization: Bearer <[http] token>'"},
-            401,
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+        if person is None and path in PAGES:
+            return await let_in(request, go_on)
+        if person is None and not is_link(request):
+            return no_token()
+        if person is not None and not may_use(person, path):
+            return JSONResponse({"detail": f"{person.name} may use recordings alone"}, 403)
+        return await go_on(request)
+
+    async def let_in(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+        """A page opened with `?token=`: remembered from then on."""
+        token = request.query_params.get("token", "")
+        person = request.state.person = accounts.by_token(token)
+        if person is None:
+            return no_token()
+        if not may_use(person, request.url.path):
+            return JSONResponse({"detail": f"{person.name} may use recordings alone"}, 403)
+        response = await go_on(request)
+        response.set_cookie("callcore_token", token, httponly=True, samesite="strict")
+        return response
 
     return check
+
+
+def is_link(request: Request) -> bool:
+    """The sound by a signed link, which is its own proof."""
+    return request.url.path.endswith("/audio") and bool(request.query_params.get("link"))
+
+
+def no_token() -> JSONResponse:
+    """401."""
+    return JSONResponse(
+        {"detail": "a token is needed: send 'Authorization: Bearer <[http] token>'"},
+        401,
+        headers={"WWW-Authenticate": "Bearer"},
+    )

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from desk.token import token_given
+from desk.accounts import Accounts
 from hotline.commands import HotlineCommands
 
 router = APIRouter()
@@ -22,9 +22,10 @@ WRONG_ORIGIN = 4403
 async def live(socket: WebSocket, since: int | None = None) -> None:
     """Stream the hub's events to one client until it goes."""
     hotline: HotlineCommands = socket.app.state.hotline
-    token: str = socket.app.state.token
+    accounts: Accounts = socket.app.state.accounts
     await socket.accept()
-    if token and not token_given(socket.headers, socket.cookies, token):
+    person = accounts.who(socket.headers, socket.cookies)
+    if person is None or "operate" not in person.rights:
         await socket.close(TOKEN_NEEDED, "a token is needed")
         return
     if not same_origin(socket):

@@ -11,8 +11,8 @@ from typing import Any
 import structlog
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
+from desk.accounts import Accounts
 from desk.live import SLOW_SECONDS, TOKEN_NEEDED, WRONG_ORIGIN, drain, same_origin
-from desk.token import token_given
 from hotline.commands import HotlineCommands, SipPacket, SipTrace
 
 router = APIRouter()
@@ -24,18 +24,20 @@ NO_TOKEN_SET = 4403
 async def trace(socket: WebSocket, call: str = "", reveal: bool = False) -> None:
     """Stream what passes to one client until it goes."""
     hotline: HotlineCommands = socket.app.state.hotline
-    token: str = socket.app.state.token
+    accounts: Accounts = socket.app.state.accounts
     await socket.accept()
-    if token and not token_given(socket.headers, socket.cookies, token):
+    person = accounts.who(socket.headers, socket.cookies)
+    if person is None or "operate" not in person.rights:
         await socket.close(TOKEN_NEEDED, "a token is needed")
         return
     if not same_origin(socket):
         await socket.close(WRONG_ORIGIN, "another site's page may not look")
         return
-    if reveal and not token:
+    if reveal and (accounts.is_open or "reveal" not in person.rights):
         await socket.close(NO_TOKEN_SET, "numbers are shown only where [http] token is set")
         return
-    who = socket.client.host if socket.client else "unknown"
+    host = socket.client.host if socket.client else "unknown"
+    who = host if accounts.is_open else f"{person.name} at {host}"
     audit.info("sip trace revealed" if reveal else "sip trace", traced=call or "all", by=who)
     passed = asyncio.Event()
     opened = hotline.trace(passed.set, call=call, reveal=reveal)

@@ -1,7 +1,7 @@
 """The hotline as the desk sees it: commands in, pictures of the state out."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 from prometheus_client import generate_latest
@@ -11,13 +11,11 @@ from callcore.io.trace import Tracer
 from hotline.clock import iso
 from hotline.collected import PartsCollector
 from hotline.commands import (
-    Audio,
     BanStatus,
     CallRecord,
     ClusterStatus,
     PhoneSettings,
     Readiness,
-    RecordingEntry,
     Unavailable,
     UnknownThing,
     WrongState,
@@ -26,7 +24,6 @@ from hotline.conductor import Conductor
 from hotline.control import Control
 from hotline.tracing import CallTrace
 from media.errors import LocalProtocolError as MediaError
-from recorder.io.index import Entry, Query
 
 log = structlog.get_logger("hotline")
 
@@ -169,46 +166,3 @@ class Facade(Control):
     def last_sequence(self) -> int:
         """The newest live event's number."""
         return self._parts.hub.sequence
-
-    # Recordings -------------------------------------------------------------------------------
-
-    async def recordings(self, limit: int, call_id: str | None = None) -> list[RecordingEntry]:
-        """The latest recordings, newest first."""
-        found = await self._parts.keeper.find(Query(limit=limit, call_id=call_id or ""))
-        return [entry_of(entry) for entry in found]
-
-    async def recording(self, recording: str) -> RecordingEntry:
-        """One entry; UnknownThing when the index has none."""
-        return entry_of(await self._entry(recording))
-
-    async def audio(self, recording: str, kind: Literal["flac", "wav"]) -> Audio:
-        """The sound; Unavailable while it is not stored or the store is away."""
-        await self._entry(recording)
-        playback = await self._parts.keeper.read(recording, kind)
-        if playback is None:
-            raise Unavailable(f"recording {recording} cannot be read now: try again later")
-        return Audio(playback.content_type, f"{recording}.{kind}", playback.size, playback.chunks)
-
-    async def _entry(self, recording: str) -> Entry:
-        entry = await self._parts.keeper.get(recording)
-        if entry is None:
-            raise UnknownThing(f"no recording {recording!r}")
-        return entry
-
-
-def entry_of(entry: Entry) -> RecordingEntry:
-    """An index row as the desk shows it."""
-    return RecordingEntry(
-        recording=entry.recording,
-        call_id=entry.call_id,
-        caller=entry.caller,
-        called=entry.called,
-        agent=entry.agent,
-        queue=entry.queue,
-        started=iso(entry.started_ms),
-        ended=iso(entry.ended_ms) if entry.ended_ms else None,
-        duration_ms=entry.duration_ms,
-        state=entry.state,
-        sha256=entry.sha256 or None,
-        size=entry.size or None,
-    )

@@ -58,7 +58,7 @@ class Listening:
         record = self._parts.book.get(call_id)
         if record is not None and side:
             record.quality[side] = asdict(fact.quality)
-        self._parts.meters.heard(side or "none", fact.quality)
+        self._parts.meters.legs.heard(side or "none", fact.quality, fact.sound)
 
     def _recording_closed(self, fact: media.RecordingClosed) -> None:
         self._seal(fact.recording)

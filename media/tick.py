@@ -278,13 +278,14 @@ class Tick:
         self.jitter.count_sequence(np.array([leg]), number, np.zeros(1, np.bool_))
 
     def _key(self, leg: int, packet: Packet) -> None:
-        """RFC 4733: told once to the owner, relayed packet by packet to the other party."""
-        other = int(self.mixer.partner[leg])
-        relay_ts = int(self.outgoing.timestamp[other]) if other >= 0 else 0
-        press, over = self.keys.hear(leg, packet, self.number, relay_ts)
+        """RFC 4733: told once to the owner, relayed packet by packet to all who hear the leg."""
+        press, over = self.keys.hear(leg, packet, self.number)
         self._pressed(over)
-        if press is not None and other >= 0 and self.player.position[other] < 0:
-            self._relay(other, press, packet.payload)
+        if press is None:
+            return
+        for other in self.mixer.ears_of(leg):
+            if self.player.position[other] < 0:
+                self._relay(other, press, packet.payload)
 
     def _relay(self, other: int, press: Press, payload: bytes) -> None:
         state = self.legs

@@ -17,6 +17,7 @@ from config.loader import ConfigError, load
 from config.schema import Config
 from service.exits import USAGE, fail, failures
 from service.forecasting import forecast_app
+from service.recording_access import add_access
 from service.recordings import recordings_app
 from service.rostering import roster
 
@@ -34,6 +35,7 @@ journal_app = typer.Typer(help="The queue's journal.", no_args_is_help=True)
 trunk_app = typer.Typer(help="The trunks to operators.", no_args_is_help=True)
 app.add_typer(trunk_app, name="trunk")
 app.add_typer(recordings_app, name="recordings")
+add_access(recordings_app)
 app.add_typer(journal_app, name="journal")
 app.add_typer(forecast_app, name="forecast")
 app.command()(roster)

@@ -22,6 +22,7 @@ from callcore.io.server import SipServer
 from config.schema import Config
 from desk.app import create_app
 from hotline.accounts import Accounts
+from hotline.archive import Archive
 from hotline.browser_care import BrowserCare
 from hotline.browser_legs import BrowserLegs
 from hotline.calls import CallBook
@@ -88,14 +89,22 @@ async def start(config: Config, stack: AsyncExitStack) -> Conductor:
     """Start every part; what was started is stopped by `stack`, last first."""
     conductor = await build(config, Clock(), LiveHub(), stack)
     parts = conductor.parts
+    archive = Archive(parts.keeper, parts.clock, parts.meters, config)
     http = HttpServer(
-        create_app(Facade(conductor), token=config.http.token.get_secret_value()),
+        create_app(
+            Facade(conductor),
+            archive,
+            token=config.http.token.get_secret_value(),
+            accounts=config.accounts,
+            access=config.recording_access,
+        ),
         config.http.listen,
     )
     await http.start()
     stack.push_async_callback(http.stop)
     # Last: whoever calls from now on finds everything in place.
     parts.sip.on_event = conductor.on_sip
+    parts.sip.before_sending = parts.plane.flush
     member = parts.queueing.membership
     clustered = isinstance(member, Member)
     await parts.sip.start(registering=not clustered)

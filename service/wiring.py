@@ -255,4 +255,5 @@ def keeper_settings(config: Config) -> KeeperSettings:
         ),
         approvers=tuple((one.name, one.password_hash) for one in recordings.approvers),
         guard_per_day=recordings.guard_per_day,
+        apart=True,
     )

@@ -17,7 +17,7 @@ LAW: dict[str, tuple[str, ...]] = {
     "media": ("config",),
     "recorder": ("config",),
     "hotline": ("config", "callcore", "acd", "media", "recorder"),
-    "desk": ("config", "hotline.events", "hotline.commands"),
+    "desk": ("config", "hotline.events", "hotline.commands", "hotline.recording_commands"),
     "service": ("config", "callcore", "acd", "media", "recorder", "hotline", "desk"),
 }
 

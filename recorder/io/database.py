@@ -13,6 +13,18 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 METADATA = sa.MetaData()
 ANALYSED_ROWS = 1000  # of each index; the whole of a million rows would take seconds
 
+SQLITE_GUARD = tuple(
+    f"CREATE TRIGGER IF NOT EXISTS {{table}}_no_{verb} BEFORE {verb} ON {{table}} "
+    "BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    for verb in ("UPDATE", "DELETE")
+)
+POSTGRESQL_GUARD = (
+    "CREATE OR REPLACE FUNCTION {table}_guard() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$",
+    "CREATE OR REPLACE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+    "FOR EACH STATEMENT EXECUTE FUNCTION {table}_guard()",
+)
+
 
 class IndexFailed(Exception):
     """The database did not do it; the text says which one and what to do."""
@@ -72,6 +84,8 @@ class Database:
             with Transaction(self.engine, self.where) as connection:
                 connection.execute(CreateTable(table, if_not_exists=True))
                 self._add_columns(connection, table)
+                if table.info.get("append_only"):
+                    self._guard(connection, table)
                 for index in sorted(table.indexes, key=lambda index: str(index.name)):
                     connection.execute(CreateIndex(index, if_not_exists=True))
         except IndexFailed:
@@ -80,6 +94,12 @@ class Database:
                 if not sa.inspect(connection).has_table(table.name):
                     raise
                 self._add_columns(connection, table)
+
+    def _guard(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Rows are never changed or deleted; who may drop the trigger leaves that to be seen."""
+        statements = SQLITE_GUARD if self.is_sqlite else POSTGRESQL_GUARD
+        for statement in statements:
+            connection.exec_driver_sql(statement.format(table=table.name))
 
     def _add_columns(self, connection: sa.Connection, table: sa.Table) -> None:
         """A table of an older version gets its new columns; each has a server default."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import random
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +27,7 @@ from recorder.io.audit import Verification
 from recorder.io.custodian import Custodian
 from recorder.io.encoding import FORMATS
 from recorder.io.folders import every
+from recorder.io.hands import Apart, Hands, HandsLost, Threads
 from recorder.io.index import Entry, Index, IndexFailed, Query
 from recorder.io.kms import KeySettings, open_keys
 from recorder.io.playback import Playback
@@ -43,7 +42,6 @@ __all__ = ["Keeper", "KeeperError", "KeeperSettings", "KeeperStatus", "Playback"
 
 STILL_OPEN_SECONDS = 0.2
 PROBE_SECONDS = 30.0
-NICE = 10  # of the threads that seal: voice and signalling come first
 
 T = TypeVar("T")
 
@@ -72,6 +70,7 @@ class KeeperSettings:
     watch_seconds: float = 2.0
     orphan_seconds: float = 3600.0
     stop_seconds: float = 10.0
+    apart: bool = False  # the work on recordings is done by a process of its own (hands.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +84,6 @@ class KeeperStatus:
     free_bytes: int
     space: str  # ok, low, full
     alerts: tuple[str, ...]
-
-
-def be_nice() -> None:
-    """This thread gives way: on Linux each thread has a nice value of its own (setpriority(2))."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def open_vault(settings: KeeperSettings, store: Store | None = None) -> Vault:
@@ -152,11 +145,15 @@ class Keeper:
         self._failing = 0  # spool folders that cannot be written to
         self._try_out_at = 0.0
         self._counts = {"stored": 0, "failed": 0}
-        self._keeping: set[Future[Stored | Failed]] = set()
+        self._keeping = 0
         self._noting: set[asyncio.Task[None]] = set()
         self._whys: dict[str, str] = {}  # what is wrong now, by what it is wrong with
         self._locks: list[int] = []
-        self._keepers = ThreadPoolExecutor(settings.workers, "keeper", be_nice)
+        self._hands: Hands = (
+            Apart(settings)
+            if settings.apart and store is None
+            else Threads(self._vault, settings.workers)
+        )
         self._others = ThreadPoolExecutor(4, "keeper-desk")
         self.custodian = Custodian(self._vault, Approvers(dict(settings.approvers)))
         self.warden = Warden(self._vault, self.custodian, self._others, self._tell, self._whys)
@@ -210,6 +207,15 @@ class Keeper:
             alerts=tuple(self._whys[name] for name in sorted(self._whys)),
         )
 
+    @property
+    def vault(self) -> Vault:
+        """Store, index and spool; its methods block."""
+        return self._vault
+
+    async def ask(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What the desk wants done in a thread: index, store and files block."""
+        return await self._in_thread(work, *arguments)
+
     async def get(self, recording: str) -> Entry | None:
         return await self._in_thread(self._vault.index.get, recording)
 
@@ -241,10 +247,9 @@ class Keeper:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._keepers.shutdown(wait=False, cancel_futures=True)
+        idle = await self._hands.stop()
         self._others.shutdown(wait=False, cancel_futures=True)
-        # A thread in the middle of an upload keeps the lock until the process ends.
-        if any(not future.done() for future in self._keeping):
+        if not idle:  # whatever is in the middle of an upload keeps the lock
             return
         self._vault.index.close()
         for descriptor in self._locks:
@@ -277,27 +282,29 @@ class Keeper:
     async def _note(self, job: Job) -> None:
         """Best effort: the facts are also in memory, and the index row is only for the eye."""
         extra = dict(job.extra or {})
+        announces = "database" not in self._whys
         try:
-            await self._in_thread(self._spooled.write_note, job.recording, extra)
-            if "database" not in self._whys:
-                await self._in_thread(self._vault.announce, job.recording, extra)
+            try:
+                await self._hands.note(job.recording, extra, announces)
+            except HandsLost:
+                await self._in_thread(self._vault.note, job.recording, extra, announces)
         except OSError as error:
             self._whys["spool"] = f"{self._where}: {error.strerror or error}"
         except IndexFailed as error:
             self._whys["database"] = str(error)
 
     async def _attempt(self, job: Job) -> None:
-        future = self._keepers.submit(self._vault.keep, job.recording, job.extra)
-        self._keeping.add(future)
+        self._keeping += 1
         try:
-            outcome = await asyncio.wrap_future(future)
+            outcome = await self._hands.keep(job.recording, job.extra)
         except StillOpen:
             self._later(job, STILL_OPEN_SECONDS)
         except Exception as error:  # whatever it is, the recording stays in the spool
             self._failed_attempt(job, error)
         else:
             self._done(job, outcome)
-        self._keeping.discard(future)
+        finally:
+            self._keeping -= 1
 
     def _done(self, job: Job, outcome: Stored | Failed) -> None:
         del self._jobs[job.recording]

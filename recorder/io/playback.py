@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +15,7 @@ from recorder.io.kept import Nearest
 from recorder.io.objects import COPY_BYTES, ObjectMissing
 from recorder.io.reader import fetch_manifest, plain
 from recorder.io.sealing import memory_file, seal, wav_chunks, wav_size
+from recorder.io.stretches import seekable
 from recorder.io.vault import Vault
 from recorder.manifest import ENCRYPTED
 from recorder.seal import SAMPLES_PER_MS
@@ -71,7 +71,7 @@ def _stored(vault: Vault, entry: Entry, form: str) -> Playback:
     samples = entry.duration_ms * SAMPLES_PER_MS or SAMPLES_PER_FRAME
 
     def opened() -> AbstractContextManager[Path | BinaryIO]:
-        return _fetched(path, lambda: sealed(0, None))
+        return nullcontext(path) if path else seekable(sealed, entry.size)
 
     return _wav(entry.recording, samples, opened)
 
@@ -112,16 +112,3 @@ def _bytes(file: BinaryIO) -> Iterator[bytes]:
     with file:
         while data := file.read(COPY_BYTES):
             yield data
-
-
-@contextmanager
-def _fetched(path: Path | None, sealed: Callable[[], Iterator[bytes]]) -> Iterator[Path | BinaryIO]:
-    """The sealed recording as a file that can be sought in."""
-    if path is not None:
-        yield path
-        return
-    with tempfile.TemporaryFile() as file:
-        for data in sealed():
-            file.write(data)
-        file.seek(0)
-        yield cast(BinaryIO, file)

@@ -66,6 +66,12 @@ class Vault:
         folders = self.spooled.folders
         return next((folder for folder in folders if os.access(folder, os.W_OK)), folders[0])
 
+    def note(self, recording: str, extra: dict[str, Any], announces: bool) -> None:
+        """Both notes of an end: in the spool, and in the index where that answers."""
+        self.spooled.write_note(recording, extra)
+        if announces:
+            self.announce(recording, extra)
+
     def announce(self, recording: str, extra: dict[str, Any]) -> None:
         """Lets the index show the recording before the store has it."""
         segments = self.spooled.segments(recording)

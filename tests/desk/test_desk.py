@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
@@ -179,13 +180,17 @@ class PaperHotline:
     def last_sequence(self) -> int:
         return self.hub.sequence
 
-    async def recordings(self, limit: int, call_id: str | None = None) -> list[RecordingEntry]:
-        return []
+    def alert(self, text: str) -> None:
+        self.hub.publish("2026-01-01T00:00:00.000+08:00", Alert("test", text))
 
-    async def recording(self, recording: str) -> RecordingEntry:
-        raise UnknownThing(f"no recording {recording!r}")
 
-    async def audio(self, recording: str, kind: Literal["flac", "wav"]) -> Audio:
+class PaperArchive:
+    """One recording of a hundred bytes."""
+
+    async def entry(self, recording: str) -> RecordingEntry:
+        return RecordingEntry(recording, "c1", "", "", "", "", "", "", 0, "stored", "", 100)
+
+    async def audio(self, recording: str, kind: str, marking: None) -> Audio:
         data = bytes(range(100))
         return Audio(
             f"audio/{kind}",
@@ -194,8 +199,13 @@ class PaperHotline:
             lambda start, stop: iter([data[start:stop]]),
         )
 
-    def alert(self, text: str) -> None:
-        self.hub.publish("2026-01-01T00:00:00.000+08:00", Alert("test", text))
+    async def note(self, accesses: list[Any]) -> None:
+        pass
+
+
+def app_of(hotline: PaperHotline, **options: Any) -> FastAPI:
+    archive: Any = PaperArchive()
+    return create_app(hotline, archive, **options)
 
 
 @pytest.fixture
@@ -205,7 +215,7 @@ def hotline() -> PaperHotline:
 
 @pytest.fixture
 def desk(hotline: PaperHotline) -> Iterator[TestClient]:
-    with TestClient(create_app(hotline)) as client:
+    with TestClient(app_of(hotline)) as client:
         yield client
 
 
@@ -349,7 +359,7 @@ def test_a_page_of_another_site_may_not_listen(desk: TestClient) -> None:
 
 
 def test_with_a_token_everything_but_health_demands_it(hotline: PaperHotline) -> None:
-    with TestClient(create_app(hotline, token="s3cret")) as client:
+    with TestClient(app_of(hotline, token="s3cret")) as client:
         assert client.get("/healthz").status_code == 200
         assert client.get("/api/v1/queues").status_code == 401
         assert client.get("/metrics", headers={"Authorization": "Bearer no"}).status_code == 401
@@ -421,13 +431,13 @@ def test_another_site_s_page_may_not_trace(desk: TestClient, origin: str) -> Non
 def test_numbers_are_revealed_only_with_the_token(hotline: PaperHotline) -> None:
     """Without a token in the configuration nobody can prove that they may see them."""
     with (
-        TestClient(create_app(hotline)) as client,
+        TestClient(app_of(hotline)) as client,
         client.websocket_connect("/api/v1/trace?reveal=1") as socket,
         pytest.raises(WebSocketDisconnect) as closed,
     ):
         socket.receive_json()
     assert closed.value.code == 4403
-    with TestClient(create_app(hotline, token="t")) as client:
+    with TestClient(app_of(hotline, token="t")) as client:
         with (
             client.websocket_connect("/api/v1/trace?reveal=1") as socket,
             pytest.raises(WebSocketDisconnect) as closed,

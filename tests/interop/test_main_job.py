@@ -185,7 +185,7 @@ async def test_the_recording_is_in_the_store_with_the_hash_of_the_index(
     data = stored.read_bytes()
     assert hashlib.sha256(data).hexdigest() == call.recording["sha256"]
     assert len(data) == call.recording["size"]
-    assert (call.recording["caller"], call.recording["agent"]) == (CITIZEN, "8001")
+    assert (call.recording["caller"], call.recording["agent"]) == ("139****78", "8001")
     status, played = await hotline.request(f"/api/v1/recordings/{call.record['recording']}/audio")
     assert (status, played) == (200, data)
     assert not list((hotline.folder / "spool").glob("*.spool"))

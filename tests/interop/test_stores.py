@@ -111,7 +111,7 @@ async def test_a_full_disk_costs_audio_of_the_recording_and_nothing_of_the_call(
         Softphone(hotline.citizen(record=tmp_path / "caller.wav")) as citizen,
     ):
         await seat.wait("registered")
-        (worker,) = hotline.children()
+        (worker,) = hotline.media_workers()
         unlimited = resource.prlimit(worker, resource.RLIMIT_FSIZE)
         resource.prlimit(worker, resource.RLIMIT_FSIZE, (FULL_BYTES, unlimited[1]))
         hotline.call(citizen)

@@ -1,0 +1,140 @@
+"""Who asks, and what they may do: accounts of the configuration, and the shared token."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from config.access import RIGHTS, ROLES, Account, Right
+
+
+class Forbidden(Exception):
+    """The account lacks the right, which the message names (HTTP 403)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An account as it asks; `seat`: only that seat's recordings, empty = all."""
+
+    name: str
+    rights: frozenset[Right]
+    seat: str = ""
+
+    def must(self, right: Right) -> None:
+        """Raises Forbidden without the right."""
+        if right not in self.rights:
+            raise Forbidden(f"{self.name} may not {MEANS[right]} (the right {right!r})")
+
+
+MEANS: dict[Right, str] = {
+    "search": "search recordings",
+    "listen": "listen to recordings",
+    "download": "download recordings",
+    "export": "export recordings",
+    "reveal": "see whole numbers",
+    "audit": "read the audit log",
+    "score": "review recordings",
+    "manage": "draw samples and see how reviewers agree",
+    "operate": "use anything but recordings",
+}
+OPERATOR = Person("operator", frozenset(RIGHTS))
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """All credentials there are; without any, everybody is the operator (loopback alone)."""
+
+    token: str = field(default="", repr=False)
+    accounts: tuple[Account, ...] = ()
+
+    def __post_init__(self) -> None:
+        known = {_digest(one.token.get_secret_value()): person_of(one) for one in self.accounts}
+        if self.token:
+            known[_digest(self.token)] = OPERATOR
+        object.__setattr__(self, "_known", known)
+
+    @property
+    def is_open(self) -> bool:
+        """Nobody has to show anything."""
+        return not self._known
+
+    _known: dict[bytes, Person] = field(init=False, repr=False, default_factory=dict)
+
+    def by_token(self, token: str) -> Person | None:
+        """Compared in constant time."""
+        shown = _digest(token)
+        found = None
+        for digest, person in self._known.items():
+            if hmac.compare_digest(digest, shown):
+                found = person
+        return found
+
+    def who(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Person | None:
+        """By `Authorization: Bearer`, or by the cookie that `/?token=` sets."""
+        if self.is_open:
+            return OPERATOR
+        bearer = headers.get("authorization", "")
+        if bearer.startswith("Bearer "):
+            return self.by_token(bearer.removeprefix("Bearer "))
+        cookie = cookies.get("callcore_token", "")
+        return self.by_token(cookie) if cookie else None
+
+    def named(self, name: str) -> Person | None:
+        """An account as it is now, for what was signed for it."""
+        people = [*self._known.values()] if self._known else [OPERATOR]
+        return next((one for one in people if one.name == name), None)
+
+
+def person_of(account: Account) -> Person:
+    """The role's rights and those beside; an agent is held to a seat."""
+    rights = ROLES[account.role] | frozenset(account.rights)
+    seat = (account.seat or account.name) if account.role == "agent" else ""
+    return Person(account.name, rights, seat)
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def person(request: Request) -> Person:
+    """Who asks; set in front of every route."""
+    found: Person = request.state.person
+    return found
+
+
+Asking = Annotated[Person, Depends(person)]
+
+
+def needs(*rights: Right) -> Callable[[Person], Person]:
+    """A dependency: the person, who has all these rights."""
+
+    def check(asking: Asking) -> Person:
+        for right in rights:
+            asking.must(right)
+        return asking
+
+    return check
+
+
+# Paths that accounts without the right `operate` may use.
+RECORDINGS_ALONE = (
+    "/recordings",
+    "/static/",
+    "/api/v1/recordings",
+    "/api/v1/recording-exports",
+    "/api/v1/accesses",
+    "/api/v1/quality",
+    "/api/v1/me",
+)
+
+
+def may_use(asking: Person, path: str) -> bool:
+    """Whether the account has anything to do there at all."""
+    return "operate" in asking.rights or _below(path, RECORDINGS_ALONE)
+
+
+def _below(path: str, folders: Iterable[str]) -> bool:
+    return any(path == one.rstrip("/") or path.startswith(one.rstrip("/") + "/") for one in folders)
