@@ -117,6 +117,8 @@ class Tick:
         self._pressed(hearing.pressed)
         for leg in hearing.changed.tolist():
             self.emit(events.Talking(names[leg], bool(hearing.levels.talking[leg])))
+        for leg, tone in hearing.tones:
+            self.emit(events.ToneHeard(names[leg], tone))
 
     def _receive(self) -> None:
         for turn in range(PASSES):

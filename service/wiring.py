@@ -194,7 +194,10 @@ def leg_terms(config: Config, registrar: Registrar) -> Terms:
         bindings = registrar.bindings(seat)
         return bool(bindings) and all(b.flow.transport in ("tls", "wss") for b in bindings)
 
-    return Terms(media.public_address, media.srtp, over_tls, media.codecs)
+    own = {seat.user: seat.srtp for seat in config.seats}
+    return Terms(
+        media.public_address, media.srtp, over_tls, media.codecs, lambda seat: own.get(seat, "")
+    )
 
 
 def gateway_settings(config: Config) -> GatewaySettings | None:
