@@ -1,15 +1,13 @@
 """CPU seconds to seal and store an hour of stereo, beside libsndfile's FLAC encoder alone.
 
 The hour goes the whole way: spool file, checks, A-law to linear, FLAC, samples read back, SHA-256,
-directory store with its own reading back, manifest, index, spool freed. It runs in a thread that
-gives way, as the keeper's do; how late the process's first thread wakes up meanwhile is told too.
---quick takes six minutes of audio; all figures are scaled to an hour.
+directory store with its own reading back, manifest, index, spool freed. --quick takes six minutes
+of audio; all figures are scaled to an hour. Opus, which costs more, is told beside it.
 """
 
 import sys
 import tempfile
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +16,17 @@ import soundfile
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from outcome import Outcome, parser, percentile, say
+from outcome import Outcome, parser, say
 
 from recorder.alaw import LINEAR, stereo
 from recorder.events import Stored
-from recorder.io.keeper import KeeperSettings, be_nice, open_vault
+from recorder.io.keeper import KeeperSettings, open_vault
 from recorder.io.segments import segments_of
 from recorder.io.spool import SpoolSink
 
 CPU_BAR_SECONDS = 2.0
 BLOCK_FRAMES = 25
 LOOP_SECONDS = 60
-WAKE_SECONDS = 0.005
 
 
 def conversation() -> bytes:
@@ -66,7 +63,7 @@ def spool(folder: str, audio: bytes, seconds: int) -> float:
 
 
 def seal_and_store(folder: str, form: str) -> tuple[float, float, Stored]:
-    """Wall and CPU seconds of this thread."""
+    """Wall and CPU seconds."""
     settings = KeeperSettings(
         f"{folder}/spool",
         f"file:{folder}/store",
@@ -77,24 +74,14 @@ def seal_and_store(folder: str, form: str) -> tuple[float, float, Stored]:
     vault = open_vault(settings)
     locks = vault.spooled.lock()
     vault.index.prepare()
-    begun, cpu = time.perf_counter(), time.thread_time()
+    begun, cpu = time.perf_counter(), time.process_time()
     stored = vault.keep("bench", {"agent": "8001"})
-    figures = time.perf_counter() - begun, time.thread_time() - cpu
+    figures = time.perf_counter() - begun, time.process_time() - cpu
     vault.index.close()
     assert locks
     if not isinstance(stored, Stored) or segments_of(settings.spool, "bench"):
         sys.exit(f"the recording was not stored: {stored}")
     return *figures, stored
-
-
-def lateness(work: Future[Any]) -> list[float]:
-    """How late this thread wakes up, in ms, until the work is done."""
-    late = []
-    while not work.done():
-        due = time.perf_counter() + WAKE_SECONDS
-        time.sleep(WAKE_SECONDS)
-        late.append((time.perf_counter() - due) * 1000)
-    return late
 
 
 def bare_flac(folder: str, audio: bytes, seconds: int) -> float:
@@ -114,18 +101,12 @@ def one_form(folder: str, audio: bytes, seconds: int, form: str) -> tuple[dict[s
     say(f"spooling {seconds} s of stereo ...")
     sink_us = spool(f"{folder}/spool", audio, seconds)
     say(f"sealing and storing as {form} ...")
-    with ThreadPoolExecutor(1, "keeper", be_nice) as pool:
-        idle = lateness(pool.submit(time.sleep, 2.0))
-        work = pool.submit(seal_and_store, folder, form)
-        late = lateness(work)
-        wall, cpu, stored = work.result()
+    wall, cpu, stored = seal_and_store(folder, form)
     figures = {
         "cpu_seconds_an_hour": round(cpu * scale, 3),
         "wall_seconds_an_hour": round(wall * scale, 3),
         "stored_mib_an_hour": round(stored.size * scale / 2**20, 1),
         "sink_us_a_block": round(sink_us, 1),
-        "neighbour_late_ms_99": round(percentile(late, 0.99), 2),
-        "neighbour_late_ms_99_idle": round(percentile(idle, 0.99), 2),
     }
     return figures, cpu * scale
 
