@@ -172,11 +172,14 @@ class CallRecord:
     quality: dict[str, dict[str, float | None]] = field(default_factory=dict)
     segments: list[Segment] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
+    tones: dict[str, str] = field(default_factory=dict)  # leg -> what its network played last
     outgoing_seconds: float = 0.0  # of calls of ours over trunks, to the millisecond
     billed_seconds: int = 0  # the same in started units
     order: str = ""  # the work order's number, told to and by the city's platform
     partner_call: str = ""  # the platform's own id of the call
+    follows: str = ""  # the call that this one follows up (回访)
     message: bool = False  # the citizen left one, and is to be called back
+    callback: str = ""  # the callback that the message became
     survey: str | None = None  # the key that the citizen pressed
 
 
@@ -192,6 +195,15 @@ class CallAction:
     to: str = ""
     party: str = ""
     by: str = ""
+    order: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A citizen by what is known of the case, without the number: one of the three."""
+
+    call: str = ""
+    callback: str = ""
     order: str = ""
 
 
@@ -382,6 +394,7 @@ class HotlineCommands(Protocol):
     def set_privacy(self, call_id: str, paused: bool) -> CallRecord: ...
     def act(self, call_id: str, action: CallAction) -> CallRecord: ...
     def place(self, agent: str, to: str) -> CallRecord: ...
+    def follow_up(self, agent: str, about: Reference) -> CallRecord: ...
     def parties(self, call_id: str, viewer: str = "") -> list[PartyStatus]: ...
     def minutes(self) -> list[MinutesStatus]: ...
     def trunks(self) -> list[dict[str, Any]]: ...

@@ -16,7 +16,7 @@ from recorder.io.kms import KeySettings
 from recorder.io.objects import Terms
 from recorder.io.s3_bucket import Wanted
 from recorder.io.s3_upload import Progress, _read
-from recorder.io.spool import scan
+from recorder.io.segments import scan
 from recorder.io.store import S3Settings, S3Store, StoreError, WrongHash
 from tests.peers.fault_proxy import FaultProxy, refusal
 
