@@ -129,7 +129,7 @@ async def run(folder: str, proxy: FaultProxy, plan: Plan) -> tuple[Outcome, Tall
         f"sqlite:///{folder}/index.db",
         endpoint=proxy.endpoint,
         low_free_bytes=0,
-        last_retry_seconds=5.0,
+        last_retry_seconds=min(60.0, plan.away / 10),  # as in the product where it is ten minutes
         **KEYS,
     )
     keeper = Keeper(settings, tally.hear)
@@ -160,6 +160,7 @@ async def run(folder: str, proxy: FaultProxy, plan: Plan) -> tuple[Outcome, Tall
         line.cancel()
     await asyncio.gather(*lines, return_exceptions=True)
     await tally.until(lambda: not tally.missing, 60)
+    say(f"caught up after {caught_up:.1f} s; all are read back")
     whole = await keeper.verify()
     await keeper.stop()
     sent = sum(tally.stored[name].size for name in due if name in tally.stored)

@@ -30,9 +30,12 @@ class Kind:
     ready: type[msgspec.Struct]
     heartbeat: type[msgspec.Struct]
     stop: msgspec.Struct
+    gathers: bool = False  # what it is told in one turn of the loop goes in one write
 
 
-MEDIA = Kind("media worker", "media.io.worker", m.AnyReport, m.Ready, m.Heartbeat, m.Stop())
+MEDIA = Kind(
+    "media worker", "media.io.worker", m.AnyReport, m.Ready, m.Heartbeat, m.Stop(), gathers=True
+)
 
 
 class WorkerProcess(asyncio.Protocol):
@@ -52,7 +55,8 @@ class WorkerProcess(asyncio.Protocol):
         self.setup = setup
         self.on_report = on_report
         self.on_lost = on_lost
-        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[None] = self._loop.create_future()
         self.heartbeat: Any = kind.heartbeat()
         self.told: Any = None  # the ready message of this life of it
         self.heard = 0.0  # loop time of the last life sign
@@ -107,18 +111,25 @@ class WorkerProcess(asyncio.Protocol):
         task.add_done_callback(self._tasks.discard)
 
     def send(self, command: msgspec.Struct) -> None:
-        data = pack(command)
-        if self._transport is None:
-            self._pending.append(data)
-        else:
-            self._transport.write(data)
+        """At the end of this turn of the loop at the latest: each write would wake the worker."""
+        if not self.kind.gathers:
+            self._pending.append(pack(command))
+            self.flush()
+            return
+        if not self._pending and self._transport is not None:
+            self._loop.call_soon(self.flush)
+        self._pending.append(pack(command))
+
+    def flush(self) -> None:
+        """Now; between two lives all of it waits: who is told of the loss begins anew at once."""
+        if self._transport is not None and self._pending:
+            self._transport.write(b"".join(self._pending))
+            self._pending = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are none of asyncio's classes: only what they do can be asked for.
         self._transport = cast(asyncio.Transport, transport)
-        for data in self._pending:
-            self._transport.write(data)
-        self._pending = []
+        self.flush()
 
     def data_received(self, data: bytes) -> None:
         self.heard = asyncio.get_running_loop().time()

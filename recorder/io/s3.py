@@ -24,7 +24,7 @@ from recorder.io.objects import (
     sha256_of,
 )
 from recorder.io.s3_bucket import EXPIRES, Bucket
-from recorder.io.s3_client import Errors, PastTheEnd, S3Settings, make_client
+from recorder.io.s3_client import Errors, NotThere, PastTheEnd, S3Settings, make_client
 from recorder.io.s3_upload import Upload, Uploader
 
 __all__ = ["S3Settings", "S3Store"]
@@ -62,7 +62,15 @@ class S3Store:
         terms: Terms = NO_TERMS,
     ) -> None:
         arguments = {"ContentType": content_type, **self._kept(sha256, terms)}
-        self._uploader.send(Upload(self._name(key), path, sha256, arguments, terms.progress))
+        upload = Upload(self._name(key), path, sha256, arguments, terms.progress)
+        try:
+            self._uploader.send(upload)
+        except NotThere:
+            if "Tagging" not in arguments:
+                raise
+            self.bucket.tags_objects = False  # then its rule of expiry goes without tags
+            del arguments["Tagging"]
+            self._uploader.send(upload)
         self._confirm(key, path, sha256)
 
     def holds(self, key: str, path: str | Path, sha256: str) -> bool:

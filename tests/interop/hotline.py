@@ -222,9 +222,14 @@ class Hotline:
         await self.engine.process.wait()
 
     def children(self) -> list[int]:
-        """The engine's child processes: its media workers."""
+        """The engine's child processes: media workers, the keeper of recordings, gateways."""
         path = Path(f"/proc/{self.pid}/task/{self.pid}/children")
         return [int(one) for one in path.read_text(encoding="ascii").split()]
+
+    def media_workers(self) -> list[int]:
+        """Those of them that carry voice."""
+        lines = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in self.children()}
+        return [pid for pid, line in lines.items() if b"media.io.worker" in line]
 
     def log(self) -> str:
         """All that the engine and its workers have written to standard error."""

@@ -22,7 +22,7 @@ SILENT_SECONDS = 2.0
 
 async def kill_worker(hotline: Hotline) -> None:
     """Signal 9 to the only media worker."""
-    (worker,) = hotline.children()
+    (worker,) = hotline.media_workers()
     os.kill(worker, signal.SIGKILL)
 
 
@@ -115,7 +115,7 @@ async def test_of_two_workers_one_may_die_and_the_others_call_does_not_notice(
             await seat.wait("media", status="active")
             await phone.wait("media", status="active")
         await asyncio.gather(*(packets_heard(phone, 25) for phone in (citizen, other)))
-        os.kill(hotline.children()[0], signal.SIGKILL)
+        os.kill(hotline.media_workers()[0], signal.SIGKILL)
         await until(lambda: anchorings(citizen) + anchorings(other) == 3)
         await asyncio.gather(*(packets_heard(phone, 50) for phone in (citizen, other, *seats)))
         assert sorted(map(anchorings, (citizen, other))) == [1, 2]

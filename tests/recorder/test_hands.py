@@ -1,0 +1,61 @@
+"""The keeping process: what it keeps, what it tells of trouble, and its end in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from spooled_call import spool_call
+
+from recorder.events import Delayed, Stored
+from recorder.io.segments import scan
+
+
+def children() -> list[int]:
+    """Processes that this one has started and not buried."""
+    found: list[int] = []
+    for task in Path("/proc/self/task").iterdir():
+        found += [int(one) for one in (task / "children").read_text().split()]
+    return [pid for pid in found if b"recorder.io.worker" in command_line(pid)]
+
+
+def command_line(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+async def test_a_process_of_low_priority_keeps_recordings_and_knows_no_secret_by_its_command_line(
+    house,
+):
+    """And what it cannot do comes back as the error that it was; a killed one is replaced."""
+    keeper = house.keeper(apart=True, secret_key="a-secret", access_key="another-secret")
+    await keeper.start()
+    assert children() == []
+    spool_call(house.spool, "r1")
+    keeper.finish("r1", {"agent": "8001"})
+    await house.wait(Stored)
+    [pid] = children()
+    assert os.getpriority(os.PRIO_PROCESS, pid) >= 10
+    assert b"secret" not in command_line(pid)
+    assert (await keeper.get("r1")).agent == "8001"
+
+    os.kill(pid, signal.SIGSTOP)
+    spool_call(house.spool, "r2")
+    keeper.finish("r2", {"agent": "8002"})
+    os.kill(pid, signal.SIGKILL)
+    await house.wait(Stored, 2)
+    assert (await keeper.get("r2")).agent == "8002"
+    [another] = children()
+    assert another != pid
+
+    house.store.rename(house.store.with_name("moved"))
+    house.store.write_text("no folder")
+    spool_call(house.spool, "r3")
+    keeper.finish("r3", {})
+    assert "Not a directory" in (await house.wait(Delayed))[-1].why
+    assert not keeper.status().store_ok
+    house.store.unlink()
+    await house.wait(Stored, 3)
+    assert scan(house.spool) == {}
+    await keeper.stop()
+    assert children() == []
