@@ -1,6 +1,5 @@
 """The effects that a visit asks for; hotline/performer.py does them."""
 
-
 from callcore.value import dataclass
 from hotline.parties import Target
 

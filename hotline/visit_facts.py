@@ -1,6 +1,5 @@
 """The facts that a visit is told, and the commands (visit.py is the machine)."""
 
-
 from callcore.value import dataclass
 from hotline.parties import Party, Place, Target
 

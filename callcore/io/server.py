@@ -51,7 +51,6 @@ def parse_listener(text: str) -> tuple[Transport, Address]:
 class SipServer:
     """Runs an Engine on its listeners; every event of the engine goes to `on_event`.
 
-    What handlers have told others must be with them before a peer hears of it: `before_sending`.
     `on_certificates` is told whenever certificates were loaded again: why that failed, or "".
     """
 
@@ -61,7 +60,6 @@ class SipServer:
         self.engine = engine
         self.on_event: Callable[[Event], None] = lambda event: None
         self.on_certificates: Callable[[str], None] = lambda why: None
-        self.before_sending: Callable[[], None] = lambda: None
         self.addresses: list[tuple[str, str, int]] = []
         self._listen = [parse_listener(text) for text in listen]
         self._settings = settings or ServerSettings()
@@ -279,7 +277,6 @@ class SipServer:
         self._flushing = True
         try:
             while effects := self.engine.take():
-                self.before_sending()
                 for effect in effects:
                     if type(effect) is Transmit:
                         self._transmit(effect.flow, effect.data)
