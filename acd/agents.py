@@ -41,6 +41,7 @@ Cue: TypeAlias = Literal[
 ]
 Aim: TypeAlias = Literal["ready", "not_ready", "offline"]
 REST = "rest"
+DAY_MS = 86_400_000
 NO_ANSWER = "no_answer"
 
 
@@ -63,15 +64,20 @@ class Agent(msgspec.Struct, frozen=True, gc=False):
 
 
 class Pace(msgspec.Struct, frozen=True, gc=False):
-    """The settings that the machine needs, in milliseconds."""
+    """The settings that the machine needs, in milliseconds; a limit of 0 is none."""
 
     talking_ms: int
     held_ms: int
     not_ready_ms: int
     rest_ms: int
     no_answer_limit: int
-    ready_ms: int = 0  # 0: an agent may be idle for ever
+    ready_ms: int = 0
     reasons: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def away_ms(self) -> int:
+        """How long a call may be in other hands than ours: never for ever, even without limits."""
+        return self.talking_ms or DAY_MS
 
     def break_ms(self, reason: str) -> int:
         """How long a break for this reason may last; 0 = as long as it likes."""
@@ -113,28 +119,28 @@ def timer_of(user: str) -> str:
     return "agent/" + user
 
 
-def step(agent: Agent, cue: Cue, move: Move) -> tuple[Agent, list[Effect]]:
+def step(agent: Agent, cue: Cue, move: Move) -> tuple[Agent, tuple[Effect, ...]]:
     """One transition; a cue that the state does not know changes nothing."""
-    act = TABLE.get((agent.state, cue))
+    act = ACTS[agent.state].get(cue)
     if act is None:
-        return agent, []
+        return agent, ()
     after = act(agent, move)
-    effects: list[Effect] = []
-    if after.state != agent.state or (
-        cue == "break" and after.state == "not_ready" and after is not agent
-    ):
-        effects.append(AgentStateChanged(after.user, after.state, after.since_ms, after.reason))
-        if after.reason == NO_ANSWER and cue == "missed":
-            effects.append(Sidelined(after.user, after.misses, move.at_ms))
+    news: tuple[Effect, ...] = ()
+    if after.state != agent.state:
+        news = (AgentStateChanged(after.user, after.state, after.since_ms, after.reason),)
+        if cue == "missed" and after.reason == NO_ANSWER:
+            news += (Sidelined(after.user, after.misses, move.at_ms),)
+    elif cue == "break" and after.state == "not_ready" and after is not agent:
+        news = (AgentStateChanged(after.user, after.state, after.since_ms, after.reason),)
     elif cue == "timeout":
-        effects.append(Overstayed(after.user, after.state, after.since_ms))
-    if after.until_ms != agent.until_ms:
-        timer = "agent/" + after.user
-        if after.until_ms:
-            effects.append(Arm(timer, after.until_ms))
-        elif cue != "timeout":  # one that has just fired is not armed
-            effects.append(Disarm(timer))
-    return after, effects
+        news = (Overstayed(after.user, after.state, after.since_ms),)
+    until_ms = after.until_ms
+    if until_ms != agent.until_ms:
+        if until_ms:
+            return after, (*news, Arm("agent/" + after.user, until_ms))
+        if cue != "timeout":  # one that has just fired is not armed
+            return after, (*news, Disarm("agent/" + after.user))
+    return after, news
 
 
 def get_ready(agent: Agent, move: Move) -> Agent:
@@ -204,9 +210,10 @@ def miss(agent: Agent, move: Move) -> Agent:
         return settle(agent, move)
     misses = agent.misses + 1
     over = misses >= move.pace.no_answer_limit
-    length_ms = move.pace.break_ms(NO_ANSWER) if over else move.pace.rest_ms
     reason = NO_ANSWER if over else REST
-    until_ms = move.at_ms + length_ms if length_ms else 0
+    until_ms = move.at_ms + move.pace.rest_ms
+    if over:
+        until_ms = _end_of(move.pace.break_ms(NO_ANSWER), move)
     return Agent(
         agent.user, "not_ready", move.at_ms, until_ms, 0, None, None, misses, "ready", reason
     )
@@ -214,7 +221,7 @@ def miss(agent: Agent, move: Move) -> Agent:
 
 def answer(agent: Agent, move: Move) -> Agent:
     """The agent's 200 OK; the offer's timer watches until the media is bridged."""
-    until_ms = move.at_ms + move.pace.talking_ms
+    until_ms = _end_of(move.pace.talking_ms, move)
     if agent.aim == "ready" and not agent.mobile:
         return Agent(
             agent.user, "talking", move.at_ms, until_ms, agent.idle, agent.call, agent.token
@@ -227,7 +234,7 @@ def seize(agent: Agent, move: Move) -> Agent:
     aim: Aim = "ready"
     if agent.state in ("offline", "not_ready"):
         aim = agent.state if agent.reason != REST else "ready"
-    until_ms = move.at_ms + move.pace.talking_ms
+    until_ms = _end_of(move.pace.talking_ms, move)
     return Agent(
         agent.user,
         "talking",
@@ -255,13 +262,13 @@ def lose(agent: Agent, move: Move) -> Agent:
 
 def hold(agent: Agent, move: Move) -> Agent:
     """The caller is on hold, with a limit of its own."""
-    until_ms = move.at_ms + move.pace.held_ms
+    until_ms = _end_of(move.pace.held_ms, move)
     return replace(agent, state="held", since_ms=move.at_ms, until_ms=until_ms)
 
 
 def resume(agent: Agent, move: Move) -> Agent:
     """Back from hold."""
-    until_ms = move.at_ms + move.pace.talking_ms
+    until_ms = _end_of(move.pace.talking_ms, move)
     return replace(agent, state="talking", since_ms=move.at_ms, until_ms=until_ms)
 
 
@@ -318,24 +325,29 @@ def overstay(agent: Agent, move: Move) -> Agent:
     """Reported, and again after the same time."""
     pace = move.pace
     again_ms = {"held": pace.held_ms, "talking": pace.talking_ms, "ready": pace.ready_ms}
-    return replace(agent, until_ms=move.at_ms + again_ms[agent.state])
+    return replace(agent, until_ms=_end_of(again_ms[agent.state], move))
 
 
 def end_rest(agent: Agent, move: Move) -> Agent:
     """A rest ends by itself; any other break is only reported."""
     if agent.reason == REST:
         return forgive(agent, move)
-    return replace(agent, until_ms=move.at_ms + move.pace.break_ms(agent.reason))
+    return replace(agent, until_ms=_end_of(move.pace.break_ms(agent.reason), move))
 
 
 def _break(agent: Agent, move: Move, since_ms: int, reason: str, forced: bool) -> Agent:
     length_ms = move.pace.break_ms(reason)
-    until_ms = move.at_ms + length_ms if length_ms else 0
+    until_ms = _end_of(length_ms, move)
     return Agent(agent.user, "not_ready", since_ms, until_ms, reason=reason, forced=forced)
 
 
 def _idle_until(move: Move) -> int:
-    return move.at_ms + move.pace.ready_ms if move.pace.ready_ms else 0
+    return _end_of(move.pace.ready_ms, move)
+
+
+def _end_of(length_ms: int, move: Move) -> int:
+    """When a state of this length is over; a limit of 0 is none."""
+    return move.at_ms + length_ms if length_ms else 0
 
 
 TABLE: dict[tuple[AgentState, Cue], Callable[[Agent, Move], Agent]] = {
@@ -383,3 +395,6 @@ TABLE: dict[tuple[AgentState, Cue], Callable[[Agent, Move], Agent]] = {
     ("not_ready", "offline"): go_offline,
     ("not_ready", "timeout"): end_rest,
 }
+ACTS: dict[AgentState, dict[Cue, Callable[[Agent, Move], Agent]]] = {}
+for (_state, _cue), _act in TABLE.items():  # by state, then cue: no key is built to look up
+    ACTS.setdefault(_state, {})[_cue] = _act

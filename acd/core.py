@@ -22,6 +22,8 @@ from acd.settings import AcdSettings
 class Core(Handling):
     """The state of all queues and agents, a fold over the events given to `step`."""
 
+    __slots__ = ("_acts",)
+
     def __init__(self, settings: AcdSettings) -> None:
         super().__init__()
         self._acts: dict[type, Callable[[Any], None]] = {
@@ -49,6 +51,7 @@ class Core(Handling):
             events.Prioritised: self._prioritise,
             events.Turned: self._turn_away,
             events.CallbackAsked: self._ask_callback,
+            events.CallbackPromised: self._promise_callback,
             events.CallbackUnreached: self._unreached,
             events.CallbackCancelled: self._cancel_callback,
             events.CallerMarked: self._mark_caller,
@@ -65,7 +68,7 @@ class Core(Handling):
         if event.at_ms > self.now_ms:
             self.now_ms = event.at_ms
         self._out = []
-        self._acts[event.__class__](event)
+        self._acts[type(event)](event)
         return self._out
 
     # Callers
@@ -78,14 +81,14 @@ class Core(Handling):
             self.rejected += 1
             self._out.append(Finished(event.call, "rejected"))
         else:
-            skills = queue.skills.union(event.skills) if event.skills else queue.skills
-            line = self._matcher.line(queue, skills)
-            self._arrivals += 1
-            call = Call(event, queue, self.now_ms, self._arrivals, line)
-            call.tally = queue.ledger.tally(self.now_ms)
-            call.tally.offered += 1
+            now_ms = self.now_ms
+            self._arrivals = serial = self._arrivals + 1
+            line = self._matcher.line_of(queue, event.skills)
+            call = Call(event, queue, now_ms, serial, line)
+            call.tally = tally = queue.ledger.tally(now_ms)
+            tally.offered += 1
             self._calls[event.call] = queue.calls[event.call] = call
-            if self._has_hours and not self.is_open(queue.name, self.now_ms):
+            if self._has_hours and not self.is_open(queue.name, now_ms):
                 self._find_closed(call)
             elif queue.remembers or event.agent or self._marks:
                 self._recognise(call)
@@ -125,22 +128,24 @@ class Core(Handling):
 
     def _fire(self, event: events.Fired) -> None:
         """A timer that is not armed is ignored; one that comes early is armed again."""
-        kind, _, name = event.timer.partition("/")
+        timer = event.timer
+        kind, _, name = timer.partition("/")
         owner: Reserve | Agent | Call | Callback | None
-        if kind == "offer":
-            owner = self._reserves.get(event.timer)
-        elif kind == "callback":
-            owner = self._callbacks.get(name)
+        if kind == "agent":
+            owner = self._agents.get(name)
+        elif kind == "offer":
+            owner = self._reserves.get(timer)
         else:
-            owner = self._agents.get(name) if kind == "agent" else self._calls.get(name)
-        if owner is None or not owner.until_ms:
+            owner = self._calls.get(name) if kind == "call" else self._callbacks.get(name)
+        until_ms = 0 if owner is None else owner.until_ms
+        if owner is None or not until_ms:
             self.ignored += 1
-        elif owner.until_ms > self.now_ms:
-            self._out.append(Arm(event.timer, owner.until_ms))
+        elif until_ms > self.now_ms:
+            self._out.append(Arm(timer, until_ms))
+        elif isinstance(owner, Agent):
+            self._move(name, "timeout")
         elif isinstance(owner, Reserve):
             self._lose_offer(owner, "timeout")
-        elif isinstance(owner, Agent):
-            self._move(owner.user, "timeout")
         elif isinstance(owner, Callback):
             self._fire_callback(owner)
         else:
@@ -180,8 +185,12 @@ class Core(Handling):
             if waits:
                 call.line.add(call, self.now_ms)
         idle = [one for one in self._agents.values() if one.state == "ready"]
-        for agent in sorted(idle, key=lambda one: one.idle):
-            if self._agents[agent.user] is agent:
+        idle.sort(key=lambda one: one.idle)
+        for agent in idle:
+            self._matcher.add_idle(agent)
+        for agent in idle:
+            if self._agents[agent.user] is agent and (self._due or self._matcher.waits()):
+                self._matcher.remove_idle(agent.user)
                 self._serve(agent)
 
     def _restart(self, event: events.Restarted) -> None:
@@ -191,8 +200,11 @@ class Core(Handling):
         for agent in list(self._agents.values()):
             if agent.state not in ("wrap_up", "not_ready", "offline"):
                 self._agents[agent.user] = Agent(agent.user, "offline", self.now_ms)
+                self._matcher.remove_idle(agent.user)
                 self._matcher.on_duty(agent.user, -1)
                 self._out.append(AgentStateChanged(agent.user, "offline", self.now_ms))
+            if agent.user not in self._known and self._agents[agent.user].state == "offline":
+                del self._agents[agent.user]
         self._restart_promises()
         for call in list(self._calls.values()):
             call.token, call.rivals, call.agent, call.until_ms = None, (), None, 0

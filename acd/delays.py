@@ -12,12 +12,13 @@ LEAST = 5  # answers before the quantile is believed
 class Delay:
     """A window of the last answers, sorted beside; deterministic, some 200 bytes an agent."""
 
-    __slots__ = ("_last", "_sorted", "_turn")
+    __slots__ = ("_last", "_sorted", "_turn", "ms")
 
     def __init__(self) -> None:
         self._last: list[int] = []
         self._sorted: list[int] = []
         self._turn = 0
+        self.ms: int | None = None  # the quantile, or None while too little is known
 
     def add(self, took_ms: int) -> None:
         """One more answer; a missed offer counts as long as the phone rang."""
@@ -29,11 +30,6 @@ class Delay:
             self._turn = (self._turn + 1) % WINDOW
             del self._sorted[bisect_left(self._sorted, gone)]
         insort(self._sorted, took_ms)
-
-    @property
-    def ms(self) -> int | None:
-        """The quantile, or None while too little is known."""
         count = len(self._sorted)
-        if count < LEAST:
-            return None
-        return self._sorted[min(count - 1, int(QUANTILE * count))]
+        if count >= LEAST:
+            self.ms = self._sorted[min(count - 1, int(QUANTILE * count))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from acd.calls import Call
 from acd.events import (
     AgentReleased,
@@ -22,6 +24,8 @@ BUSY = ("talking", "held")
 
 class Handling(Promises):
     """Transfers, calls that the queue did not give, and callers who are known."""
+
+    __slots__ = ()
 
     def _seize(self, event: AgentSeized) -> None:
         """A phone that rings for the queue stops ringing: its agent has dialled out."""
@@ -66,7 +70,7 @@ class Handling(Promises):
             return
         user, call.agent, call.state = call.agent, None, "away"
         call.last_agent = user
-        self._plan(call, self.now_ms + self._pace.talking_ms, "give_up")
+        self._plan(call, self.now_ms + self._pace.away_ms, "give_up")
         self._free(call, user, call.queue)
 
     def _transfer(self, event: Transferred) -> None:
@@ -88,7 +92,7 @@ class Handling(Promises):
         call.skills, call.widened, call.favourite = event.skills, 0, None
         call.line = self._line_of(call)
         if event.priority > call.waiter.priority:
-            call.waiter = call.waiter._replace(priority=event.priority)
+            call.waiter = replace(call.waiter, priority=event.priority)
         self._seek_agent(call)
         if user is not None:
             self._free(call, user, before)
@@ -103,7 +107,7 @@ class Handling(Promises):
         waits = call.entry is not None
         if waits:
             call.line.remove(call)
-        call.waiter = call.waiter._replace(priority=event.priority)
+        call.waiter = replace(call.waiter, priority=event.priority)
         if waits:
             call.line.add(call, self.now_ms)
 
@@ -116,12 +120,12 @@ class Handling(Promises):
         if call.queue.remembers and number:
             known = self._callers.arrive(number, self.now_ms, settings)
             if known.priority > call.waiter.priority:
-                call.waiter = call.waiter._replace(priority=known.priority)
+                call.waiter = replace(call.waiter, priority=known.priority)
             user = user or known.agent
         mark = self._marks.find(number) if number else None
         if mark is not None:
             if mark.priority > call.waiter.priority:
-                call.waiter = call.waiter._replace(priority=mark.priority)
+                call.waiter = replace(call.waiter, priority=mark.priority)
             user = user or mark.agent
         agent = self._agents.get(user)
         skills = call.line.demand.skills

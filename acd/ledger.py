@@ -14,15 +14,21 @@ class Ledger:
         self._offset_minutes = utc_offset_minutes
         self._older = Tally()
         self.intervals: dict[int, Tally] = {}
+        self._from_ms = self._to_ms = 0  # the interval that was asked for last
+        self._current = self._older
 
     def tally(self, at_ms: int) -> Tally:
         """The tally of the interval that holds `at_ms`."""
+        if self._from_ms <= at_ms < self._to_ms:
+            return self._current
         offset_ms = self._offset_minutes * 60_000
         start_ms = at_ms - (at_ms + offset_ms) % self._interval_ms
         found = self.intervals.get(start_ms)
         if found is None:
             found = self.intervals[start_ms] = Tally()
             self._fold(start_ms - self._kept * self._interval_ms)
+        self._from_ms, self._to_ms = start_ms, start_ms + self._interval_ms
+        self._current = found
         return found
 
     def total(self) -> Tally:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from acd.agents import Agent
 from acd.calls import Call
-from acd.demands import Bench, Demand, Skills
+from acd.delays import Delay
+from acd.demands import Bench, Demand, Skills, sort
 from acd.lines import Line, Rank
 from acd.policies import POLICIES, Ranking, Stage
 from acd.queue import Queue
@@ -49,8 +50,11 @@ class Matcher:
         self._settings = {one.user: one for one in settings}
         self._demands: dict[tuple[Skills, Ranking], Demand] = {}
         self._lines: dict[tuple[str, Skills], Line] = {}
+        self._asked: dict[tuple[str, tuple[str, ...]], Line] = {}  # the same, as calls ask
         self._pools: dict[tuple[Skills, tuple[tuple[int, ...], ...]], Pool] = {}
         self._pool_of: dict[str, Pool] = {}
+        self._idle: Bench = {}  # all who are idle, in no order
+        self._latest = 0  # who became idle last
         self.mobiles = {one.user: one.mobile for one in self._settings.values() if one.mobile}
         self.supervisors = [one.user for one in self._settings.values() if one.supervisor]
         for one in self._settings.values():
@@ -62,6 +66,14 @@ class Matcher:
             agent = self._agents.get(one.user)
             pool.duty += agent is not None and agent.state not in ("offline", "not_ready")
             self._pool_of[one.user] = pool
+
+    def line_of(self, queue: Queue, asked: tuple[str, ...]) -> Line:
+        """The line of a call that asks for skills beside the queue's own."""
+        line = self._asked.get((queue.name, asked))
+        if line is None:
+            line = self.line(queue, queue.skills.union(asked))
+            self._asked[queue.name, asked] = line
+        return line
 
     def line(self, queue: Queue, skills: Skills) -> Line:
         """The line of these skills in the queue, opened when it is asked for the first time."""
@@ -80,17 +92,22 @@ class Matcher:
         """The lines of one queue in which somebody waits."""
         return [one for (name, _), one in self._lines.items() if name == queue and one.count]
 
+    def waits(self) -> bool:
+        """Whether anybody waits in any line."""
+        return any(line.count for line in self._lines.values())
+
     def best_agent(self, call: Call, now_ms: int) -> Agent | None:
         """The idle agent to ring for this call; none of the reserve for a call that is late."""
         line = call.line
         if line.reserve:
             place = line.place(call.waiter, line.promise, now_ms)
-            if place.stage is Stage.LATE and self.idle(line, line.reserve + 1) <= line.reserve:
+            if place.stage is Stage.LATE and line.demand.idle() <= line.reserve:
                 return None
-        return line.demand.best(self._agents, call.tried)
+        user = line.demand.best(call.tried)
+        return self._agents[user] if user else None
 
     def best_call(
-        self, agent: Agent, now_ms: int, delay_ms: int | None
+        self, agent: Agent, now_ms: int, delays: Mapping[str, Delay]
     ) -> tuple[Rank, Call] | None:
         """The waiting call that this agent, idle from now on, is to serve."""
         pool = self._pool_of.get(agent.user)
@@ -99,29 +116,40 @@ class Matcher:
         best: tuple[Rank, Call] | None = None
         for line in pool.lines:
             if line.count:
-                measured = delay_ms if line.measured else None
-                head = line.head(now_ms, line.delay_ms if measured is None else measured)
+                delay = delays.get(agent.user) if line.measured else None
+                delay_ms = None if delay is None else delay.ms
+                head = line.head(now_ms, line.delay_ms if delay_ms is None else delay_ms)
                 if head is None or (best is not None and best[0] < head[0]):
                     continue
                 if line.reserve and head[0][0] == Stage.LATE:
                     if head[1].stage is not Stage.LATE:  # late for this agent only
                         head = line.head(now_ms, 0)
                         assert head is not None
-                    if head[0][0] == Stage.LATE and self.idle(line, line.reserve) < line.reserve:
+                    if head[0][0] == Stage.LATE and line.demand.idle() < line.reserve:
                         continue
                 best = head
         return best
 
     def add_idle(self, agent: Agent) -> None:
         """The agent is idle and no waiting call is for it."""
-        pool = self._pool_of.get(agent.user)
-        if pool is not None:
+        user, place = agent.user, agent.idle
+        pool = self._pool_of.get(user)
+        if pool is None:
+            return
+        self._idle[user] = place
+        if place > self._latest:
+            self._latest = place
             for bench in pool.benches:
-                bench.add(agent, self._agents)
+                bench[user] = place
+        else:  # an offer was withdrawn: back at the old place
+            for bench in pool.benches:
+                sort(bench, {**bench, user: place})
 
-    def idle(self, line: Line, most: int) -> int:
-        """How many agents able to serve the line are idle, counted up to `most`."""
-        return line.demand.idle(self._agents, most)
+    def remove_idle(self, user: str) -> None:
+        """The agent is idle no more."""
+        if self._idle.pop(user, None) is not None:
+            for bench in self._pool_of[user].benches:
+                del bench[user]
 
     def on_duty(self, user: str, change: int) -> None:
         """The agent came on duty (+1) or left it (-1)."""
@@ -170,12 +198,12 @@ class Matcher:
         benches: dict[tuple[int, ...], Bench] = {}
         for user, pool in self._pool_of.items():
             if skills <= pool.skills:
-                bench = benches.setdefault(rank(self._settings[user]), Bench())
-                bench.size += 1
-                if bench not in pool.benches:  # all of a pool have the same rank
+                bench = benches.setdefault(rank(self._settings[user]), {})
+                if all(bench is not one for one in pool.benches):  # all of a pool rank alike
                     pool.benches.append(bench)
-                agent = self._agents.get(user)
-                if agent is not None and agent.state == "ready":
-                    bench.add(agent, self._agents)
+                if user in self._idle:
+                    bench[user] = self._idle[user]
+        for bench in benches.values():
+            sort(bench, {**bench})
         demand.benches = [benches[key] for key in sorted(benches)]
         return demand

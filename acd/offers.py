@@ -1,4 +1,7 @@
-"""The machine of one offer: a call reserved for an agent by a token, until it is won or lost."""
+"""The machine of one offer: a call reserved for an agent by a token, until it is won or lost.
+
+An offer that is over is None: nothing of it is kept.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ import msgspec
 
 from acd.effects import CancelOffer, CancelReason, Disarm, Effect
 
-State: TypeAlias = Literal["ringing", "accepted", "won", "lost"]
+State: TypeAlias = Literal["ringing", "accepted"]
 Cue: TypeAlias = Literal["accepted", "bridged", "refused", "timeout", "cancelled"]
 Place: TypeAlias = Literal["seat", "mobile", "city"]
-Step: TypeAlias = tuple["Reserve", list[Effect]]
+Step: TypeAlias = tuple["Reserve | None", tuple[Effect, ...]]
 
 
 class Reserve(msgspec.Struct, frozen=True, gc=False):
@@ -37,52 +40,51 @@ class Move(msgspec.Struct, frozen=True, gc=False):
 def step(reserve: Reserve, cue: Cue, move: Move) -> Step:
     """One transition; a cue that the state does not know changes nothing."""
     act = TABLE.get((reserve.state, cue))
-    return (reserve, []) if act is None else act(reserve, move)
+    return (reserve, ()) if act is None else act(reserve, move)
 
 
 def accept(reserve: Reserve, move: Move) -> Step:
     """The agent's 200 OK: the same timer now waits for the media."""
-    return _with(reserve, "accepted", move.until_ms), []
+    return (
+        Reserve(
+            reserve.token,
+            reserve.call,
+            reserve.agent,
+            move.until_ms,
+            "accepted",
+            reserve.place,
+            reserve.offered_ms,
+        ),
+        (),
+    )
 
 
 def win(reserve: Reserve, move: Move) -> Step:
     """Bridged: the call is this agent's."""
-    return _with(reserve, "won", 0), [Disarm(reserve.token)]
+    return None, (Disarm(reserve.token),)
 
 
 def lose(reserve: Reserve, move: Move) -> Step:
     """The phone itself has ended the leg: nothing is left to cancel."""
-    return _with(reserve, "lost", 0), [Disarm(reserve.token)]
+    return None, (Disarm(reserve.token),)
 
 
 def cancel(reserve: Reserve, move: Move) -> Step:
     """The leg is taken down from our side."""
     cancelled = CancelOffer(reserve.call, reserve.agent, reserve.token, move.reason)
-    return _with(reserve, "lost", 0), [Disarm(reserve.token), cancelled]
+    return None, (Disarm(reserve.token), cancelled)
 
 
 def give_up_ringing(reserve: Reserve, move: Move) -> Step:
     """Nobody picked up within ring_seconds."""
     cancelled = CancelOffer(reserve.call, reserve.agent, reserve.token, "no_answer")
-    return _with(reserve, "lost", 0), [cancelled]
+    return None, (cancelled,)
 
 
 def give_up_bridging(reserve: Reserve, move: Move) -> Step:
     """The agent picked up but no media came of it within bridge_seconds."""
     cancelled = CancelOffer(reserve.call, reserve.agent, reserve.token, "not_bridged")
-    return _with(reserve, "lost", 0), [cancelled]
-
-
-def _with(reserve: Reserve, state: State, until_ms: int) -> Reserve:
-    return Reserve(
-        reserve.token,
-        reserve.call,
-        reserve.agent,
-        until_ms,
-        state,
-        reserve.place,
-        reserve.offered_ms,
-    )
+    return None, (cancelled,)
 
 
 TABLE: dict[tuple[State, Cue], Callable[[Reserve, Move], Step]] = {

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple, TypeAlias
 
+import msgspec
+
 from acd.settings import AgentSettings, QueueSettings
 
 NEVER = 1 << 62
@@ -24,7 +26,7 @@ class Stage(IntEnum):
     LATE = 3
 
 
-class Waiter(NamedTuple):
+class Waiter(msgspec.Struct, frozen=True, gc=False):
     """What a policy may know of a waiting call."""
 
     queued_ms: int
@@ -38,7 +40,7 @@ class Promise(NamedTuple):
     in_time_ms: int  # an answer after this wait, and no later, is in time
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """The class of a waiting call, and the time at which to ask again.
 
     Within a class the smaller `key` goes first; None = the older.

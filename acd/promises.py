@@ -10,7 +10,13 @@ from acd.callbacks import Callback
 from acd.callbacks import Cue as CallbackCue
 from acd.calls import Call
 from acd.effects import Arm, CallBack
-from acd.events import Arrived, CallbackAsked, CallbackCancelled, CallbackUnreached
+from acd.events import (
+    Arrived,
+    CallbackAsked,
+    CallbackCancelled,
+    CallbackPromised,
+    CallbackUnreached,
+)
 from acd.lines import Line, Rank
 from acd.policies import Waiter, order
 from acd.queue import Queue
@@ -21,6 +27,8 @@ KEPT = 1000  # callbacks that are over and can still be looked up
 
 class Promises(Waiting):
     """The callbacks of all queues; each attempt at one is a call of its own, counted apart."""
+
+    __slots__ = ()
 
     def _ask_callback(self, event: CallbackAsked) -> None:
         """The caller leaves and keeps its place; one active callback a number."""
@@ -36,21 +44,36 @@ class Promises(Waiting):
         ):
             self.ignored += 1
             return
-        self._promised += 1
-        name = f"callback-{self._promised}"
         promised = Callback(
-            name,
+            self._next_callback(),
             number,
             call.queue.name,
             call.name,
             call.waiter.queued_ms,
             self.now_ms,
             call.waiter.priority,
-            tuple(call.line.demand.skills),
+            tuple(sorted(call.line.demand.skills)),
         )
-        self._callbacks[name] = promised
-        self._numbers[number] = name
         self._finish(call, "called_back", "call_ended")
+        self._begin_callback(promised)
+
+    def _promise_callback(self, event: CallbackPromised) -> None:
+        """A message is as good as the wish to be called back, with the place of its call."""
+        queue = self._queues.get(event.queue)
+        if queue is None or not event.number.strip("+").isdigit() or event.number in self._numbers:
+            self.ignored += 1
+            return
+        name, skills = self._next_callback(), tuple(queue.settings.skills)
+        asked = (event.queued_ms, self.now_ms, 0, skills)
+        self._begin_callback(Callback(name, event.number, event.queue, event.call, *asked))
+
+    def _next_callback(self) -> str:
+        self._promised += 1
+        return f"callback-{self._promised}"
+
+    def _begin_callback(self, promised: Callback) -> None:
+        self._callbacks[promised.callback] = promised
+        self._numbers[promised.number] = promised.callback
         promised, effects = callbacks.begin(promised, self._promise_move(promised))
         self._keep(promised)
         self._out += effects
@@ -92,10 +115,8 @@ class Promises(Waiting):
         queue = self._queues[promised.queue]
         line = self._line_for(promised, queue)
         wanted = max(1, queue.settings.callback.idle_agents)
-        if self._matcher.idle(line, wanted) >= wanted:
-            agent = line.demand.best(self._agents, ())
-            if agent is not None:
-                self._dial(promised, queue, line, agent)
+        if line.demand.idle() >= wanted:
+            self._dial(promised, queue, line, self._agents[line.demand.best(())])
 
     def _keep_promise(self, agent: Agent, before: Rank | None) -> bool:
         """The first due callback that the agent may serve, unless a waiting call comes first."""
@@ -106,7 +127,7 @@ class Promises(Waiting):
             if not self._matcher.is_able(agent.user, line.demand.skills):
                 continue
             wanted = queue.settings.callback.idle_agents - 1
-            if wanted > 0 and self._matcher.idle(line, wanted) < wanted:
+            if line.demand.idle() < wanted:
                 continue
             if before is None or self._rank_of(promised, line) < before:
                 self._dial(promised, queue, line, agent)

@@ -33,6 +33,9 @@ class Queue:
         self.settings = settings
         self.name = settings.name
         self.promise = promise_of(settings)
+        self.stop = settings.rule.stop
+        self.from_queued = settings.rule.start == "queued"
+        self.in_time_ms = self.promise.in_time_ms  # a wait this long, and no longer, is in target
         self.skills: Skills = frozenset(settings.skills)
         self.ring_ms = round(settings.ring_seconds * 1000)
         self.bridge_ms = round(settings.bridge_seconds * 1000)
@@ -51,10 +54,13 @@ class Queue:
 
     def wait_ms(self, call: Call, stop_ms: int) -> int:
         """The wait by the queue's clock start, as `service_level.outcome` has it."""
-        start_ms, arrival = call.waiter.queued_ms, call.arrival
+        start_ms = call.waiter.queued_ms
+        if self.from_queued:
+            return stop_ms - start_ms
+        arrival = call.arrival
         if self.settings.rule.start == "invited":
             start_ms = arrival.invited_ms or arrival.connected_ms or start_ms
-        elif self.settings.rule.start == "connected":
+        else:
             start_ms = arrival.connected_ms or start_ms
         return stop_ms - start_ms
 
@@ -68,7 +74,7 @@ class Queue:
         wait_ms = self.wait_ms(call, stop_ms)
         tally.answered += 1
         tally.answered_wait_ms += wait_ms
-        tally.answered_in_target += in_target(wait_ms, self.settings.rule)
+        tally.answered_in_target += wait_ms <= self.in_time_ms
 
     def turn_away(self, event: Turned, now_ms: int) -> CallRecord:
         """Offered and rejected at once."""

@@ -9,18 +9,20 @@ from acd.board import Board
 from acd.callbacks import Cue as CallbackCue
 from acd.calls import Call
 from acd.delays import Delay
-from acd.effects import Arm, CancelReason, Disarm, Finished, Offer, Result
+from acd.effects import AgentState, Arm, CancelReason, Disarm, Finished, Offer, Result
 from acd.events import Accepted, AgentDropped, Bridged, Greeted, Refused
 from acd.offers import Reserve
 from acd.policies import Stage
 from acd.queue import Queue
 
 NOTHING = offers.Move()
-OFF_DUTY = ("offline", "not_ready")
+OFF_DUTY = frozenset(("offline", "not_ready"))
 
 
 class Serving(Board):
     """Who rings for whom; waiting and promised callbacks are left to the classes above it."""
+
+    __slots__ = ()
 
     def _wait(self, call: Call) -> None:
         """The call waits from now on."""
@@ -68,8 +70,7 @@ class Serving(Board):
 
     def _serve(self, agent: Agent) -> None:
         """Serves the call that the policies name, or leaves the agent idle."""
-        delay = self._delays.get(agent.user)
-        best = self._matcher.best_call(agent, self.now_ms, None if delay is None else delay.ms)
+        best = self._matcher.best_call(agent, self.now_ms, self._delays)
         call = None if best is None else best[1]
         if self._favourites and (best is None or best[0][0] != Stage.PROMOTED):
             call = self._favoured(agent.user) or call
@@ -85,23 +86,21 @@ class Serving(Board):
 
     def _offer(self, call: Call, agent: Agent) -> None:
         """The seat rings, and the call is nobody else's while it does."""
-        call.state, call.agent = "ringing", agent.user
-        call.token = token = self._reserve(call, agent.user, call.queue.ring_ms)
-        self._out += (
-            Offer(call.name, agent.user, token),
-            Arm(token, self._reserves[token].until_ms),
-        )
+        user = agent.user
+        call.state, call.agent = "ringing", user
+        call.token = token = self._reserve(call, user, call.queue.ring_ms)
+        self._out += (Offer(call.name, user, token), Arm(token, self._reserves[token].until_ms))
 
     def _reserve(self, call: Call, user: str, ring_ms: int, place: offers.Place = "seat") -> str:
-        self._tokens += 1
-        token = f"offer/{self._tokens}"
+        now_ms, name = self.now_ms, call.name
+        self._tokens = serial = self._tokens + 1
+        token = f"offer/{serial}"
         call.offers += 1
-        reserve = Reserve(
-            token, call.name, user, self.now_ms + ring_ms, "ringing", place, self.now_ms
+        self._reserves[token] = Reserve(
+            token, name, user, now_ms + ring_ms, "ringing", place, now_ms
         )
-        self._reserves[token] = reserve
         if user:
-            self._move(user, "offered", reserve)
+            self._move(user, "offered", name, token)
         return token
 
     def _accept(self, event: Accepted) -> None:
@@ -121,7 +120,8 @@ class Serving(Board):
         if call.accepted_ms is None:
             call.accepted_ms = self.now_ms
         self._move(reserve.agent, "accepted")
-        self._stop_clock(call, "accepted")
+        if call.home.stop == "accepted":
+            self._stop_clock(call)
 
     def _win(self, call: Call, winner: Reserve) -> None:
         """The first phone that is picked up has the call; every other one stops ringing."""
@@ -154,7 +154,7 @@ class Serving(Board):
             call.bridged_ms = self.now_ms
             if not call.callback:
                 waited = (self.now_ms - call.waiter.queued_ms) / 1000
-                call.home.measured.waited(waited, gave_up=False)
+                call.home.measured.waited(waited, False)
         self._disarm_call(call)
         call.state, call.overdue = "talking", False
         call.last_agent = call.agent
@@ -167,16 +167,16 @@ class Serving(Board):
         if reserve is None:  # sent elsewhere: its 200 was not told to us, and it greets nobody
             call.accepted_ms = call.accepted_ms or self.now_ms
             call.greeted_ms = self.now_ms
-            self._stop_clock(call, call.home.settings.rule.stop)
-        else:
-            self._stop_clock(call, "bridged")
+            self._stop_clock(call)
+        elif call.home.stop == "bridged":
+            self._stop_clock(call)
 
     def _hand_to_city(self, call: Call) -> None:
         """Answered, but not by us: overflowed, and as long as a talk may last."""
         self._disarm_call(call)
         call.state, call.overdue, call.away = "overflowed", False, True
         self._count_overflowed(call)
-        self._plan(call, self.now_ms + self._pace.talking_ms, "give_up")
+        self._plan(call, self.now_ms + self._pace.away_ms, "give_up")
 
     def _greet(self, event: Greeted) -> None:
         call = self._calls.get(event.call)
@@ -184,7 +184,8 @@ class Serving(Board):
             self.ignored += 1
             return
         call.greeted_ms = self.now_ms
-        self._stop_clock(call, "greeted")
+        if call.home.stop == "greeted":
+            self._stop_clock(call)
 
     def _refuse(self, event: Refused) -> None:
         reserve = self._reserves.get(event.token)
@@ -235,10 +236,10 @@ class Serving(Board):
     def _step_offer(self, before: Reserve, cue: offers.Cue, move: offers.Move) -> None:
         reserve, effects = offers.step(before, cue, move)
         self._out += effects
-        if reserve.until_ms:
-            self._reserves[reserve.token] = reserve
+        if reserve is None:
+            del self._reserves[before.token]
         else:
-            del self._reserves[reserve.token]
+            self._reserves[before.token] = reserve
 
     def _measure(self, reserve: Reserve) -> None:
         delay = self._delays.get(reserve.agent)
@@ -275,10 +276,10 @@ class Serving(Board):
         if agent is not None and call.bridged_ms is not None:
             busy_ms = self.now_ms - call.bridged_ms + queue.wrap_up_ms
             queue.measured.handled(busy_ms / 1000)
-        self._move(user, "ended", wrap_up_ms=queue.wrap_up_ms)
+        self._move(user, "ended", None, None, "", queue.wrap_up_ms)
 
-    def _stop_clock(self, call: Call, stop: str) -> None:
-        if not call.answered and call.home.settings.rule.stop == stop:
+    def _stop_clock(self, call: Call) -> None:
+        if not call.answered:
             call.home.count_answered(call, self.now_ms)
 
     def _count_overflowed(self, call: Call) -> None:
@@ -342,35 +343,40 @@ class Serving(Board):
         self,
         user: str,
         cue: AgentCue,
-        reserve: Reserve | None = None,
-        *,
+        call: str | None = None,
+        token: str | None = None,
         reason: str = "",
         wrap_up_ms: int = 0,
         by: str = "",
-        call: str | None = None,
     ) -> None:
         """Steps an agent's machine; one that has become ready is served at once."""
-        before = self._agents.get(user)
+        known = self._agents
+        before = known.get(user)
         if before is None:
             self.ignored += 1
             return
-        self._idles += 1
-        token = None
-        if reserve is not None:
-            call, token = reserve.call, reserve.token
-        after, effects = agents.step(
-            before,
-            cue,
-            agents.Move(self.now_ms, self._pace, self._idles, call, token, reason, wrap_up_ms, by),
-        )
-        self._agents[user] = after
+        self._idles = serial = self._idles + 1
+        move = agents.Move(self.now_ms, self._pace, serial, call, token, reason, wrap_up_ms, by)
+        after, effects = agents.step(before, cue, move)
+        if after is before:
+            return
+        known[user] = after
         self._out += effects
-        if after.state != before.state:
-            if (after.state in OFF_DUTY) is not (before.state in OFF_DUTY):
-                self._matcher.on_duty(user, -1 if after.state in OFF_DUTY else 1)
-            if after.state == "ready":
+        state, was = after.state, before.state
+        if state in OFF_DUTY or was in OFF_DUTY:
+            self._change_duty(after, was)
+        if state != was:
+            if was == "ready":
+                self._matcher.remove_idle(user)
+            elif state == "ready":
                 self._serve(after)
-        if after.state == "offline" and user not in self._known:
+
+    def _change_duty(self, agent: Agent, was: AgentState) -> None:
+        """Whether the queues may count on the agent; one that is not configured is forgotten."""
+        user, off = agent.user, agent.state in OFF_DUTY
+        if off is not (was in OFF_DUTY):
+            self._matcher.on_duty(user, -1 if off else 1)
+        if agent.state == "offline" and user not in self._known:
             del self._agents[user]
 
     # The call's own timer: the first of its agenda

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from acd.board import Board
 from acd.core import Core
 from acd.settings import AcdSettings
 
@@ -23,7 +24,7 @@ PLAIN = frozenset(
     [("collections", "deque"), ("collections", "OrderedDict"), ("collections", "defaultdict")]
     + [("builtins", name) for name in ("set", "frozenset", "int", "list", "dict", "tuple")]
 )
-RULES = "_acts"  # event type to method: code, not state
+STATE = Board.__slots__  # what the core adds is code, not state
 
 
 class SnapshotUnreadable(Exception):
@@ -74,7 +75,7 @@ class _Unpickler(pickle.Unpickler):
 def freeze(core: Core) -> bytes:
     """All of the core's state."""
     file = io.BytesIO()
-    state = {name: value for name, value in vars(core).items() if name != RULES}
+    state = {name: getattr(core, name) for name in STATE}
     _Pickler(file, core).dump(state)
     return zlib.compress(file.getvalue(), 1)
 
@@ -84,7 +85,8 @@ def thaw(state: bytes) -> Core:
     core = Core(AcdSettings())
     try:
         found = _Unpickler(io.BytesIO(zlib.decompress(state)), core).load()
-        vars(core).update(found)
+        for name in STATE:
+            setattr(core, name, found[name])
     except Exception as error:  # a damaged pickle raises almost anything
         raise SnapshotUnreadable(f"{type(error).__name__}: {error}") from None
     return core

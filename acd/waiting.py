@@ -21,6 +21,8 @@ AGAIN_MS = 1000  # a step whose time has come, but not its condition, is looked 
 class Waiting(Serving):
     """The line, the favourites, and each call's agenda."""
 
+    __slots__ = ()
+
     def _wait(self, call: Call) -> None:
         call.state = "waiting"
         if call.favourite is None:

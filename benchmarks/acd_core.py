@@ -4,7 +4,9 @@ A decision is one step of the core: an event in, all its effects out. Calls arri
 bridged and ended, agents wrap up, at about 98 % load so that both idle agents and waiting calls are
 searched. Each step's own time gives the percentiles; the rate is that of the same events given
 again to a fresh core in one loop, by the processor time of this process (median of three), with
-the rate by the wall clock beside it.
+the rate by the wall clock beside it. A bare loop (a struct made, a dict and a heap changed for each
+event) is timed between the rounds: its rate is the machine's, and `bare_loops_a_decision` is what
+holds on any machine.
 """
 
 from __future__ import annotations
@@ -13,11 +15,15 @@ import argparse
 import gc
 import json
 import random
+import statistics
 import sys
 import tempfile
 import time
 from heapq import heappop, heappush
+from operator import truediv
 from pathlib import Path
+
+import msgspec
 
 from acd import events
 from acd.core import Core
@@ -148,7 +154,7 @@ def drive(core, calls: int, generator: random.Random) -> tuple[list[int], list]:
 def measure(make, calls: int) -> dict[str, float]:
     took, told = drive(make(), calls, random.Random(2))
     took.sort()
-    cpu, wall = [], []
+    cpu, wall, loops = [], [], []
     for _ in range(3):
         step = make().step
         gc.collect()
@@ -158,7 +164,11 @@ def measure(make, calls: int) -> dict[str, float]:
             step(event)
         cpu.append(time.process_time() - cpu_start)
         wall.append(time.perf_counter() - wall_start)
+        gc.unfreeze()
+        loops.append(bare(len(told)))
     return {
+        "bare_loops_per_second": round(len(told) / sorted(loops)[1]),
+        "bare_loops_a_decision": round(statistics.median(map(truediv, cpu, loops)), 2),
         "decisions_per_second": round(len(told) / sorted(cpu)[1]),
         "decisions_per_second_wall": round(len(told) / sorted(wall)[1]),
         "median_us": round(took[len(took) // 2] / 1000, 2),
@@ -166,6 +176,26 @@ def measure(make, calls: int) -> dict[str, float]:
         "worst_us": round(took[-1] / 1000, 1),
         "decisions": len(told),
     }
+
+
+class Bare(msgspec.Struct, frozen=True, gc=False):
+    """What the bare loop makes of each event."""
+
+    at_ms: int
+    name: str
+
+
+def bare(events_: int) -> float:
+    """Processor seconds of the least that a table of calls and timers costs: no decision at all."""
+    table: dict[int, Bare] = {}
+    due: list[tuple[int, int]] = []
+    start = time.process_time()
+    for index in range(events_):
+        table[index] = Bare(index, "call")
+        heappush(due, (index * 7919 % 100_003, index))
+        if index >= AGENTS:
+            del table[heappop(due)[1]]
+    return time.process_time() - start
 
 
 def journalled(count: int) -> dict[str, float]:

@@ -2,8 +2,9 @@
 
 All times are divided by --scale: with 20, a target of 15 s is 0.75 s, a handling time of 180 s
 (answering 1.5 s, talk 163.5 s lognormal, wrap-up 15 s) is 9 s, a mean patience of 120 s is 6 s.
-The load is the heaviest at which Erlang-A gives --predicted. A citizen gets 200 when the queue
-begins, so giving up is done here: when the patience is over and no seat's phone has answered.
+The load is --rho erlangs an agent, or the heaviest at which Erlang-A gives --predicted. A citizen
+gets 200 when the queue begins, so giving up is done here: when the patience is over and no seat's
+phone has answered.
 """
 
 import argparse
@@ -64,6 +65,8 @@ def load_of(given: argparse.Namespace) -> Load:
         patience=PATIENCE / scale,
         target=TARGET / scale,
     )
+    if given.rho:
+        return replace(load, per_second=given.rho * given.agents / load.busy_seconds)
     return replace(load, per_second=heaviest_load(load, given.predicted))
 
 
@@ -192,6 +195,7 @@ def arguments() -> argparse.Namespace:
     add("--policy", choices=("fifo", "answer_in_time"), default="fifo")
     add("--talk", choices=("lognormal", "exponential"), default="lognormal")
     add("--predicted", type=float, default=0.96, help="Erlang-A's service level at the load")
+    add("--rho", type=float, default=0.0, help="erlangs an agent, in place of --predicted")
     add("--caller-processes", type=int, default=8, help="of four lines each")
     add("--seed", type=int, default=1)
     given = made.parse_args()

@@ -181,7 +181,7 @@ def main() -> None:
         "follows_down_seconds": round(down, 2),
     }
     kept = report["generator_late_ms"] <= GENERATOR_LATE_MS
-    outcome.figures["generator_kept_up"] = kept
+    outcome.bar("generator_late_ms", GENERATOR_LATE_MS, kept)
     outcome.bar("delay_ms_p99", LATENCY_BAR_MS, report["delay_ms"]["99"] <= LATENCY_BAR_MS)
     outcome.bar("follow_seconds", FOLLOW_BAR_SECONDS, max(up, down) <= FOLLOW_BAR_SECONDS)
     if not options.quick:

@@ -33,7 +33,9 @@ from media.prompts import decode_wav
 
 ADDRESS = "127.76.0.1"
 LOSSES, JITTERS = (0, 1, 3, 10), (0, 20, 60)  # per cent, ms
-NOISE = 0.1  # MOS: taken for what two runs of one point may differ by; not measured yet
+SURE = 2.0  # standard errors of the mean difference: what runs of one point differ by is measured
+FEWEST = 3  # runs that a standard error can be told from
+ASSUMED = 0.1  # MOS, where there are fewer
 LEAD_SECONDS, TAIL_SECONDS = 1.5, 1.0
 SPEECH_SECONDS = 9.0
 CALLS_A_PHONE = 4
@@ -309,6 +311,14 @@ def main() -> None:
     report(gathered, late, sorted(voices), options.quick)
 
 
+def doubt(row: dict[str, list[float]]) -> float:
+    """How far the mean difference of both receivers at a point may be off, by its runs."""
+    differences = np.subtract(row["callcore"], row["pjsua2"])
+    if len(differences) < FEWEST:
+        return ASSUMED
+    return round(float(SURE * differences.std(ddof=1) / np.sqrt(len(differences))), 3)
+
+
 def report(
     gathered: dict[str, dict[str, list[float]]], late: float, voices: list[str], quick: bool
 ) -> None:
@@ -318,7 +328,9 @@ def report(
     }
     outcome = Outcome("media_quality")
     outcome.figures = {"pesq": table, "voices": voices, "sender_late_ms": round(late * 1000, 1)}
-    behind = [p for p, row in table.items() if row["callcore"] < row["pjsua2"] - NOISE]
+    noise = {point: doubt(row) for point, row in gathered.items()}
+    behind = [p for p, row in table.items() if row["callcore"] < row["pjsua2"] - noise[p]]
+    outcome.figures["noise"] = noise
     lossy = [p for p in table if int(p.partition("%")[0]) >= 3]
     not_ahead = [p for p in lossy if table[p]["callcore"] <= table[p]["pjsua2"]]
     outcome.figures |= {"behind": behind, "not_ahead_at_3_percent": not_ahead}

@@ -1,11 +1,12 @@
 """The tables of queues, routes and what becomes of those who wait."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from config.calendar import Hours, Openings
 from config.fields import Name, PositiveSeconds, Seconds
+from config.flow import KEYS, Flow, OverflowStep, told
 from config.table import Allowed, Table
 
 Skill = Annotated[
@@ -15,29 +16,6 @@ Skill = Annotated[
 ]
 Skills = Annotated[tuple[Skill, ...], Field(strict=False)]
 GENERAL = ("general",)
-
-
-class OverflowStep(Table):
-    """What is done for a caller who still waits after so long."""
-
-    target: Literal["mobile", "supervisor", "city", "message", "callback"] = Field(
-        description="whom it goes to"
-    )
-    after_seconds: Seconds = Field(description="the wait after which it is done")
-    when: Literal["predicted", "waited", "closed"] = Field(
-        default="waited",
-        description="predicted: only while a late answer is predicted; "
-        "closed: only for callers who come outside of the hours",
-    )
-    number: str = Field(
-        default="", pattern=r"^(\+?[0-9]{2,20})?$", description="city: whom to dial"
-    )
-
-    @model_validator(mode="after")
-    def _addressed(self) -> "OverflowStep":
-        if self.target == "city" and not self.number:
-            raise ValueError("target city needs a number")
-        return self
 
 
 class Widening(Table):
@@ -161,6 +139,21 @@ class Queue(Table):
     opening: Openings = Field(
         default=(), description="when callers are queued, in local time; none = always"
     )
+    flow: Flow = Field(
+        default=(),
+        description="a call's course in one list, in place of announcement, music, overflow, "
+        "overflow_mobile_after_seconds and survey: see [the queue](queue.md#the-flow)",
+    )
+
+    @model_validator(mode="after")
+    def _flows(self) -> Self:
+        """A flow is written out as the keys that it stands for; nobody else reads it."""
+        if self.flow:
+            twice = [key for key in KEYS if key in self.model_fields_set]
+            if twice:
+                raise ValueError(f"flow says it already: leave {', '.join(twice)} out")
+            self.__dict__.update(told(self.flow))
+        return self
 
 
 class Route(Table):
@@ -188,10 +181,10 @@ class Agents(Table):
         default=3, ge=1, le=100, description="calls missed in a row that make an agent not ready"
     )
     rest_seconds: PositiveSeconds = Field(default=5, description="pause after a missed call")
-    talking_seconds: PositiveSeconds = Field(
-        default=3600, description="a longer talk is reported to the supervisor"
+    talking_seconds: Seconds = Field(
+        default=3600, description="a longer talk is reported to the supervisor; 0 = never"
     )
-    held_seconds: PositiveSeconds = Field(default=300, description="a longer hold is reported")
+    held_seconds: Seconds = Field(default=300, description="a longer hold is reported; 0 = never")
     not_ready_seconds: Seconds = Field(
         default=3600, description="a longer break is reported; 0 = never"
     )

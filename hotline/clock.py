@@ -31,6 +31,10 @@ class Clock:
         """Milliseconds since the epoch."""
         return self._wall_ms + round((time.monotonic() - self._start) * 1000)
 
+    def at_ms(self, then: float) -> int:
+        """Milliseconds since the epoch of a moment on the loop's clock."""
+        return self._wall_ms + round((then - self._start) * 1000)
+
     def iso_now(self) -> str:
         """Wall time as text."""
         return iso(self.wall_ms())

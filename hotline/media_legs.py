@@ -23,6 +23,7 @@ from media.io.plane import Address, MediaPlane, Remote
 from media.srtp import Keys
 
 WEBSOCKET = ("ws", "wss")
+Srtp = Literal["off", "accept", "offer", "require"]
 
 
 @dataclass(slots=True)
@@ -37,12 +38,16 @@ class MediaLeg:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What all legs are described by; `over_tls` says whether a seat is reached by TLS alone."""
+    """What all legs are described by; `over_tls` says whether a seat is reached by TLS alone.
+
+    `srtp_of` is a seat's own policy, empty where it has none.
+    """
 
     public_address: str = ""
-    srtp: Literal["off", "accept", "offer", "require"] = "off"
+    srtp: Srtp = "off"
     over_tls: Callable[[str], bool] = lambda seat: False
     codecs: tuple[str, ...] = ("PCMA", "PCMU")
+    srtp_of: Callable[[str], Srtp | Literal[""]] = lambda seat: ""
 
 
 class MediaLegs:
@@ -55,6 +60,7 @@ class MediaLegs:
         self._plane = plane
         self._public_address = terms.public_address
         self._srtp = terms.srtp
+        self._srtp_of = terms.srtp_of
         self._over_tls = terms.over_tls
         self._browsers = browsers
         self._legs: dict[str, MediaLeg] = {}
@@ -188,13 +194,14 @@ class MediaLegs:
         """Where the gateway reaches the leg: never by what SDP tells the world."""
         return Address(self._plane.settings.address, self._legs[leg].local.port)
 
-    def _policy(self, seat: str) -> Literal["off", "accept", "offer", "require"]:
+    def _policy(self, seat: str) -> Srtp:
         """Keys in SDP are worth something over TLS only, so only there they are offered."""
-        if self._srtp == "off" or not seat:
-            return "off" if self._srtp == "off" else "accept"
-        if self._srtp == "offer":
+        policy = (self._srtp_of(seat) if seat else "") or self._srtp
+        if policy == "off" or not seat:
+            return "off" if policy == "off" else "accept"
+        if policy == "offer":
             return "offer" if self._over_tls(seat) else "accept"
-        return self._srtp
+        return policy
 
     def _anchored(self, leg: str, local: LocalMedia, near: str | None) -> LocalMedia:
         address = self._plane.open(leg, near=near)

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 from acd.core import Core
-from acd.events import Arm, Disarm, Effect, Event, Fired
+from acd.events import Arm, Configured, Disarm, Effect, Event, Fired, Restarted
 from acd.frames import frame
 from acd.io.journal import Journal
+from acd.settings import AcdSettings
 from hotline.clock import Clock
 from hotline.membership import Membership, Single
 
@@ -62,9 +63,14 @@ class Queueing:
         self.close()
         self.core, self._kept, self._journal, self._follows = core, journal, None, True
 
-    def lead(self) -> None:
-        """Writes from now on; the next facts must be Configured and Restarted."""
+    def lead(self, settings: AcdSettings) -> None:
+        """Writes from now on: under these settings, and without the calls of whoever led before.
+
+        What a crash or a take-over cut off is counted as failed; wrap-ups and breaks go on.
+        """
         self._journal, self._follows = self._kept, False
+        self.tell(Configured(self._clock.wall_ms(), settings))
+        self.tell(Restarted(self._clock.wall_ms()))
 
     def rest(self) -> None:
         """Writes no more; what is still told moves the core and nothing else."""

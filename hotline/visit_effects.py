@@ -215,6 +215,14 @@ class StopRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class Discern:
+    """Whether tones of the leg's network are to be told."""
+
+    leg: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reanchor:
     """Open the leg on another worker and tell its far end by re-INVITE."""
 
@@ -319,6 +327,7 @@ Effect = (
     | CloseMedia
     | StartRecording
     | StopRecording
+    | Discern
     | Reanchor
     | Joined
     | Parted

@@ -30,6 +30,7 @@ class Policy:
     desk_seconds: float = 20.0
     confirm_seconds: float = 10.0
     linger_seconds: float = 1.0
+    tones: bool = True  # of failure, in early media, end the leg
     survey: bool = False
     survey_keys: str = "12345"
     survey_seconds: float = 8.0

@@ -1,6 +1,6 @@
 """Key presses as RTP events, RFC 4733: one report a press, however many packets told it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from media.errors import LocalProtocolError
 from media.types import FRAME, TICK_SECONDS
@@ -24,8 +24,12 @@ class Press:
     duration: int  # samples
     tick: int
     ended: bool
-    relay_ts: int  # the timestamp it has on the other leg
     before: int = 0  # samples of the segments before this one
+    stamps: dict[int, int] = field(default_factory=dict)  # on each leg that it is sent by
+
+    def stamp(self, leg: int, clock: int) -> int:
+        """Its timestamp in that leg's stream, whose clock stands there now."""
+        return self.stamps.setdefault(leg, clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,7 @@ class Keys:
     def forget(self, leg: int) -> None:
         self.presses.pop(leg, None)
 
-    def hear(
-        self, leg: int, packet: Packet, tick: int, relay_ts: int
-    ) -> tuple[Press | None, list[Pressed]]:
+    def hear(self, leg: int, packet: Packet, tick: int) -> tuple[Press | None, list[Pressed]]:
         """The press that the packet belongs to (None: none, or an old one), and those that end.
 
         §2.3: event, end bit, volume, duration. §2.5.1.2: one event keeps one timestamp.
@@ -73,10 +75,10 @@ class Keys:
             before = _segments(press, packet, digit)
             if press is not None and not press.ended and not before:
                 over.append(_pressed(leg, press))
-            stamp = relay_ts if press is None or not before else press.relay_ts + LONGEST
-            press = Press(
-                packet.timestamp, packet.ssrc, digit, 0, tick, False, stamp & 0xFFFFFFFF, before
-            )
+            stamps = {}
+            if press is not None and before:
+                stamps = {ear: ts + LONGEST & 0xFFFFFFFF for ear, ts in press.stamps.items()}
+            press = Press(packet.timestamp, packet.ssrc, digit, 0, tick, False, before, stamps)
             self.presses[leg] = press
         press.tick = tick
         if not press.ended:
@@ -152,7 +154,7 @@ class Dialler:
         through = []
         for leg, dial in self.dials.items():
             if dial.press is None:
-                dial.press = Press(clock[leg], 0, dial.digits[0], 0, 0, False, clock[leg])
+                dial.press = Press(clock[leg], 0, dial.digits[0], 0, 0, False)
             press = dial.press
             dial.tick += 1
             if dial.tick < dial.tone_ticks + END_PACKETS:

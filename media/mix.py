@@ -62,7 +62,6 @@ class Mixer:
         self.pool[self.bank_at :] = bank.codes
         self.heard: Bytes = self.pool[:capacity]
         self.source: Integers = np.full(capacity, self.silence_at, np.int64)
-        self.partner: Integers = np.full(capacity, -1, np.int64)  # who hears this leg alone
         self.dirty = True  # the plan is made anew before the next tick, however much changed
         self.rooms: dict[str, Room] = {}
         self.room_of: dict[int, str] = {}
@@ -99,6 +98,14 @@ class Mixer:
             del self.rooms[name]
         self.dirty = True
 
+    def ears_of(self, leg: int) -> list[int]:
+        """The legs that hear this one."""
+        room = self.rooms.get(self.room_of.get(leg, ""))
+        if room is None:
+            return []
+        mouth = room.gains[:, room.legs.index(leg)]
+        return [room.legs[ear] for ear in np.flatnonzero(mouth)]
+
     def plan(self) -> None:
         """Work out each leg's source row, if bridges or codecs changed since the last time."""
         if not self.dirty:
@@ -106,7 +113,6 @@ class Mixer:
         self.dirty = False
         codec = self.legs.codec
         self.source[:] = self.silence_at + codec.astype(np.int64)
-        self.partner[:] = -1
         pairs: list[tuple[int, int]] = []
         sizes: dict[int, list[tuple[Room, Flags]]] = {}
         for room in self.rooms.values():
@@ -127,7 +133,6 @@ class Mixer:
         codec = self.legs.codec
         to = np.array([ear for ear, _ in pairs], np.int64)
         other = np.array([mouth for _, mouth in pairs], np.int64)
-        self.partner[other] = to
         same = codec[to] == codec[other]
         self.source[to] = np.where(same, other, self.made_at + to)
         self._transcoded = [

@@ -72,12 +72,13 @@ class Outgoing:
         """
         self.dirty |= leg not in self._muted
         self._muted[leg] = tick + EVENT_HOLD_TICKS
-        first = self._press.get(leg) != press.relay_ts
-        self._press[leg] = press.relay_ts
+        stamp = press.stamp(leg, int(self.timestamp[leg]))
+        first = self._press.get(leg) != stamp
+        self._press[leg] = stamp
         head = bytearray(HEADER)
         head[0], head[1] = 0x80, kind | (0x80 if first else 0)
         head[2:4] = int(self.sequence[leg]).to_bytes(2, "big")
-        head[4:8] = press.relay_ts.to_bytes(4, "big")
+        head[4:8] = stamp.to_bytes(4, "big")
         head[8:12] = int(self.ssrc[leg]).to_bytes(4, "big")
         self.sequence[leg] += np.uint16(1)
         return bytes(head) + payload

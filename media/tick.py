@@ -83,7 +83,7 @@ class Tick:
         self.keys = Keys()
         self.dialler = Dialler()
         self.overlay = Overlay(mixer.bank, legs)
-        self.taps = Taps(legs, mixer.heard)
+        self.taps = Taps(legs, mixer.heard, self.hearing)
         self.outgoing = Outgoing(legs, wire.outgoing)
         self.timeout_ticks = 1500
         self.number = 0
@@ -117,6 +117,8 @@ class Tick:
         self._pressed(hearing.pressed)
         for leg in hearing.changed.tolist():
             self.emit(events.Talking(names[leg], bool(hearing.levels.talking[leg])))
+        for leg, tone in hearing.tones:
+            self.emit(events.ToneHeard(names[leg], tone))
 
     def _receive(self) -> None:
         for turn in range(PASSES):
@@ -278,13 +280,14 @@ class Tick:
         self.jitter.count_sequence(np.array([leg]), number, np.zeros(1, np.bool_))
 
     def _key(self, leg: int, packet: Packet) -> None:
-        """RFC 4733: told once to the owner, relayed packet by packet to the other party."""
-        other = int(self.mixer.partner[leg])
-        relay_ts = int(self.outgoing.timestamp[other]) if other >= 0 else 0
-        press, over = self.keys.hear(leg, packet, self.number, relay_ts)
+        """RFC 4733: told once to the owner, relayed packet by packet to all who hear the leg."""
+        press, over = self.keys.hear(leg, packet, self.number)
         self._pressed(over)
-        if press is not None and other >= 0 and self.player.position[other] < 0:
-            self._relay(other, press, packet.payload)
+        if press is None:
+            return
+        for other in self.mixer.ears_of(leg):
+            if self.player.position[other] < 0:
+                self._relay(other, press, packet.payload)
 
     def _relay(self, other: int, press: Press, payload: bytes) -> None:
         state = self.legs

@@ -77,6 +77,7 @@ class SoftphoneOptions:
     script: Path | None = None
     log_level: int | None = None
     ca: Path | None = None
+    srtp: str | None = None
     module: str = field(default="phones.softphone", kw_only=True)
 
     def arguments(self) -> list[str]:

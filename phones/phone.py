@@ -23,6 +23,9 @@ GOODBYE_SECONDS = 2.0
 CLOSING_SECONDS = 2.0
 
 
+SRTP_USES = {"off": 0, "optional": 1, "mandatory": 2}  # pjmedia_srtp_use
+
+
 @dataclass(frozen=True, slots=True)
 class PhoneOptions:
     """Who the phone is and what it does by itself."""
@@ -39,6 +42,7 @@ class PhoneOptions:
     talk: Law | None = None
     refuse: int = 0
     calls: int = 1  # further incoming calls get 486
+    srtp: str = "off"  # optional: as the other side wants; mandatory: nothing else
     seed: int = 0
 
 
@@ -68,6 +72,8 @@ class Phone:
         config.natConfig.sdpNatRewriteUse = 0
         config.natConfig.sipOutboundUse = 0
         config.natConfig.udpKaIntervalSec = 0
+        config.mediaConfig.srtpUse = SRTP_USES[options.srtp]
+        config.mediaConfig.srtpSecureSignaling = 1  # keys in SDP go over TLS only
         media = config.mediaConfig.transportConfig
         media.boundAddress = self.endpoint.options.address
         media.port = self.endpoint.options.first_rtp_port or self.random.randrange(40000, 58000, 20)

@@ -37,6 +37,7 @@ def arguments(line: list[str] | None = None) -> argparse.Namespace:
     add("--address", default="127.0.0.1", help="the local address, for SIP and RTP")
     add("--local-port", type=int, default=0)
     add("--codec", choices=G711, help="offers and takes this one alone")
+    add("--srtp", choices=("off", "optional", "mandatory"), default="off")
     add("--expires", type=int, default=300, metavar="SECONDS")
     add("--play", type=Path, metavar="FILE.wav")
     add("--tone", type=int, metavar="HZ", help="plays a tone in place of a file")
@@ -75,6 +76,7 @@ def phone_options(given: argparse.Namespace) -> PhoneOptions:
         refuse=given.refuse,
         calls=given.calls,
         seed=given.seed,
+        srtp=given.srtp,
     )
 
 

@@ -1,24 +1,87 @@
 """Plots of the media benchmarks' results: python scripts/plot_media.py, after `make bench`.
 
-Reads benchmarks/results/media*.json, writes docs/images/media-cost.png.
+Reads benchmarks/results/*.json, writes docs/images/media-*.png. A benchmark without a result is
+left out; media_latency.py and media_quality.py draw their own.
 """
 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-PICTURE = ROOT / "docs" / "images" / "media-cost.png"
-LABELS = {
+IMAGES = ROOT / "docs" / "images"
+COSTS = {
     "media": "two parties, recorded",
     "media_conference": "three parties, recorded",
     "media_srtp": "two parties, recorded, SRTP",
 }
+STAGES = ("reading", "placing", "hearing", "recording", "sending")
+UNIT = "microseconds of CPU a leg and tick"
+
+
+def figures(name: str) -> dict[str, Any]:
+    """What a benchmark found last; nothing when it has not been run."""
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        print(f"plot_media: {path.name} is not there", file=sys.stderr)
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["figures"]
+    return found
+
+
+def costs(axes: Any) -> bool:
+    """One line a benchmark, cost of a leg by the number of legs."""
+    found = {name: one for name in COSTS if (one := figures(name))}
+    for name, one in found.items():
+        runs = one["runs"]
+        axes.plot(
+            [r["legs"] for r in runs], [r["us_per_leg_tick"] for r in runs], "o-", label=COSTS[name]
+        )
+        peer = one.get("rtpengine", {})
+        if "us_per_leg_tick" in peer:
+            axes.plot(peer["legs"], peer["us_per_leg_tick"], "kx", label="rtpengine (relay only)")
+        if name == "media":
+            axes.axhline(one["raw_pair_us"], color="gray", lw=1, label="a bare send and receive")
+    axes.set(xlabel="legs on one core", ylabel=UNIT, ylim=(0, None))
+    return bool(found)
+
+
+def stages(axes: Any) -> bool:
+    """Bars of what each stage takes, by sockets and number of legs."""
+    runs = figures("media_stages").get("runs", [])
+    names, below = [], []
+    bars = [(run, kind) for run in runs for kind in ("plain", "io_uring")]
+    for run, kind in bars:
+        names.append(f"{run['legs']}\n{kind}")
+        below.append(0.0)
+    for stage in (*STAGES, "the rest"):
+        heights = [
+            run[kind]["all"] - sum(run[kind][one] for one in STAGES)
+            if stage == "the rest"
+            else run[kind][stage]
+            for run, kind in bars
+        ]
+        axes.bar(names, heights, bottom=below, label=stage)
+        below = [low + height for low, height in zip(below, heights, strict=True)]
+    axes.set(xlabel="legs and sockets", ylabel=UNIT)
+    return bool(runs)
+
+
+def codecs(axes: Any) -> bool:
+    """A bar for each codec and packet time, both ways."""
+    found = figures("media_codecs")
+    axes.barh([name.removesuffix("_us") for name in found], list(found.values()))
+    axes.set(xlabel=UNIT)
+    return bool(found)
+
+
+PICTURES = {"media-cost": costs, "media-stages": stages, "media-codecs": codecs}
 
 
 def main() -> int:
-    """One line a benchmark, cost of a leg by the number of legs."""
+    """All pictures that there are results for."""
     try:
         import matplotlib
 
@@ -27,31 +90,16 @@ def main() -> int:
     except ImportError:
         print("plot_media: matplotlib is missing: pip install matplotlib", file=sys.stderr)
         return 2
-    figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
+    IMAGES.mkdir(exist_ok=True)
     drawn = 0
-    for name, label in LABELS.items():
-        path = RESULTS / f"{name}.json"
-        if not path.exists():
-            print(f"plot_media: {path.name} is not there", file=sys.stderr)
-            continue
-        figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
-        runs = figures["runs"]
-        axes.plot(
-            [r["legs"] for r in runs], [r["us_per_leg_tick"] for r in runs], "o-", label=label
-        )
-        peer = figures.get("rtpengine", {})
-        if "us_per_leg_tick" in peer:
-            axes.plot(peer["legs"], peer["us_per_leg_tick"], "kx", label="rtpengine (relay only)")
-        if name == "media":
-            axes.axhline(
-                figures["raw_pair_us"], color="gray", lw=1, label="a bare send and receive"
-            )
-        drawn += 1
-    axes.set(xlabel="legs on one core", ylabel="microseconds of CPU a leg and tick", ylim=(0, None))
-    axes.legend(frameon=False)
-    axes.grid(alpha=0.3)
-    PICTURE.parent.mkdir(exist_ok=True)
-    figure.savefig(PICTURE, dpi=120)
+    for name, draw in PICTURES.items():
+        figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
+        if draw(axes):
+            if axes.get_legend_handles_labels()[1]:
+                axes.legend(frameon=False)
+            axes.grid(alpha=0.3)
+            figure.savefig(IMAGES / f"{name}.png", dpi=120)
+            drawn += 1
     return 0 if drawn else 1
 
 

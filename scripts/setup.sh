@@ -90,6 +90,7 @@ PROGRAMS=(
     sipsak:sipsak
     baresip:baresip-core
     linphonec:linphone-cli
+    rtpengine:rtpengine-daemon
     tshark:tshark
     ceph-mon:ceph-mon
     ceph-mgr:ceph-mgr

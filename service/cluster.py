@@ -2,7 +2,6 @@
 
 import time
 
-from acd.events import Configured, Restarted
 from acd.io.shared import Shared
 from hotline.conductor import Conductor
 from hotline.events import Alert
@@ -27,9 +26,7 @@ class Stage:
         known = {user: seat for user, one in seats.items() if (seat := read_seat(one))}
         agents = parts.queueing.core.agents()
         at_work = {agent.user for agent in agents if agent.state in AT_WORK}
-        parts.queueing.lead()
-        parts.queueing.tell(Configured(parts.clock.wall_ms(), acd_settings(parts.config)))
-        parts.queueing.tell(Restarted(parts.clock.wall_ms()))
+        parts.queueing.lead(acd_settings(parts.config))
         self._conductor.presence.take_over(at_work)
         local = next((one[1:] for one in parts.sip.addresses if one[0] == "udp"), None)
         if local is not None:

@@ -46,6 +46,7 @@ class Report:
             "patience_seconds": self.promise.patience_seconds,
             "target_seconds": self.promise.target_seconds,
             "target_ratio": self.promise.target_ratio,
+            "growth_a_week": round(7 * at.growth, 4),
             "years_without_holidays": list(self.unknown_years),
             "error": {**asdict(self.backtest), "skill": self.backtest.skill},
             "days": [

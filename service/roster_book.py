@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import xlsxwriter
 
+from acd.staffing.breaks import plan_breaks
 from acd.staffing.days import Days
 from acd.staffing.roster import Roster, Task, norm_minutes
 from service.rostering import missing_hours, worked
@@ -24,6 +25,7 @@ def write(path: Path, task: Task, found: Roster, calendar: Days) -> None:
             looks = _looks(book)
             _roster(book.add_worksheet("排班表 Roster"), looks, task, found)
             _people(book.add_worksheet("工时 Hours"), looks, task, found)
+            _breaks(book.add_worksheet("休息 Breaks"), looks, task, found)
             _cover(book.add_worksheet("覆盖 Cover"), looks, task, found)
             _rules(book.add_worksheet("规则 Rules"), looks, task, found, calendar)
     except xlsxwriter.exceptions.FileCreateError as error:
@@ -109,6 +111,19 @@ def _people(sheet: Any, looks: dict[str, Any], task: Task, found: Roster) -> Non
             sheet.write(index + 1, column, cell, looks["cell"])
 
 
+def _breaks(sheet: Any, looks: dict[str, Any], task: Task, found: Roster) -> None:
+    """When each break begins; red where nobody else is there and the phone is answered."""
+    planned = plan_breaks(task, found)
+    sheet.write(0, 0, f"休息 {planned.minutes} min\nBreak at", looks["head"])
+    _heads(sheet, looks, task)
+    sheet.set_column(1, len(task.days), 6)
+    for line, person in enumerate(task.plan.people, 1):
+        sheet.write(line, 0, person.name, looks["name"])
+    for one in planned.planned:
+        look = looks["short" if one.at_desk else "cell"]
+        sheet.write(one.person + 1, one.day + 1, one.clock, look)
+
+
 def _cover(sheet: Any, looks: dict[str, Any], task: Task, found: Roster) -> None:
     """Agents there / needed; red where there are too few."""
     sheet.write(0, 0, "在岗/需要\nThere/needed", looks["head"])
@@ -147,6 +162,8 @@ def _rules(sheet: Any, looks: dict[str, Any], task: Task, found: Roster, calenda
 
 RULES = {
     "hours_per_week": "每周标准工时 Hours a week",
+    "break_minutes": "每班休息分钟 Break, minutes",
+    "break_after_hours": "有休息的班次时长 Shifts with a break, hours",
     "overtime_hours": "每月最多加班 Overtime a month, hours",
     "most_hours_per_week": "每周最多工时 Most hours in a week",
     "rest_hours": "班次间隔 Rest between shifts, hours",

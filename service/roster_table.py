@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from acd.staffing.breaks import plan_breaks
 from acd.staffing.days import Days
 from acd.staffing.roster import Roster, Task
 from service.rostering import missing_hours, worked
@@ -26,6 +27,7 @@ def show(task: Task, found: Roster, calendar: Days) -> None:
     )
     console.print(f"班次 shifts: {legend}")
     _show_short(console, task, found)
+    _show_breaks(console, task, found)
     for name, day in found.denied:
         console.print(f"未满足 wish not kept: {name} {day}")
     console.print(
@@ -64,6 +66,19 @@ def _table(task: Task, found: Roster, start: int, end: int) -> Table:
             f"{sums['days_on_free']:g}",
         )
     return table
+
+
+def _show_breaks(console: Console, task: Task, found: Roster) -> None:
+    """How many breaks, and what they cost."""
+    planned = plan_breaks(task, found)
+    if not planned.planned:
+        return
+    more = planned.missing_hours - missing_hours(task, found)
+    desk = sum(one.at_desk for one in planned.planned)
+    console.print(
+        f"休息 breaks: {len(planned.planned)} of {planned.minutes} minutes, {desk} of them at the "
+        f"desk (nobody else is there); {more:g} more agent-hours short while they are taken"
+    )
 
 
 def _show_short(console: Console, task: Task, found: Roster) -> None:

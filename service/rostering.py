@@ -171,21 +171,28 @@ def worked(task: Task, row: tuple[int | None, ...]) -> dict[str, float]:
 
 def document(task: Task, found: Roster) -> dict[str, Any]:
     """For JSON."""
+    from acd.staffing.breaks import plan_breaks
+
     names = [shift.name for shift in task.plan.shifts]
+    planned = plan_breaks(task, found)
+    at = {(one.person, one.day): one.clock for one in planned.planned}
     return {
         "status": found.status,
         "gap": found.gap,
         "seconds": found.seconds,
         "missing_agent_hours": missing_hours(task, found),
+        "break_minutes": planned.minutes,
+        "missing_agent_hours_with_breaks": planned.missing_hours,
         "denied": [[name, day.isoformat()] for name, day in found.denied],
         "days": [day.isoformat() for day in task.days],
         "people": [
             {
                 "name": person.name,
                 "shifts": ["" if one is None else names[one] for one in row],
+                "breaks": [at.get((index, day), "") for day in range(len(row))],
                 **worked(task, row),
             }
-            for person, row in zip(task.plan.people, found.shifts, strict=True)
+            for index, (person, row) in enumerate(zip(task.plan.people, found.shifts, strict=True))
         ],
         "interval_minutes": task.minutes,
         "required": task.required.tolist(),

@@ -12,7 +12,6 @@ import structlog
 import uvloop
 
 from acd.core import Core
-from acd.events import Configured, Restarted
 from acd.io.files import JournalDamaged
 from callcore.engine import Engine
 from callcore.io.identifiers import RandomIdentifiers
@@ -96,6 +95,7 @@ async def start(config: Config, stack: AsyncExitStack) -> Conductor:
             token=config.http.token.get_secret_value(),
             accounts=config.accounts,
             access=config.recording_access,
+            unit_token=config.http.unit_token.get_secret_value(),
         ),
         config.http.listen,
     )
@@ -152,6 +152,7 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
     )
     conductor = Conductor(parts)
     known.append(conductor)
+    engine.reception.takes_calls = conductor.takes_calls
     await keeper.start()
     stack.push_async_callback(keeper.stop)
     await plane.start()
@@ -164,9 +165,7 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
     if store is not None and config.cluster.url.get_secret_value():
         make_member(conductor, store)  # it leads, and tells the queue so, when it has the lease
         return conductor
-    queueing.tell(Configured(clock.wall_ms(), acd_settings(config)))
-    # What a crash cut off is counted as failed; wrap-ups and breaks go on.
-    queueing.tell(Restarted(clock.wall_ms()))
+    queueing.lead(acd_settings(config))
     return conductor
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import make_trunk_docs
+from scripts import make_queue_diagrams, make_trunk_docs
 from scripts.make_config_docs import PAGE, page
 
 ROOT = Path(__file__).parents[1]
@@ -16,6 +16,11 @@ LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
 
 def test_the_configuration_s_reference_is_current():
     assert PAGE.read_text(encoding="utf-8") == page(), "run scripts/make_config_docs.py"
+
+
+def test_the_diagrams_are_those_of_the_tables():
+    text = make_queue_diagrams.PAGE.read_text(encoding="utf-8")
+    assert make_queue_diagrams.page(text) == text, "run scripts/make_queue_diagrams.py"
 
 
 def test_every_key_of_a_trunk_s_profile_is_documented():

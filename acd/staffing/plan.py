@@ -28,6 +28,8 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     days_off_per_week: int = 1
     cover: int = 1  # people on duty at any time
     night_cover: int = 1  # people in the night shifts together
+    break_minutes: int = 30  # off the phone in each shift that is long enough; 0 = none
+    break_after_hours: float = 6.0  # shifts of this length and more have one
 
 
 class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,6 +135,8 @@ def _check_rules(rules: Rules) -> None:
     for name, value in fields.items():
         if value < 0:
             raise ValueError(f"rules.{name}: at least 0")
+    if rules.break_minutes > 120:
+        raise ValueError("rules.break_minutes: at most 120")
     if not 1 <= rules.days_in_a_row <= 31 or not 0 <= rules.days_off_per_week <= 6:
         raise ValueError("rules: days_in_a_row is 1 to 31, days_off_per_week 0 to 6")
 

@@ -1,8 +1,10 @@
 """An interval forecast from history, and how wrong it would have been.
 
-Calls of an interval = level of the days x weight of such a day x share of the interval in it. The
-level is an exponentially weighted mean of the days' totals, each divided by its kind's weight; the
-share is a weighted mean over days alike, drawn towards that of all days as far as they are few.
+Calls of an interval = level of the days x trend x weight of such a day x share of the interval in
+it. The level is an exponentially weighted mean of the days' totals, each divided by its kind's
+weight; the trend is the damped slope of the same totals, believed as far as it stands out of their
+noise; the share is a weighted mean over days alike, drawn towards that of all days as far as they
+are few.
 The judge is a backtest with a rolling origin: nothing after the origin is known to the forecast.
 """
 
@@ -22,6 +24,8 @@ LEVEL_HALF_LIFE_DAYS = 21.0
 SHAPE_HALF_LIFE_DAYS = 56.0
 SHRINKAGE_DAYS = 3.0  # a kind of day is believed as much as all days once it was seen so often
 SMOOTHING_CALLS = 15.0  # an interval with so many calls is believed as much as its neighbours
+TREND_HALF_LIFE_DAYS = 56.0
+DAMPING = 0.98  # of the trend, a day: nothing grows for ever
 LEAST_DAYS = 14  # two weeks: with less, no weekday has been seen twice
 
 Method = Callable[[Arrivals, Sequence[date]], Counts]
@@ -35,6 +39,7 @@ class Projection:
     minutes: int
     expected: Counts  # (n_days, 1440 / minutes) calls
     upper: Counts  # the same, exceeded by one interval in ten
+    growth: float = 0.0  # of the calls, a day, at the end of the history
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +80,48 @@ def project(history: Arrivals, days: Sequence[date], calendar: Days) -> Counts:
     known = len(history.counts)
     if known < LEAST_DAYS:
         raise ValueError(f"a forecast needs {LEAST_DAYS} days of history; here are {known}")
-    totals = history.counts.sum(axis=1)
     ages = np.arange(known, 0, -1)
-    classes = [_class_of(day, calendar) for day in history.days]
-    weights = _weights(classes, totals, 0.5 ** (ages / SHAPE_HALF_LIFE_DAYS))
+    classes, weights, scaled = _weighed(history, calendar)
     recent = 0.5 ** (ages / LEVEL_HALF_LIFE_DAYS)
-    scaled = totals / np.array([weights[one] for one in classes])
     level = float(recent @ scaled / recent.sum())
+    lag = float(recent @ ages / recent.sum())  # the level is that of so many days ago
+    slope = trend(scaled)
     faded = 0.5 ** (ages / SHAPE_HALF_LIFE_DAYS)
     rows = []
     for day in days:
-        one = _class_of(day, calendar)
-        rows.append(level * weights[one] * _shape(history.counts, classes, one, faded))
+        one, ahead = _class_of(day, calendar), (day - history.days[-1]).days
+        damped = (1 - DAMPING ** max(0, ahead)) / (1 - DAMPING)
+        grown = max(0.1, 1 + slope * (lag - 1 + damped))
+        rows.append(level * grown * weights[one] * _shape(history.counts, classes, one, faded))
     return np.array(rows)
+
+
+def _weighed(history: Arrivals, calendar: Days) -> tuple[list[int], dict[int, float], Counts]:
+    """The days' classes, the classes' weights, and the days' totals by which they are divided."""
+    totals = history.counts.sum(axis=1)
+    ages = np.arange(len(totals), 0, -1)
+    classes = [_class_of(day, calendar) for day in history.days]
+    weights = _weights(classes, totals, 0.5 ** (ages / SHAPE_HALF_LIFE_DAYS))
+    return classes, weights, totals / np.array([weights[one] for one in classes])
+
+
+def trend(scaled: Counts) -> float:
+    """Growth a day of daily totals, (n_days,), over their mean; 0 where it may be chance.
+
+    The slope of a weighted line, times 1 - (2 standard errors / slope)^2 as long as that is
+    positive: what chance alone could make is not believed, a clear trend nearly in full.
+    """
+    ages = np.arange(len(scaled), 0, -1.0)
+    faded = 0.5 ** (ages / TREND_HALF_LIFE_DAYS)
+    at = -ages - float(faded @ -ages / faded.sum())
+    mean = float(faded @ scaled / faded.sum())
+    spread = float(faded @ at**2)
+    slope = float(faded @ (at * scaled)) / spread
+    off = scaled - mean - slope * at
+    error = math.sqrt(float(faded**2 @ (at * off) ** 2)) / spread
+    if mean <= 0 or abs(slope) <= 2 * error:
+        return 0.0
+    return slope / mean * (1 - (2 * error / slope) ** 2)
 
 
 def naive(history: Arrivals, days: Sequence[date]) -> Counts:
@@ -150,7 +184,8 @@ def with_band(
     """The forecast with the bound that one interval in ten exceeds."""
     expected = project(history, days, calendar)
     upper = expected + 1.2816 * np.sqrt(dispersion * expected)  # the normal law's 90 %
-    return Projection(tuple(days), history.minutes, expected, upper)
+    growth = trend(_weighed(history, calendar)[2])
+    return Projection(tuple(days), history.minutes, expected, upper, growth)
 
 
 HOLIDAY = 7

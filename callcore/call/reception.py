@@ -50,6 +50,7 @@ class Reception:
     ) -> None:
         self.counters: Counter[tuple[str, str, int]] = Counter()
         self.tap: Tap | None = None
+        self.takes_calls: Callable[[], bool] = lambda: True  # what OPTIONS asks for
         self._gate = gate
         self._emit = emit
         self._framers: dict[Flow, Framer] = {}
@@ -194,7 +195,9 @@ class Reception:
             return Refusal(503, "overload", RETRY_LATER)
         refused = self._gate.refuse_unread(request, flow, now)
         if refused is None and request.method == "OPTIONS":
-            return Refusal(200, "", CAPABILITIES, counts=False)  # RFC 3261 §11.2
+            if not self.takes_calls():  # §11.2: as an INVITE would be answered
+                return Refusal(503, "takes no calls", RETRY_LATER, counts=False)
+            return Refusal(200, "", CAPABILITIES, counts=False)
         return refused
 
     def _unreadable(self, data: bytes, flow: Flow, error: RemoteProtocolError) -> None:

@@ -1,7 +1,5 @@
 """The gateway for the signalling process: where browsers are to go, and which session is where."""
 
-import asyncio
-import contextlib
 import datetime
 import secrets
 import socket
@@ -16,13 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from media import events
-from media.errors import LocalProtocolError, NotStarted
+from media.errors import LocalProtocolError
 from media.gateway import messages as m
 from media.gateway.messages import Address
+from media.io.fleet import Fleet
 from media.io.process import Kind, WorkerProcess
 
 GATEWAY = Kind("gateway", "media.io.gateway_worker", m.AnyReport, m.Ready, m.Heartbeat, m.Stop())
-START_SECONDS = 20.0
 STOP_SECONDS = 3.0
 CERTIFICATE_DAYS = 365
 RECEIVE_BYTES = 1 << 20
@@ -94,34 +92,22 @@ class Gateway:
         self.failed = 0
         self._slots: list[_Slot] = []
         self._places: dict[str, int] = {}
-        self._watch: asyncio.Task[None] | None = None
+        self._fleet = Fleet("gateway", settings.heartbeat_timeout_seconds)
 
     async def start(self) -> None:
         """Bind the sockets and start the processes; OSError, NotStarted."""
         try:
             for number in range(self.settings.processes):
                 self._slots.append(self._make(number))
-            async with asyncio.timeout(START_SECONDS):
-                for slot in self._slots:
-                    await asyncio.shield(slot.process.ready)
-        except BaseException as error:
+            await self._fleet.ready()
+        except BaseException:
             await self.stop()
-            if isinstance(error, TimeoutError):
-                raise NotStarted(f"no gateway within {START_SECONDS:.0f} s") from None
             raise
-        self._watch = asyncio.create_task(self._look_after())
 
     async def stop(self) -> None:
         """Browsers are told, processes end."""
-        if self._watch is not None:
-            self._watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
-            self._watch = None
-        await asyncio.gather(*(slot.process.stop(STOP_SECONDS) for slot in self._slots))
+        await self._fleet.stop(STOP_SECONDS)
         for slot in self._slots:
-            if slot.process.ready.done() and not slot.process.ready.cancelled():
-                slot.process.ready.exception()  # looked at, so that nobody is warned
             slot.public.close()
             slot.plain.close()
         self._slots = []
@@ -195,6 +181,7 @@ class Gateway:
         process = WorkerProcess(number, setup, self._report, self._lost, GATEWAY)
         process.inherited = (public.fileno(), plain.fileno())
         slot = _Slot(public, plain, process)
+        self._fleet.processes.append(process)
         process.start()
         self._identify(slot)
         return slot
@@ -240,22 +227,6 @@ class Gateway:
         slot.process.heartbeat = m.Heartbeat()  # the old one's says nothing of the new
         self._identify(slot)
         self.on_event(events.GatewayLost(number, sessions))
-
-    async def _look_after(self) -> None:
-        """Kill processes without a life sign; not for a pause of our own loop."""
-        loop = asyncio.get_running_loop()
-        limit = self.settings.heartbeat_timeout_seconds
-        period = min(0.5, limit / 4)
-        while True:
-            asleep = loop.time()
-            await asyncio.sleep(period)
-            now = loop.time()
-            for slot in self._slots:
-                if now - asleep > 2 * period:
-                    slot.process.heard = now
-                allowed = limit if slot.process.up else START_SECONDS
-                if slot.process.process is not None and now - slot.process.heard > allowed:
-                    slot.process.kill()
 
 
 def bound(host: str, ports: range) -> socket.socket:

@@ -1,7 +1,6 @@
 """The media plane for the signalling process: ports, workers, and which leg is where."""
 
 import asyncio
-import contextlib
 import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from media import events
 from media import messages as m
 from media.dtmf import check_digits
 from media.edge import PTIMES_MS, VOICES
-from media.errors import LocalProtocolError, NotStarted
+from media.errors import LocalProtocolError
 from media.g711 import CODECS
 from media.gain import MOST_DB
+from media.io.fleet import Fleet
 from media.io.process import WorkerProcess
 from media.io.sockets import udp
 from media.legs import COUNTERS
@@ -32,7 +32,6 @@ __all__ = ["Address", "MediaPlane", "MediaSettings", "PlaneStats", "Remote"]
 
 SIDES = {"left": LEFT, "right": RIGHT}
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
-START_SECONDS = 20.0
 STOP_SECONDS = 8.0
 PROBES = 64  # ports tried before a leg is refused because others use them
 
@@ -55,13 +54,13 @@ class MediaPlane:
         self._ports = Ports(
             settings.first_port, settings.last_port, settings.port_quarantine_seconds
         )
-        self._workers: list[WorkerProcess] = []
+        self._fleet = Fleet("media worker", settings.heartbeat_timeout_seconds)
+        self._workers = self._fleet.processes
         self._legs: dict[str, _Leg] = {}
         self._closing: dict[str, _Leg] = {}
         self._load = [0] * settings.workers
         self._bridges: dict[str, int] = {}
         self._recordings: dict[str, int] = {}
-        self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start the workers; NotStarted when one does not, LocalProtocolError for a prompt."""
@@ -89,28 +88,14 @@ class MediaPlane:
             self._workers.append(worker)
             worker.start()
         try:
-            async with asyncio.timeout(START_SECONDS):
-                for worker in self._workers:
-                    await asyncio.shield(worker.ready)
-        except BaseException as error:
+            await self._fleet.ready()
+        except BaseException:
             await self.stop()
-            if isinstance(error, TimeoutError):
-                raise NotStarted(f"no media worker within {START_SECONDS:.0f} s") from None
             raise
-        self._watch = asyncio.create_task(self._look_after())
 
     async def stop(self) -> None:
         """Workers write what they hold and end."""
-        if self._watch is not None:
-            self._watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
-            self._watch = None
-        await asyncio.gather(*(worker.stop(STOP_SECONDS) for worker in self._workers))
-        for worker in self._workers:
-            if worker.ready.done() and not worker.ready.cancelled():
-                worker.ready.exception()  # looked at, so that nobody is warned
-        self._workers = []
+        await self._fleet.stop(STOP_SECONDS)
 
     def open(self, leg: str, near: str | None = None) -> Address:
         """A port for the leg, in the worker of `near` or in the one with the fewest legs."""
@@ -184,6 +169,10 @@ class MediaPlane:
     def watch(self, leg: str, on: bool = True) -> None:
         """Talking is told whenever the leg begins to talk, or ceases."""
         self._to(leg).send(m.Watch(leg, on))
+
+    def discern(self, leg: str, on: bool = True) -> None:
+        """ToneHeard is told of what the leg's network plays before it answers."""
+        self._to(leg).send(m.Discern(leg, on))
 
     def measure(self, leg: str) -> None:
         """Measured follows, with the leg's levels and counters."""
@@ -349,22 +338,6 @@ class MediaPlane:
             del self._bridges[name]
         self.workers_lost += 1
         self.on_event(events.WorkerLost(number, legs, recordings))
-
-    async def _look_after(self) -> None:
-        """Kill workers without a life sign; not for a pause of our own loop."""
-        loop = asyncio.get_running_loop()
-        limit = self.settings.heartbeat_timeout_seconds
-        period = min(0.5, limit / 4)
-        while True:
-            asleep = loop.time()
-            await asyncio.sleep(period)
-            now = loop.time()
-            for worker in self._workers:
-                if now - asleep > 2 * period:
-                    worker.heard = now
-                allowed = limit if worker.up else START_SECONDS
-                if worker.process is not None and now - worker.heard > allowed:
-                    worker.kill()
 
 
 def ipaddress_of(host: str) -> None:

@@ -2,7 +2,7 @@
 
 from acd import events as e
 from acd.effects import AgentStateChanged, Arm, CancelOffer, Overstayed, Sidelined
-from acd.settings import AgentSettings, StateLimits
+from acd.settings import AcdSettings, AgentSettings, StateLimits
 from tests.acd.hotline import Hotline, of, offers
 
 
@@ -68,6 +68,26 @@ def test_an_agent_idle_for_too_long_is_reported_where_that_is_wished():
     assert line.at(900, e.Fired, "agent/8001")[0] == Overstayed("8001", "ready", 0)
     line.arrive(901, "c1")
     assert line.core.agent("8001").until_ms == 0
+
+
+def test_a_limit_of_nothing_is_no_limit():
+    line = Hotline("8001", limits=StateLimits(talking_seconds=0, held_seconds=0))
+    line.busy("8001")
+    assert line.core.agent("8001").until_ms == 0
+    assert line.fire(100_000) == []
+    line.at(100_001, e.Held, "busy0")
+    assert line.core.agent("8001").until_ms == 0
+    line.at(100_002, e.Departed, "busy0")
+    assert line.core.timers()["call/busy0"] == (100_002 + 86_400) * 1000  # yet not for ever
+
+
+def test_an_agent_of_no_configuration_is_gone_after_a_restart():
+    line = Hotline("8001", "8002")
+    line.busy("8001")
+    line.at(2, e.Configured, AcdSettings(line.settings.queues, line.settings.agents[1:]))
+    assert line.state("8001") == "talking"
+    line.at(3, e.Restarted)
+    assert [one.user for one in line.core.agents()] == ["8002"]
 
 
 def test_an_agent_who_dials_out_is_given_no_call_and_a_ringing_one_goes_to_another():

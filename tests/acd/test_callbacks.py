@@ -6,7 +6,7 @@ from acd import events as e
 from acd.callbacks import opening
 from acd.effects import CallBack, CallbackEnded, Finished, OfferCallback
 from acd.replay import replay
-from acd.settings import CallbackSettings, OverflowStep
+from acd.settings import AgentSettings, CallbackSettings, OverflowStep
 from tests.acd.hotline import Hotline, of, offers
 
 STEP = OverflowStep("callback", 20)
@@ -41,6 +41,16 @@ def test_the_callers_place_is_kept_and_the_agents_leg_comes_first():
     assert view.total == line.core.count("12345", 0)
     assert view.total.in_progress == 1
     assert replay(line.journal).snapshot() == line.core.snapshot()
+
+
+def test_its_skills_have_one_order_whatever_the_process():
+    """A set's order follows the hash seed; a replay elsewhere has to give the same state."""
+    skills = tuple("gfedcba")
+    line = Hotline(AgentSettings("8001", skills), overflow=(STEP,), callback=EASY, skills=skills)
+    line.busy("8001")
+    line.arrive(10, "c1", "13800000001")
+    line.at(35, e.CallbackAsked, "c1")
+    assert line.core.callbacks()[0].skills == tuple("abcdefg")
 
 
 def test_it_is_dialled_only_when_enough_agents_are_idle():

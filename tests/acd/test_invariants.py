@@ -1,5 +1,6 @@
 """What holds after every event, whatever their order: more than 100,000 steps."""
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -53,6 +54,7 @@ def walk_far(code, seed, head):
     seen.append(len(walk.journal))
 
 
+@pytest.mark.timeout(600)  # 15 s of processor time, of which a busy machine gives little
 def test_no_call_is_lost_on_long_walks():
     """Every event is checked, and there are enough of them."""
     walk_far()

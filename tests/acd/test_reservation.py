@@ -35,6 +35,15 @@ def test_a_late_call_has_the_second_idle_agent():
     assert [one.call for one in offers(line.at(32, e.HungUp, "busy1"))] == ["late"]
 
 
+def test_an_agent_whose_offer_was_withdrawn_is_no_reserve_beside_itself():
+    line = both_busy_one_late()
+    line.at(30, e.HungUp, "busy0")
+    line.arrive(31, "fresh", "13800000002")
+    assert line.state("8001") == "ringing"
+    assert offers(line.at(32, e.HungUp, "fresh")) == []
+    assert line.state("8001") == "ready"
+
+
 def test_a_call_in_time_is_never_kept_waiting():
     line = both_busy_one_late()
     assert [one.call for one in offers(line.at(20, e.HungUp, "busy0"))] == ["late"]

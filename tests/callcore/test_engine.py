@@ -49,6 +49,16 @@ def test_options_says_what_we_can(stage, seat):
     assert stage.engine.transactions == 0
 
 
+def test_options_is_answered_as_a_call_would_be(stage, trunk):
+    """RFC 3261 §11.2: an operator who probes a node that follows, or drains, sends it no calls."""
+    stage.engine.reception.takes_calls = lambda: False
+    answer = only(trunk.send("OPTIONS"))
+    assert answer.status == 503
+    assert answer.get("Retry-After") is not None
+    stage.engine.reception.takes_calls = lambda: True
+    assert only(trunk.send("OPTIONS")).status == 200
+
+
 @pytest.mark.parametrize(("method", "status"), [("MESSAGE", 405), ("FROBNICATE", 501)])
 def test_methods_that_we_do_not_serve(trunk, method, status):
     answer = only(trunk.send(method))

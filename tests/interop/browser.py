@@ -109,9 +109,14 @@ class Chromium:
         self._browser = browser
 
     @contextlib.asynccontextmanager
-    async def seat(self, voice_hz: int | None = None) -> AsyncIterator[BrowserSeat]:
-        """A seat that speaks with the microphone's tone, or with another one."""
-        context = await self._browser.new_context(locale="zh-CN")
+    async def seat(
+        self, voice_hz: int | None = None, *, trusting: bool = False
+    ) -> AsyncIterator[BrowserSeat]:
+        """A seat that speaks with the microphone's tone, or with another one.
+
+        A `trusting` one takes the certificate of an authority that it does not know.
+        """
+        context = await self._browser.new_context(locale="zh-CN", ignore_https_errors=trusting)
         page = await context.new_page()
         complaints: list[str] = []
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -151,6 +151,7 @@ async def test_two_browser_seats_of_one_gateway_go_on_when_it_is_killed(
         await asyncio.gather(hears(seat, CALLER_HZ), hears(other_seat, OTHER_CALLER_HZ))
         (gateway,) = gateways(hotline)
         os.kill(gateway, signal.SIGKILL)
+        await eventually(lambda: not_ready(hotline, "the gateway is down"))
         await live.event(event="alert", name="gateway")
         await eventually(lambda: is_connected(hotline, 2), 20)
         assert await hotline.metric("callcore_gateway_up") == 1
@@ -170,6 +171,12 @@ async def test_two_browser_seats_of_one_gateway_go_on_when_it_is_killed(
             third.send("hangup")
             await seat.until("idle")
     await eventually(lambda: nothing_left(hotline))
+
+
+async def not_ready(hotline: Hotline, why: str) -> bool:
+    """503, and the reason."""
+    status, told = await hotline.ready()
+    return status == 503 and any(why in reason for reason in told["reasons"])
 
 
 async def is_connected(hotline: Hotline, count: int) -> bool:

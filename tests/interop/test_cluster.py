@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from phones.driver import Softphone
-from tests.interop.hotline import Hotline, eventually
+from tests.interop.hotline import TRUNK, Hotline, eventually
 from tests.interop.test_restart import replayed
 from tests.peers.redis import RedisServer
 
@@ -47,6 +48,30 @@ async def level(leader: Hotline, follower: Hotline) -> None:
     await eventually(caught_up, 20)
 
 
+async def asked(hotline: Hotline) -> int:
+    """The status of an OPTIONS, as an operator probes with it."""
+    host, port = hotline.address
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((TRUNK, 0))
+        probe.setblocking(False)
+        loop = asyncio.get_running_loop()
+        mine = f"{TRUNK}:{probe.getsockname()[1]}"
+        lines = (
+            f"OPTIONS sip:{host}:{port} SIP/2.0",
+            f"Via: SIP/2.0/UDP {mine};branch=z9hG4bK-{mine}",
+            f"From: <sip:probe@{mine}>;tag=1",
+            f"To: <sip:{host}:{port}>",
+            f"Call-ID: {mine}",
+            "CSeq: 1 OPTIONS",
+            "Max-Forwards: 70",
+            "Content-Length: 0",
+            "\r\n",
+        )
+        await loop.sock_sendto(probe, "\r\n".join(lines).encode(), (host, port))
+        async with asyncio.timeout(10):
+            return int((await loop.sock_recv(probe, 4096)).split()[1])
+
+
 async def test_a_standby_takes_the_queue_over_and_the_old_leader_cannot_write_any_more(
     tmp_path: Path, redis: RedisServer
 ) -> None:
@@ -78,6 +103,7 @@ async def test_a_standby_takes_the_queue_over_and_the_old_leader_cannot_write_an
         first.call(citizen)
         await seat.wait("state", state="CONFIRMED")
         await level(first, second)
+        assert [await asked(one) for one in (first, second)] == [200, 503]
         refused = await second.request("/api/v1/agents/8001/state", "PUT", {"state": "not_ready"})
         assert refused[0] == 503
 

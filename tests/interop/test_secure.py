@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import ssl
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,11 +12,17 @@ from callcore.message import render, response
 from phones.driver import Softphone
 from tests.callcore.io.authority import Authority
 from tests.callcore.io.test_websocket import Browser
-from tests.interop.hotline import SEAT, Hotline, eventually
+from tests.interop.browser import CHROMIUM, JSSIP, chromium
+from tests.interop.ears import heard, packets_heard
+from tests.interop.hotline import AGENT_HZ, CALLER_HZ, SEAT, Hotline, eventually
 
 pytestmark = [pytest.mark.interop, pytest.mark.asyncio(loop_scope="module")]
 
-CONFIGURATION = {"secure": True, "sip": {"certificate_check_seconds": 0}}
+CONFIGURATION = {
+    "secure": True,
+    "sip": {"certificate_check_seconds": 0},
+    "media": {"srtp": "offer"},
+}
 
 
 async def browser(hotline: Hotline, scheme: str) -> Browser:
@@ -45,6 +52,49 @@ async def test_a_browser_is_a_seat_for_as_long_as_its_connection(
         await citizen.wait("ended")
     await seat.close()
     await hotline.until_state("8001", "offline")
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
+@pytest.mark.skipif(not JSSIP.exists(), reason="JsSIP is not there: make setup with npm")
+async def test_chromium_is_a_seat_over_wss(tmp_path: Path) -> None:
+    """Signalling over TLS, voice by DTLS-SRTP and Opus; both hear the other's tone."""
+    listen = [f"udp://{SEAT}:0", f"wss://{SEAT}:0"]  # a browser would take ws:// as well
+    async with (
+        Hotline(tmp_path, secure=True, sip={"listen": listen}) as hotline,
+        chromium(tmp_path) as one,
+        one.seat(trusting=True) as seat,
+        Softphone(hotline.citizen(record=tmp_path / "caller.wav")) as citizen,
+    ):
+        await seat.log_in(hotline, "8001")
+        await hotline.until_state("8001", "ready")
+        assert await hotline.metric("callcore_sip_connections", transport="wss") == 1
+        hotline.call(citizen)
+        await seat.until("talking")
+        await eventually(lambda: seat.hears(CALLER_HZ))
+        await packets_heard(citizen, 40)
+        await seat.press("hangup")
+        await citizen.wait("recorded")
+    assert heard(tmp_path / "caller.wav")[-1] == AGENT_HZ
+
+
+async def test_a_phone_over_tls_talks_by_srtp(hotline: Hotline, tmp_path: Path) -> None:
+    """RFC 4568: it takes no other call than a protected one; the citizen's leg is plain."""
+    options = hotline.seat("8001", transport="tls", srtp="mandatory", record=tmp_path / "agent.wav")
+    async with (
+        Softphone(options) as seat,
+        Softphone(hotline.citizen(record=tmp_path / "caller.wav")) as citizen,
+    ):
+        await seat.wait("registered")
+        await hotline.until_state("8001", "ready")
+        hotline.call(citizen)
+        await seat.wait("state", state="CONFIRMED")
+        await packets_heard(citizen, 40)
+        citizen.send("hangup")
+        await asyncio.gather(seat.wait("recorded"), citizen.wait("recorded"))
+    assert heard(tmp_path / "caller.wav")[-1] == AGENT_HZ
+    assert heard(tmp_path / "agent.wav")[-1] == CALLER_HZ
+    odd = "callcore_media_odd_packets_total"
+    assert await hotline.metric(odd, why="unauthenticated") == 0
 
 
 async def serial(hotline: Hotline) -> int:

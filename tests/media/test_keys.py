@@ -182,3 +182,32 @@ def test_only_legs_without_events_are_listened_to_and_never_both_ways():
             board.wire.put(0, rtp(number, number * 160, payload))
             board.step()
         assert told(board) == expected
+
+
+def test_in_a_conference_all_who_hear_a_leg_are_told_its_keys_in_their_own_streams():
+    """The caller and the third party hear the agent; the whisperer is heard by the agent alone."""
+    board = Board("abcd")
+    gains = ((0, 1, 1, 0), (1, 0, 1, 1), (1, 1, 0, 0), (1, 1, 1, 0))
+    board.obey(m.Bridge("room", ("a", "b", "c", "d"), gains))
+    for leg in range(4):
+        board.wire.put(leg, voice(65000))
+    board.step()
+    begun = [int(board.switch.tick.outgoing.timestamp[leg]) for leg in range(4)]
+    for packets in presses("5"):
+        for packet in packets:
+            board.wire.put(1, packet)
+        board.step()
+    heard: dict[int, list[bytes]] = {}
+    for leg, packet in board.wire.events:
+        heard.setdefault(leg, []).append(packet)
+    assert set(heard) == {0, 2, 3}
+    for leg, packets in heard.items():
+        assert {int.from_bytes(packet[4:8], "big") for packet in packets} == {begun[leg]}
+        assert [packet[1] >> 7 for packet in packets] == [1, 0, 0, 0, 0]
+        assert [packet[13] >> 7 for packet in packets] == [0, 0, 1, 1, 1]
+    board.wire.events.clear()
+    for packets in presses("7"):
+        for packet in packets:
+            board.wire.put(3, packet[:2] + bytes([1]) + packet[3:])
+        board.step()
+    assert {leg for leg, _ in board.wire.events} == {1}

@@ -76,11 +76,11 @@ def test_gains_are_what_each_ear_hears(data):
             assert (got == expected).all()
 
 
-def test_keys_are_relayed_to_the_one_who_hears_the_presser_alone():
+def test_keys_are_relayed_to_all_who_hear_the_presser():
     mixer = Mixer(Legs(8), Bank({}))
     mixer.bridge("call", [0, 1, 2], ((0, 1, 0), (1, 0, 0), (1, 1, 0)))
     mixer.plan()
-    assert mixer.partner.tolist() == [1, 0, -1, -1, -1, -1, -1, -1]
+    assert [mixer.ears_of(leg) for leg in range(3)] == [[1, 2], [0, 2], []]
 
 
 def test_a_leg_leaves_its_bridge_for_another():
@@ -95,4 +95,4 @@ def test_a_leg_leaves_its_bridge_for_another():
     mixer.unbridge("two")
     mixer.plan()
     assert {name: room.legs for name, room in mixer.rooms.items()} == {"one": [0]}
-    assert (mixer.partner == -1).all()
+    assert mixer.ears_of(0) == []

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from acd import events as e
+from acd.core import Core
 from acd.io.files import entries, segments
 from acd.io.recovery import recover, save
 from acd.io.shared import Shared
@@ -39,6 +40,19 @@ async def redis(server: RedisServer) -> AsyncIterator[RedisServer]:
     yield server
 
 
+class Overheard:
+    """A core and what it has asked for."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.effects: list[e.Effect] = []
+
+    def step(self, event: e.Event) -> list[e.Effect]:
+        effects = self.core.step(event)
+        self.effects += effects
+        return effects
+
+
 class PaperHotline:
     """Leads and steps down as service.cluster.Stage does, without calls."""
 
@@ -51,10 +65,7 @@ class PaperHotline:
 
     def lead(self, seats: dict[str, bytes]) -> None:
         self.inherited = seats
-        self.queueing.lead()
-        now_ms = self.queueing.core.now_ms
-        self.queueing.tell(e.Configured(now_ms, SETTINGS))
-        self.queueing.tell(e.Restarted(now_ms))
+        self.queueing.lead(SETTINGS)
 
     async def step_down(self) -> None:
         self.stepped_down += 1
@@ -98,15 +109,14 @@ class Node:
         self.shift.go_on(turns)
 
     def _step(self, event: e.Event) -> list[e.Effect]:
-        effects: list[e.Effect] = []
-        core = self.queueing.core
-        step, core.step = core.step, lambda one: effects.extend(step(one)) or effects  # type: ignore
+        overheard = Overheard(self.queueing.core)
+        self.queueing.core = overheard
         try:
             self.queueing.tell(event)
         finally:
-            del core.step
+            self.queueing.core = overheard.core
             self.queueing.close()  # the shift fires timers, not the loop
-        return effects
+        return overheard.effects
 
     @property
     def sequence(self) -> int:

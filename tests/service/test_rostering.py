@@ -46,7 +46,9 @@ def test_a_month_on_the_terminal_and_as_a_workbook(callcore, plan, tmp_path):
     for said in ("排班表 roster 2026-11", "张三", "no roster can be better by more than"):
         assert said in done.out
     sheets = openpyxl.load_workbook(book)
-    assert sheets.sheetnames == ["排班表 Roster", "工时 Hours", "覆盖 Cover", "规则 Rules"]
+    assert sheets.sheetnames == [
+        "排班表 Roster", "工时 Hours", "休息 Breaks", "覆盖 Cover", "规则 Rules",
+    ]  # fmt: skip
     roster = sheets["排班表 Roster"]
     names = [roster.cell(row, 1).value for row in range(2, 7)]
     assert names == ["张三", "李四", "王五", "赵六", "钱七"]
@@ -54,6 +56,11 @@ def test_a_month_on_the_terminal_and_as_a_workbook(callcore, plan, tmp_path):
         crew = [roster.cell(row, day + 2).value for row in range(2, 7)]
         assert crew.count("夜") >= 1
         assert set(crew) <= {"夜", "早", "晚", "休"}
+    breaks = sheets["休息 Breaks"]
+    for row in range(2, 7):
+        for column in range(2, 32):
+            works = roster.cell(row, column).value != "休"
+            assert (breaks.cell(row, column).value is not None) == works
     hours = sheets["工时 Hours"]
     for row in range(2, 7):
         shifts = [roster.cell(row, day + 2).value for day in range(30)]

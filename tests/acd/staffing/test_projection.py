@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from acd.staffing.arrivals import Arrivals, from_counts, from_times, local_ms, patience
 from acd.staffing.days import Days
-from acd.staffing.projection import backtest, errors, naive, project, with_band
+from acd.staffing.projection import backtest, errors, naive, project, trend, with_band
 from acd.staffing.requirement import Promise, required
 
 FIRST = date(2026, 5, 4)  # a Monday
@@ -55,6 +55,30 @@ def test_the_error_is_that_of_forecasts_made_before_and_beats_the_naive_one():
     assert found.skill > 0.15
     assert 1.0 <= found.ours.dispersion < 1.5
     assert found.ours.day_wape < found.ours.wape
+
+
+def grown(rate: float, days: int) -> Arrivals:
+    """The same, each day more (or fewer) calls than the one before, and days unlike each other."""
+    noise = np.random.default_rng(7)
+    mean = history(days).counts * np.exp(rate * np.arange(days))[:, None]
+    days_off = noise.gamma(150, 1 / 150, size=(days, 1))
+    return Arrivals(FIRST, 60, noise.poisson(mean * days_off).astype(float))
+
+
+@pytest.mark.parametrize("rate", [0.002, -0.002])
+def test_growth_is_forecast_and_the_level_does_not_lag_behind_it(rate):
+    """Over four weeks; a level alone would be off by 30 days' growth and that to come, 9 %."""
+    known, came = grown(rate, 196), grown(rate, 224).counts[196:]
+    days = [FIRST + timedelta(196 + index) for index in range(28)]
+    found = with_band(known, days, CALENDAR, 1.0)
+    assert abs(found.expected.sum() / came.sum() - 1) < 0.05
+    assert found.growth == pytest.approx(rate, rel=0.5)
+
+
+def test_chance_is_no_growth():
+    found = [trend(1000 + np.random.default_rng(seed).normal(0, 80, 120)) for seed in range(40)]
+    assert sum(one == 0 for one in found) >= 32
+    assert max(map(abs, found)) < 0.001
 
 
 def test_nothing_after_the_origin_is_known_to_the_forecast():

@@ -1,0 +1,57 @@
+"""Several processes of one kind: they start together, are watched, and stop together."""
+
+import asyncio
+import contextlib
+
+from media.errors import NotStarted
+from media.io.process import WorkerProcess
+
+START_SECONDS = 20.0
+
+
+class Fleet:
+    """`processes` are the owner's; one without a life sign for `limit_seconds` is killed."""
+
+    def __init__(self, what: str, limit_seconds: float) -> None:
+        self.processes: list[WorkerProcess] = []
+        self._what = what
+        self._limit_seconds = limit_seconds
+        self._watch: asyncio.Task[None] | None = None
+
+    async def ready(self) -> None:
+        """All are up, and watched from now on; NotStarted when one is not."""
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                for process in self.processes:
+                    await asyncio.shield(process.ready)
+        except TimeoutError:
+            raise NotStarted(f"no {self._what} within {START_SECONDS:.0f} s") from None
+        self._watch = asyncio.create_task(self._look_after())
+
+    async def stop(self, seconds: float) -> None:
+        """Each has so long to end by itself."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+            self._watch = None
+        await asyncio.gather(*(process.stop(seconds) for process in self.processes))
+        for process in self.processes:
+            if process.ready.done() and not process.ready.cancelled():
+                process.ready.exception()  # looked at, so that nobody is warned
+        self.processes.clear()
+
+    async def _look_after(self) -> None:
+        """Kill processes without a life sign; not for a pause of our own loop."""
+        loop = asyncio.get_running_loop()
+        period = min(0.5, self._limit_seconds / 4)
+        while True:
+            asleep = loop.time()
+            await asyncio.sleep(period)
+            now = loop.time()
+            for process in self.processes:
+                if now - asleep > 2 * period:
+                    process.heard = now
+                allowed = self._limit_seconds if process.up else START_SECONDS
+                if process.process is not None and now - process.heard > allowed:
+                    process.kill()
