@@ -51,9 +51,9 @@ def parse_listener(text: str) -> tuple[Transport, Address]:
 class SipServer:
     """Runs an Engine on its listeners; every event of the engine goes to `on_event`.
 
-    While a handler is told that a message brought, `heard_at` is when that arrived (None: of our own
-    doing), on the loop's clock and as the kernel saw it. `on_certificates` is told whenever
-    certificates were loaded again: why that failed, or "".
+    While a handler is told what a message brought, `heard_at` is when that arrived (None: it is of
+    our own doing), on the loop's clock and as the kernel saw it. `on_certificates` is told
+    whenever certificates were loaded again: why that failed, or "".
     """
 
     def __init__(
