@@ -51,6 +51,7 @@ class Core(Handling):
             events.Prioritised: self._prioritise,
             events.Turned: self._turn_away,
             events.CallbackAsked: self._ask_callback,
+            events.CallbackPromised: self._promise_callback,
             events.CallbackUnreached: self._unreached,
             events.CallbackCancelled: self._cancel_callback,
             events.CallerMarked: self._mark_caller,

@@ -192,6 +192,15 @@ class CallbackAsked(Fact, frozen=True, array_like=True, gc=False, tag=True):
     number: str = ""
 
 
+class CallbackPromised(Fact, frozen=True, array_like=True, gc=False, tag=True):
+    """A caller left a message with nobody to answer: `call` is over, and to be called back."""
+
+    call: str
+    queue: str
+    number: str
+    queued_ms: int
+
+
 class CallbackUnreached(Fact, frozen=True, array_like=True, gc=False, tag=True):
     """The citizen of a CallBack was busy, did not answer or could not be had."""
 
@@ -271,6 +280,7 @@ Event: TypeAlias = (
     | Prioritised
     | Turned
     | CallbackAsked
+    | CallbackPromised
     | CallbackUnreached
     | CallbackCancelled
     | CallerMarked

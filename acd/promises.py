@@ -10,7 +10,13 @@ from acd.callbacks import Callback
 from acd.callbacks import Cue as CallbackCue
 from acd.calls import Call
 from acd.effects import Arm, CallBack
-from acd.events import Arrived, CallbackAsked, CallbackCancelled, CallbackUnreached
+from acd.events import (
+    Arrived,
+    CallbackAsked,
+    CallbackCancelled,
+    CallbackPromised,
+    CallbackUnreached,
+)
 from acd.lines import Line, Rank
 from acd.policies import Waiter, order
 from acd.queue import Queue
@@ -38,10 +44,8 @@ class Promises(Waiting):
         ):
             self.ignored += 1
             return
-        self._promised += 1
-        name = f"callback-{self._promised}"
         promised = Callback(
-            name,
+            self._next_callback(),
             number,
             call.queue.name,
             call.name,
@@ -50,9 +54,26 @@ class Promises(Waiting):
             call.waiter.priority,
             tuple(sorted(call.line.demand.skills)),
         )
-        self._callbacks[name] = promised
-        self._numbers[number] = name
         self._finish(call, "called_back", "call_ended")
+        self._begin_callback(promised)
+
+    def _promise_callback(self, event: CallbackPromised) -> None:
+        """A message is as good as the wish to be called back, with the place of its call."""
+        queue = self._queues.get(event.queue)
+        if queue is None or not event.number.strip("+").isdigit() or event.number in self._numbers:
+            self.ignored += 1
+            return
+        name, skills = self._next_callback(), tuple(queue.settings.skills)
+        asked = (event.queued_ms, self.now_ms, 0, skills)
+        self._begin_callback(Callback(name, event.number, event.queue, event.call, *asked))
+
+    def _next_callback(self) -> str:
+        self._promised += 1
+        return f"callback-{self._promised}"
+
+    def _begin_callback(self, promised: Callback) -> None:
+        self._callbacks[promised.callback] = promised
+        self._numbers[promised.number] = promised.callback
         promised, effects = callbacks.begin(promised, self._promise_move(promised))
         self._keep(promised)
         self._out += effects

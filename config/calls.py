@@ -35,6 +35,10 @@ class Calls(Table):
         default="stay", description="what the others of a conference do when the last agent leaves"
     )
     most_parties: int = Field(default=8, ge=3, le=8, description="parties of one call")
+    tones: bool = Field(
+        default=True,
+        description="a busy or another tone of failure before the answer ends a call of ours",
+    )
     confirm_seconds: Patience = Field(
         default=10, description="how long whoever answers a mobile has to press 1"
     )

@@ -169,6 +169,22 @@ def _classes(config: Config) -> Iterator[Clash]:
             yield Clash(("outbound", "allowed", index), name, told)
 
 
+def _caller_ids(config: Config) -> Iterator[Clash]:
+    known = {
+        "classes": {one.name for one in number_classes(config.number_classes)},
+        "queues": {queue.name for queue in config.queues},
+        "trunks": {trunk.name for trunk in config.trunks},
+    }
+    for index, rule in enumerate(config.caller_ids):
+        for field, names in known.items():
+            for number, name in enumerate(getattr(rule, field)):
+                if name not in names:
+                    told = f"one of the {field}: " + (", ".join(sorted(names)) or "there is none")
+                    yield Clash(("caller_ids", index, field, number), name, told)
+        if not rule.number and not rule.withheld:
+            yield Clash(("caller_ids", index, "number"), "", "a number, or withheld = true")
+
+
 def _trunk_modes(config: Config) -> Iterator[Clash]:
     for index, trunk in enumerate(config.trunks):
         if trunk.mode == "static":
@@ -249,11 +265,13 @@ def _stores(config: Config) -> Iterator[Clash]:
         told = "access_key and secret_key both, or neither of them"
         yield Clash(("recordings", missing), "", told)
     store = config.recordings.store
-    if store.kind == "file" and os.path.abspath(store.path) == os.path.abspath(
-        config.recordings.spool
-    ):
-        told = "another folder than the store's, which it is emptied into"
-        yield Clash(("recordings", "spool"), config.recordings.spool, told)
+    taken = {os.path.abspath(store.path)} if store.kind == "file" else set()
+    for index, folder in enumerate(config.recordings.spool):
+        if os.path.abspath(folder) in taken:
+            told = "another folder than the store's, which it is emptied into, and than the others"
+            at = ("recordings", "spool", index) if index else ("recordings", "spool")
+            yield Clash(at, folder, told)
+        taken.add(os.path.abspath(folder))
 
 
 def _encryption(config: Config) -> Iterator[Clash]:
@@ -273,6 +291,8 @@ def _tokens(config: Config) -> Iterator[Clash]:
     if not is_loopback(listen.host) and not closed:
         told = f"a token, because {listen} can be reached from other machines"
         yield Clash(("http", "token"), "", told)
+    if config.http.unit_token.get_secret_value() and not config.http.token.get_secret_value():
+        yield Clash(("http", "token"), "", "a token: without one everybody sees all numbers")
 
 
 def _cluster(config: Config) -> Iterator[Clash]:
@@ -290,6 +310,7 @@ CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
     _secure_seats,
     _calls,
     _classes,
+    _caller_ids,
     _trunk_modes,
     _trunk_peers,
     _queues,

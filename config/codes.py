@@ -12,7 +12,10 @@ Code = Annotated[
 
 
 class FeatureCodes(Table):
-    """Keys pressed in a talk; a number behind a code ends with #; empty = no such code."""
+    """Keys pressed in a talk; a number behind a code ends with #; empty = no such code.
+
+    The supervisors' four are dialled too, with the agent's seat behind them: *81 8001.
+    """
 
     transfer: Code = Field(default="*1", description="*1 8002 #: blind transfer")
     consult: Code = Field(default="*2", description="*2 8002 #: call somebody beside the talk")
@@ -24,3 +27,10 @@ class FeatureCodes(Table):
     add: Code = Field(default="*6", description="*6 8002 #: a third party into the talk")
     survey: Code = Field(default="*7", description="the agent is done: the citizen is asked")
     emergency: Code = Field(default="*9", description="*9 119 #: an emergency service comes in")
+    police: Code = Field(default="#110", description="one key of a phone: 110 into the talk")
+    fire: Code = Field(default="#119", description="one key of a phone: 119 into the talk")
+    ambulance: Code = Field(default="#120", description="one key of a phone: 120 into the talk")
+    monitor: Code = Field(default="*81", description="a supervisor listens")
+    whisper: Code = Field(default="*82", description="a supervisor speaks to the agent alone")
+    barge: Code = Field(default="*83", description="a supervisor speaks to everybody")
+    take_over: Code = Field(default="*84", description="a supervisor in the agent's place")

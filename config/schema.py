@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from config.access import Account, RecordingAccess
 from config.calendar import CalendarEntry, Caller
+from config.caller_ids import CallerId
 from config.calls import Calls
 from config.cluster import Cluster
 from config.codes import FeatureCodes
@@ -117,6 +118,11 @@ class Http(Table):
     token: Secret = Field(
         default=SecretStr(""), description="what every request must show; needed beyond loopback"
     )
+    unit_token: Secret = Field(
+        default=SecretStr(""),
+        description="what member units show instead: they see numbers masked, and have citizens "
+        "called by call, callback or work order; needs `token`",
+    )
 
 
 class Database(Table):
@@ -164,6 +170,7 @@ class Config(Table):
     callers: Annotated[tuple[Caller, ...], Field(strict=False)] = ()
     security: Security = Security()
     outbound: Outbound = Outbound()
+    caller_ids: Annotated[tuple[CallerId, ...], Field(strict=False)] = ()
     number_classes: Annotated[tuple[NumberClass, ...], Field(strict=False)] = ()
     recordings: Recordings = Recordings()
     accounts: Annotated[tuple[Account, ...], Field(strict=False)] = ()

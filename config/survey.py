@@ -34,3 +34,6 @@ class Message(Table):
     )
     prompt: str = Field(default="message.wav", description="what is said before the tone")
     seconds: Time = Field(default=120, description="the longest message")
+    callback: bool = Field(
+        default=True, description="the citizen is called back, as after an offered callback"
+    )

@@ -8,19 +8,27 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from config.access import Account, RecordingAccess
-from desk import api, audit, callers, calls, floor, live, quality, recordings, trace
+from desk import api, audit, callers, calls, custody, floor, live, quality, recordings, trace
 from desk.accounts import Accounts, Forbidden, may_use
 from desk.idempotency import Replays
 from desk.links import LinkExpired, LinkForged
 from desk.listening import Door
+from desk.masking import serve_unit
 from desk.phone_page import add_phone, is_phone
-from hotline.commands import HotlineCommands, NotAllowed, Unavailable, UnknownThing, WrongState
+from hotline.commands import (
+    HotlineCommands,
+    NotAllowed,
+    Unavailable,
+    UnknownThing,
+    WrongPerson,
+    WrongState,
+)
 from hotline.recording_commands import Gone, RecordingCommands
 
 STATIC = Path(__file__).parent / "static"
 OPEN_PATHS = ("/healthz", "/readyz")
 PAGES = {"/": "index.html", "/recordings": "recordings.html"}
-ROUTERS = (api, callers, calls, floor, live, trace, recordings, audit, quality)
+ROUTERS = (api, callers, calls, custody, floor, live, trace, recordings, audit, quality)
 
 
 def create_app(
@@ -30,8 +38,11 @@ def create_app(
     token: str = "",
     accounts: tuple[Account, ...] = (),
     access: RecordingAccess | None = None,
+    unit_token: str = "",
 ) -> FastAPI:
     """The application; with `token` or `accounts`, all but the health checks demand one.
+
+    Who brings `unit_token` sees masked numbers, and of the API what units need (masking.py).
 
     A token comes as `Authorization: Bearer` or, for players and sockets of the page,
     as the cookie that `/?token=` sets.
@@ -49,7 +60,7 @@ def create_app(
     app.state.door = Door(archive, known, access or RecordingAccess())
     app.state.replays = Replays()
     add_errors(app)
-    app.middleware("http")(demand(known))
+    app.middleware("http")(demand(known, unit_token))
     add_health(app, hotline)
     for one in ROUTERS:
         app.include_router(one.router, prefix="/api/v1")
@@ -99,6 +110,7 @@ def add_errors(app: FastAPI) -> None:
         NotAllowed: 422,
         Unavailable: 503,
         Forbidden: 403,
+        WrongPerson: 403,
         LinkForged: 403,
         LinkExpired: 410,
         Gone: 410,
@@ -112,15 +124,18 @@ def add_errors(app: FastAPI) -> None:
 
 
 def demand(
-    accounts: Accounts,
+    accounts: Accounts, unit_token: str = ""
 ) -> Callable[[Request, Callable[[Request], Awaitable[Response]]], Awaitable[Response]]:
     """The check in front of everything but health."""
+    units = Accounts(unit_token)
 
     async def check(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
         path = request.url.path
         person = request.state.person = accounts.who(request.headers, request.cookies)
         if path in OPEN_PATHS or is_phone(path):
             return await go_on(request)
+        if unit_token and units.who(request.headers, request.cookies):
+            return await serve_unit(request, go_on)
         if person is None and path in PAGES:
             return await let_in(request, go_on)
         if person is None and not is_link(request):

@@ -4,14 +4,15 @@
 target that cannot be called. With an Idempotency-Key the same command has its effect once.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import structlog
 from fastapi import APIRouter, Depends, Header, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from desk.accounts import needs
 from desk.idempotency import Replays
-from hotline.commands import CallAction, CallRecord, HotlineCommands, PartyStatus
+from hotline.commands import CallAction, CallRecord, HotlineCommands, PartyStatus, Reference
 
 router = APIRouter()
 audit = structlog.get_logger("audit")
@@ -99,10 +100,34 @@ class Supervision(Body):
 
 
 class Click(Body):
-    """The agent's phone rings first, then whom it calls."""
+    """The agent's phone rings first, then whom it calls: by number, or by what the case is."""
 
     agent: str = Field(min_length=1, max_length=64)
-    to: str = To
+    to: str = Field(default="", max_length=128)
+    call: str = Who
+    callback: str = Who
+    order: str = Who
+
+    @model_validator(mode="after")
+    def names_one(self) -> Self:
+        """One way to say whom."""
+        if sum(map(bool, (self.to, self.call, self.callback, self.order))) != 1:
+            raise ValueError("one of: to, call, callback, order")
+        return self
+
+
+class Reveal(Body):
+    """Who asks for a number, and why."""
+
+    by: str = Field(min_length=1, max_length=64)
+    why: str = Field(min_length=1, max_length=200)
+
+
+class Revealed(BaseModel):
+    """The numbers of a call."""
+
+    caller: str
+    called: str
 
 
 class Desk:
@@ -121,15 +146,20 @@ class Desk:
 
         return self._kept.once(self._key, (call_id, action), perform)
 
-    def place(self, agent: str, to: str) -> CallRecord:
+    def place(self, wanted: Click) -> CallRecord:
         """The same for a call that is begun."""
+        agent, about = wanted.agent, Reference(wanted.call, wanted.callback, wanted.order)
 
         def perform() -> CallRecord:
-            record = self._hotline.place(agent, to)
-            audit.info("call placed", call_id=record.call_id, agent=agent, to=to)
+            if wanted.to:
+                record = self._hotline.place(agent, wanted.to)
+            else:
+                record = self._hotline.follow_up(agent, about)
+            said = wanted.to or f"{about.call}{about.callback}{about.order}"
+            audit.info("call placed", call_id=record.call_id, agent=agent, to=said)
             return record
 
-        return self._kept.once(self._key, (agent, to), perform)
+        return self._kept.once(self._key, (agent, wanted.to, about), perform)
 
 
 Acting = Annotated[Desk, Depends(Desk)]
@@ -137,8 +167,16 @@ Acting = Annotated[Desk, Depends(Desk)]
 
 @router.post("/calls", status_code=201)
 async def place(wanted: Click, desk: Acting) -> CallRecord:
-    """Click to call (409: the seat is offline)."""
-    return desk.place(wanted.agent, wanted.to)
+    """Click to call, or follow a case up without its number (409: the seat is offline)."""
+    return desk.place(wanted)
+
+
+@router.post("/calls/{call_id}/reveal", dependencies=[Depends(needs("reveal"))])
+async def reveal(call_id: str, asked: Reveal, hotline: Hotline) -> Revealed:
+    """The numbers of a call, for whoever may see them; written to the audit's log."""
+    record = hotline.call(call_id)
+    audit.info("number revealed", call_id=call_id, by=asked.by, why=asked.why)
+    return Revealed(caller=record.caller, called=record.called)
 
 
 @router.get("/calls/{call_id}/parties")

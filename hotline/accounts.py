@@ -30,13 +30,13 @@ class Accounts:
         )
         self.meter = Meter(packages, clock.utc_offset_minutes(), self._read())
 
-    def begin(self, leg: str, trunk: str, uses: str) -> None:
-        """A call of ours was answered."""
-        self.meter.begin(leg, trunk, uses, self._clock.wall_ms())
+    def begin(self, leg: str, trunk: str, uses: str, at_ms: int) -> None:
+        """A call of ours was answered then."""
+        self.meter.begin(leg, trunk, uses, at_ms)
 
-    def end(self, leg: str) -> Charge | None:
+    def end(self, leg: str, at_ms: int) -> Charge | None:
         """It is over: booked, kept, and told when a share of the package is reached."""
-        done = self.meter.end(leg, self._clock.wall_ms())
+        done = self.meter.end(leg, at_ms)
         if done is None:
             return None
         charge, alerts = done

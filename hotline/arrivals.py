@@ -10,6 +10,7 @@ from callcore.errors import RemoteProtocolError
 from hotline import uui
 from hotline import visit_facts as f
 from hotline.clock import iso
+from hotline.codes import Order
 from hotline.commands import CallRecord
 from hotline.errors import BadTarget, NotNow
 from hotline.parties import Target
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from hotline.conductor import Conductor
 
 log = structlog.get_logger("hotline")
+audit = structlog.get_logger("audit")
 RETRY_AFTER_SECONDS = 10
+BUSY = 486
 
 
 class Arrivals:
@@ -73,7 +76,11 @@ class Arrivals:
     # A seat -------------------------------------------------------------------------------------
 
     def _from_seat(self, fact: Arrived) -> None:
-        """What it dialled: a queue, another seat, a number over the trunk."""
+        """What it dialled: a queue, another seat, a number over the trunk, somebody's talk."""
+        watch = self._conductor.keypads.watch(fact.called)
+        if watch is not None:
+            self._watch(fact, watch)
+            return
         queue = self._conductor.routes.find(fact.called)
         try:
             found = self._conductor.directory.find(fact.called) if queue is None else None
@@ -89,6 +96,9 @@ class Arrivals:
             self._ring(fact, found)
 
     def _ring(self, fact: Arrived, target: Target) -> None:
+        if target.is_seat and target.name == fact.source:
+            self._refuse(fact, BUSY)  # whoever calls itself is on the phone
+            return
         if not self._open(fact, self._conductor.leg_of_seat(fact.source)):
             return
         self._parts.media.expect(fact.leg, fact.offer)
@@ -97,6 +107,30 @@ class Arrivals:
         visit = enter_seat(record.call_id, fact.leg, seat, self._conductor.policy_of(None))
         self._begin(record, visit, fact.leg)
         self._conductor.tell(record.call_id, f.Dial(target, "callee", fact.leg))
+
+    def _watch(self, fact: Arrived, wanted: Order) -> None:
+        """A supervisor listens, whispers, barges in or takes over, by what its phone dials."""
+        conductor = self._conductor
+        if not conductor.presence.is_supervisor(fact.source):
+            self._refuse(fact, 403)
+            return
+        call_id = conductor.talk_of_seat(wanted.to)
+        if call_id is None:
+            self._refuse(fact, 480)
+            return
+        errand = wanted.verb.replace("_", " ")
+        change = f.Attach(fact.leg, Target("seat", fact.source), errand)
+        try:
+            step(conductor.visits[call_id], change)
+        except (NotNow, BadTarget) as error:
+            log.info("supervisor refused", seat=fact.source, why=str(error))
+            self._refuse(fact, BUSY)
+            return
+        near = conductor.leg_of_seat(wanted.to)
+        if self._open(fact, near) and self._answer(fact):
+            audit.info("call", call_id=call_id, verb=wanted.verb, to=wanted.to, by=fact.source)
+            conductor.performer.adopt(fact.leg, call_id)
+            conductor.tell(call_id, change)
 
     def _pick_up(self, fact: Arrived) -> None:
         """RFC 3891: into the place of a leg of ours, which the engine hangs up then."""
@@ -113,7 +147,7 @@ class Arrivals:
             self._refuse(fact, 481)
             return
         if self._open(fact, fact.replaces) and self._answer(fact):
-            self._conductor.performer.call_of_leg[fact.leg] = call_id
+            self._conductor.performer.adopt(fact.leg, call_id)
             self._conductor.tell(call_id, change)
 
     # Pieces -------------------------------------------------------------------------------------

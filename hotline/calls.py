@@ -27,6 +27,10 @@ class CallBook:
         """The record, or None."""
         return self._records.get(call_id)
 
+    def of_order(self, order: str) -> CallRecord | None:
+        """The latest call about a work order."""
+        return next((one for one in reversed(self._records.values()) if one.order == order), None)
+
     def latest(self, limit: int, *, active: bool = False) -> list[CallRecord]:
         """Newest first."""
         newest = reversed(self._records.values())
@@ -36,6 +40,10 @@ class CallBook:
         """The call entered its queue: the wait begins."""
         self._records[call_id].queued = iso(at_ms)
         self._queued_ms[call_id] = at_ms
+
+    def queued_ms(self, call_id: str) -> int | None:
+        """Since when a call that nobody has answered has waited."""
+        return self._queued_ms.get(call_id)
 
     def bridged(self, call_id: str, agent: str, at_ms: int) -> int | None:
         """Caller and agent hear each other: ms waited, or None when it was bridged before."""
@@ -55,7 +63,7 @@ class CallBook:
         target = one.target
         since = iso(at_ms)
         record.segments.append(Segment(one.leg, target.name, target.kind, one.errand, since))
-        if one.errand == "callee" and record.answered is None:
+        if one.errand in ("callee", "followed up") and record.answered is None:
             record.answered = since
             record.result = "answered"
 

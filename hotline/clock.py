@@ -3,6 +3,9 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
+
+SECOND = len("2026-01-01T00:00:00")
 
 
 class Clock:
@@ -28,6 +31,10 @@ class Clock:
         """Milliseconds since the epoch."""
         return self._wall_ms + round((time.monotonic() - self._start) * 1000)
 
+    def at_ms(self, then: float) -> int:
+        """Milliseconds since the epoch of a moment on the loop's clock."""
+        return self._wall_ms + round((then - self._start) * 1000)
+
     def iso_now(self) -> str:
         """Wall time as text."""
         return iso(self.wall_ms())
@@ -40,5 +47,14 @@ class Clock:
 
 def iso(at_ms: int) -> str:
     """ISO 8601 with milliseconds, in local time with its offset."""
-    moment = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone()
-    return moment.isoformat(timespec="milliseconds")
+    seconds, milliseconds = divmod(at_ms, 1000)
+    second, offset = _local(seconds)
+    return f"{second}.{milliseconds:03d}{offset}"
+
+
+@lru_cache(maxsize=64)
+def _local(seconds: int) -> tuple[str, str]:
+    """To ask for the zone's offset costs as much as all the rest of a live event."""
+    moment = datetime.fromtimestamp(seconds, UTC).astimezone()
+    text = moment.isoformat(timespec="seconds")
+    return text[:SECOND], text[SECOND:]

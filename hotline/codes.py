@@ -2,14 +2,15 @@
 
 *1 8002 #   transfer      *3  complete the transfer      *5  hold, and back
 *2 8002 #   consult       *4  three-way                  *9 119 #  emergency
+*6 8002 #   a third party *81 ... *84  a supervisor      #119      the same by one key
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 PAUSE_SECONDS = 6.0  # a longer pause between two keys begins anew
 MOST_KEYS = 24
-WITH_NUMBER = frozenset(("transfer", "consult", "conference", "emergency", "monitor", "whisper"))
+WITH_NUMBER = frozenset(("transfer", "consult", "add", "emergency"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +59,13 @@ def _with_number(typed: str, codes: Mapping[str, str]) -> Order | None:
     code, verb = max(found, key=lambda one: len(one[0]))
     number = typed.removeprefix(code)
     return Order(verb, number) if number and verb in WITH_NUMBER else None
+
+
+def dialled(called: str, codes: Mapping[str, str], verbs: Collection[str]) -> Order | None:
+    """What a phone dials as one number: a code of these verbs, and whom it is about."""
+    found = [(codes[verb], verb) for verb in verbs if codes.get(verb)]
+    fits = [(code, verb) for code, verb in found if called.startswith(code) and called != code]
+    if not fits:
+        return None
+    code, verb = max(fits, key=lambda one: len(one[0]))
+    return Order(verb, called.removeprefix(code))

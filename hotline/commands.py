@@ -32,6 +32,10 @@ class NotAllowed(Exception):
     """The command names something that the configuration does not allow (HTTP 422)."""
 
 
+class WrongPerson(Exception):
+    """Whoever asks may not do it, or is not who they say (HTTP 403)."""
+
+
 class Unavailable(Exception):
     """The part that would do it is away for the moment (HTTP 503)."""
 
@@ -168,11 +172,14 @@ class CallRecord:
     quality: dict[str, dict[str, float | None]] = field(default_factory=dict)
     segments: list[Segment] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
+    tones: dict[str, str] = field(default_factory=dict)  # leg -> what its network played last
     outgoing_seconds: float = 0.0  # of calls of ours over trunks, to the millisecond
     billed_seconds: int = 0  # the same in started units
     order: str = ""  # the work order's number, told to and by the city's platform
     partner_call: str = ""  # the platform's own id of the call
+    follows: str = ""  # the call that this one follows up (回访)
     message: bool = False  # the citizen left one, and is to be called back
+    callback: str = ""  # the callback that the message became
     survey: str | None = None  # the key that the citizen pressed
 
 
@@ -188,6 +195,15 @@ class CallAction:
     to: str = ""
     party: str = ""
     by: str = ""
+    order: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A citizen by what is known of the case, without the number: one of the three."""
+
+    call: str = ""
+    callback: str = ""
     order: str = ""
 
 
@@ -236,6 +252,39 @@ class RecordingEntry:
     size: int | None
     order: str = ""  # the work order's number
     result: str = ""  # how the call ended
+
+
+CustodyAction = Literal["hold", "lift", "ask", "approve", "withdraw"]
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyWish:
+    """What an approver wants done to a recording: its hold, or its deletion."""
+
+    action: CustodyAction
+    by: str
+    password: str = field(repr=False)
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyStep:
+    """Something that was done to a recording; `at` is ISO 8601."""
+
+    kind: str
+    by: str
+    at: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyStatus:
+    """State: kept, held, asked, approved or deleted; and how it came to it."""
+
+    recording: str
+    state: str
+    retain_until: str
+    steps: tuple[CustodyStep, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +394,7 @@ class HotlineCommands(Protocol):
     def set_privacy(self, call_id: str, paused: bool) -> CallRecord: ...
     def act(self, call_id: str, action: CallAction) -> CallRecord: ...
     def place(self, agent: str, to: str) -> CallRecord: ...
+    def follow_up(self, agent: str, about: Reference) -> CallRecord: ...
     def parties(self, call_id: str, viewer: str = "") -> list[PartyStatus]: ...
     def minutes(self) -> list[MinutesStatus]: ...
     def trunks(self) -> list[dict[str, Any]]: ...
@@ -360,3 +410,4 @@ class HotlineCommands(Protocol):
     def listen(self, wake: Callable[[], None]) -> Callable[[], None]: ...
     @property
     def last_sequence(self) -> int: ...
+    async def custody(self, recording: str, wish: CustodyWish | None = None) -> CustodyStatus: ...

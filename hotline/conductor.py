@@ -27,6 +27,7 @@ from hotline.keypads import Keypads
 from hotline.listening import Listening
 from hotline.negotiation import Negotiation
 from hotline.outbound import Outbound
+from hotline.parties import Stage
 from hotline.parts import Parts
 from hotline.performer import Performer
 from hotline.policies import make_policy
@@ -75,6 +76,7 @@ class Conductor:
 
     def on_sip(self, fact: sip.Event) -> None:
         """A fact of the SIP engine."""
+        self.performer.moments.note(fact, self.parts.sip.heard_at)
         self._post(SIP, fact)
 
     def on_media(self, fact: media.Event) -> None:
@@ -215,6 +217,14 @@ class Conductor:
     def policy_of(self, queue: str | None) -> Policy:
         """What the configuration says for a new visit."""
         return make_policy(self.parts.config, queue, self.parts.chance)
+
+    def talk_of_seat(self, user: str) -> str | None:
+        """The call that a seat talks in."""
+        for call_id, visit in self.visits.items():
+            for party in visit.where(Stage.UP):
+                if party.target.is_seat and party.target.name == user:
+                    return call_id
+        return None
 
     def leg_of_seat(self, user: str) -> str | None:
         """A leg of that seat's that has media: its next one goes to the same worker."""

@@ -6,6 +6,7 @@ from hotline.commands import (
     MinutesStatus,
     NotAllowed,
     PartyStatus,
+    Reference,
     UnknownThing,
     WrongState,
 )
@@ -52,6 +53,18 @@ class Control(Floor):
 
     def place(self, agent: str, to: str) -> CallRecord:
         """Click to call: the agent's phone rings first."""
+        return self._click(agent, to)
+
+    def follow_up(self, agent: str, about: Reference) -> CallRecord:
+        """The same to the citizen of a call, a callback or a work order, by that alone."""
+        found = self._case(about)
+        number = found.called if found.direction == "outbound" else found.caller
+        try:
+            return self._click(agent, number, found)
+        except NotAllowed:
+            raise NotAllowed(f"the citizen of call {found.call_id} cannot be called") from None
+
+    def _click(self, agent: str, to: str, about: CallRecord | None = None) -> CallRecord:
         directory = self._conductor.directory
         try:
             seat, target = directory.seat(agent), directory.find(to)
@@ -61,7 +74,22 @@ class Control(Floor):
             raise NotAllowed(f"{to!r} cannot be called from here")
         if agent not in self._conductor.presence.registered and not seat.trunk:
             raise WrongState(f"seat {agent} is offline")
-        return self.call(self._conductor.outbound.click(seat, target))
+        return self.call(self._conductor.outbound.click(seat, target, about))
+
+    def _case(self, about: Reference) -> CallRecord:
+        """The call that a reference names; UnknownThing where there is none."""
+        if about.callback:
+            promised = {one.callback: one for one in self._parts.queueing.core.callbacks()}
+            found = promised.get(about.callback)
+            if found is None:
+                raise UnknownThing(f"no callback {about.callback!r}")
+            return self.call(found.call)
+        if about.order:
+            record = self._parts.book.of_order(about.order)
+            if record is None:
+                raise UnknownThing(f"no call about order {about.order!r}")
+            return record
+        return self.call(about.call)
 
     def minutes(self) -> list[MinutesStatus]:
         """What each trunk's package has been used for this month."""

@@ -44,6 +44,10 @@ ERRANDS: dict[str, Errand] = {
     "desk": Errand(
         Role.AGENT, Place.TALK, seconds="desk", uses="remote seat", then="callee", failed="end"
     ),
+    "follow-up": Errand(
+        Role.AGENT, Place.TALK, seconds="desk", uses="remote seat", then="followed up", failed="end"
+    ),
+    "followed up": Errand(Role.CITIZEN, Place.TALK, uses="callback", failed="end"),
     "called back": Errand(
         Role.CITIZEN, Place.TALK, uses="callback", then="offer", carries=True, failed="end"
     ),

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from hotline.codes import NOTHING, Keys, press
+from hotline.codes import NOTHING, Keys, Order, dialled, press
 from hotline.commands import CallAction
-from hotline.orders import by_keys
+from hotline.orders import WATCHING, by_keys
 
 if TYPE_CHECKING:
     from hotline.conductor import Conductor
@@ -16,7 +16,7 @@ class Keypads:
     def __init__(self, conductor: "Conductor") -> None:
         self._conductor = conductor
         codes = conductor.parts.config.feature_codes.model_dump()
-        self._codes = {verb: code for verb, code in codes.items() if code}
+        self._codes: dict[str, str] = {verb: code for verb, code in codes.items() if code}
         self._keys: dict[str, Keys] = {}
 
     def pressed(self, call_id: str, leg: str, digit: str) -> None:
@@ -27,6 +27,10 @@ class Keypads:
             self._keys[leg] = keys
         if order is not None:
             by_keys(self._conductor, call_id, leg, CallAction(order.verb, order.to, leg))
+
+    def watch(self, called: str) -> Order | None:
+        """What a supervisor's phone dials to hear an agent."""
+        return dialled(called, self._codes, WATCHING)
 
     def forget(self, leg: str) -> None:
         """The leg is gone."""

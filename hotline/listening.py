@@ -44,6 +44,15 @@ class Listening:
             conductor.keypads.pressed(call_id, fact.leg, fact.digit)
             conductor.callback_offers.pressed(call_id, fact.leg, fact.digit)
 
+    def _tone_heard(self, fact: media.ToneHeard) -> None:
+        """Why a leg will not be answered, where its network says so by tones alone."""
+        call_id = self._performer.call_of_leg.get(fact.leg, "")
+        log.info("tone heard", call_id=call_id, leg=fact.leg, tone=fact.tone)
+        record = self._parts.book.get(call_id)
+        if record is not None:
+            record.tones[fact.leg] = fact.tone
+        self._conductor.tell_leg(fact.leg, f.ToneHeard(fact.leg, fact.tone))
+
     def _prompts_finished(self, fact: media.PromptsFinished) -> None:
         self._conductor.tell_leg(fact.leg, f.PromptsEnded(fact.leg))
 
@@ -102,6 +111,7 @@ class Listening:
 TABLE: dict[type, Callable[..., None]] = {
     media.RtpTimeout: Listening._silent,
     media.Dtmf: Listening._pressed,
+    media.ToneHeard: Listening._tone_heard,
     media.PromptsFinished: Listening._prompts_finished,
     media.LegFailed: Listening._leg_failed,
     media.LegClosed: Listening._leg_closed,

@@ -1,6 +1,7 @@
 """What the desk and feature codes ask of a call, made into commands to its visit."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from hotline.conductor import Conductor
 
 log = structlog.get_logger("hotline")
+audit = structlog.get_logger("audit")
 Order = Callable[["Conductor", Visit, CallAction], f.Command]
+WATCHING = ("monitor", "whisper", "barge", "take_over")
 PLACES = {"monitor": Place.MONITOR, "whisper": Place.WHISPER, "barge": Place.TALK}
 
 
@@ -80,10 +83,14 @@ def dial(errand: str) -> Order:
     return make
 
 
-def emergency(conductor: "Conductor", visit: Visit, action: CallAction) -> f.Command:
-    """110, 119, 120 into the talk: no queue, no limit."""
-    by = agent_of(visit, action).leg
-    return f.Dial(conductor.directory.emergency(action.to), "emergency", by)
+def emergency(service: str = "") -> Order:
+    """110, 119, 120 into the talk: no queue, no limit; the one named, or that of the action."""
+
+    def make(conductor: "Conductor", visit: Visit, action: CallAction) -> f.Command:
+        by = agent_of(visit, action).leg
+        return f.Dial(conductor.directory.emergency(service or action.to), "emergency", by)
+
+    return make
 
 
 def complete(_: "Conductor", visit: Visit, action: CallAction) -> f.Command:
@@ -147,7 +154,10 @@ ORDERS: dict[str, Order] = {
     "join": join,
     "add": dial("invite"),
     "remove": remove,
-    "emergency": emergency,
+    "emergency": emergency(),
+    "police": emergency("110"),
+    "fire": emergency("119"),
+    "ambulance": emergency("120"),
     "survey": survey,
     "monitor": supervise("monitor"),
     "whisper": supervise("whisper"),
@@ -162,7 +172,10 @@ def by_keys(conductor: "Conductor", call_id: str, leg: str, action: CallAction) 
     party = visit.find(leg)
     if party is None or party.role not in (Role.AGENT, Role.SUPERVISOR):
         return
+    if action.verb in WATCHING:
+        action = replace(action, by=party.target.name)
     try:
         conductor.tell(call_id, order_of(conductor, visit, action))
+        audit.info("call", call_id=call_id, verb=action.verb, to=action.to, by=party.target.name)
     except (NotNow, BadTarget, NotAllowed) as error:
         log.info("feature code refused", call_id=call_id, verb=action.verb, why=str(error))

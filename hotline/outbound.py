@@ -25,12 +25,18 @@ class Outbound:
         self._conductor = conductor
         self._parts = conductor.parts
 
-    def click(self, agent: Target, target: Target) -> str:
-        """The agent's phone first, then whom it calls; the call's id."""
+    def click(self, agent: Target, target: Target, about: CallRecord | None = None) -> str:
+        """The agent's phone first, then whom it calls; the call's id.
+
+        `about` is the call that this one follows up (回访): its minutes are a callback's.
+        """
         record = self._record(agent.name, target)
+        if about is not None:
+            record.order, record.follows = about.order, about.call_id
         policy = self._conductor.policy_of(None)
         self._conductor.begin(record, begin(record.call_id, policy))
-        self._conductor.tell(record.call_id, f.Dial(agent, "desk", then=target))
+        errand = "desk" if about is None else "follow-up"
+        self._conductor.tell(record.call_id, f.Dial(agent, errand, then=target))
         return record.call_id
 
     def call_back(self, effect: acd.CallBack) -> None:

@@ -16,7 +16,10 @@ from hotline import visit_facts as f
 from hotline.auto_answer import headers_of
 from hotline.calls import CallBook
 from hotline.commands import CallRecord
+from hotline.errands import ERRANDS
 from hotline.events import Alert
+from hotline.identities import Identities
+from hotline.moments import Moments
 from hotline.parties import Role
 from hotline.parts import Parts
 from hotline.sound import Sound
@@ -24,9 +27,11 @@ from hotline.visit_state import Visit
 from media.errors import LocalProtocolError as MediaError
 
 log = structlog.get_logger("hotline")
-OURS = ("callee", "called back", "desk", "emergency")  # nobody's call is forwarded by these
+# Nobody's call is forwarded by these.
+OURS = ("callee", "called back", "followed up", "desk", "follow-up", "emergency")
 Tell = Callable[[str, f.Event], None]
 MOST_CLOSING = 10_000
+SIDES = {Role.CITIZEN: "caller", Role.SUPERVISOR: "supervisor"}
 
 
 class Performer:
@@ -43,6 +48,9 @@ class Performer:
         self._sides: dict[str, str] = {}  # of legs that we dialled: agent, other, "" until it is up
         self.closing: dict[str, tuple[str, str]] = {}  # leg -> call, side, until it is summed up
         self.sound = Sound(parts)
+        self.moments = Moments(parts.clock)
+        outbound = parts.sip.engine.settings.outbound
+        self._identities = Identities(parts.config.caller_ids, outbound)
 
     @property
     def _book(self) -> CallBook:
@@ -61,6 +69,11 @@ class Performer:
         for handle in self._timers.values():
             handle.cancel()
         self._timers.clear()
+
+    def adopt(self, leg: str, call_id: str) -> None:
+        """A leg that called us takes part in a call that is there."""
+        self.call_of_leg[leg] = call_id
+        self._sides[leg] = ""
 
     # The queue --------------------------------------------------------------------------------
 
@@ -155,7 +168,7 @@ class Performer:
         A seat with a headset is asked to answer by itself, when the call is for its agent.
         """
         target = effect.target
-        if not target.trunk and effect.errand in ("offer", "desk"):
+        if not target.trunk and effect.errand in ("offer", "desk", "follow-up"):
             return self._answering.get(target.name, ())
         if not target.number or target.number != self._parts.config.calls.platform_number:
             return ()
@@ -177,13 +190,15 @@ class Performer:
             caller = asker.name if asker and effect.errand == "consult" else record.caller
             return SeatTarget(target.name), Shown(caller, caller)
         seat = asker.name if asker and asker.is_seat and not target.emergency else None
+        uses, queue = ERRANDS[effect.errand].uses, record.queue or ""
         if effect.errand in OURS or record.direction != "inbound":
             way = TrunkTarget(target.trunk, target.number, seat=seat, urgent=target.emergency)
-            return way, Shown("")
+            return way, self._identities.shown(target, uses, queue, Shown(""))
         is_overflow = effect.errand in ("offer", "overflow")
         forwarded = Diverted(record.called, "no-answer" if is_overflow else "deflection")
         way = TrunkTarget(target.trunk, target.number, (forwarded,), seat, target.emergency)
-        return way, Shown(record.caller, record.caller)
+        usual = Shown(record.caller, record.caller)
+        return way, self._identities.shown(target, uses, queue, usual)
 
     def answer_leg(self, visit: Visit, effect: e.AnswerLeg) -> None:
         """Our 200 to a seat that called: its offer was kept until now."""
@@ -225,6 +240,7 @@ class Performer:
         self.closing[effect.leg] = visit.call_id, self._sides.pop(effect.leg, "caller")
         self._parts.media.close(effect.leg)
         self.call_of_leg.pop(effect.leg, None)
+        self.moments.forget(effect.leg)
 
     # Books and timers -------------------------------------------------------------------------
 
@@ -232,18 +248,18 @@ class Performer:
         self._book.joined(visit.call_id, effect, self._now_ms())
         if effect.leg in self._sides:
             party = visit.find(effect.leg)
-            is_citizen = party is not None and party.role is Role.CITIZEN
-            agent_or_other = "agent" if effect.target.is_seat else "other"
-            self._sides[effect.leg] = "caller" if is_citizen else agent_or_other
+            usual = "agent" if effect.target.is_seat else "other"
+            self._sides[effect.leg] = SIDES.get(party.role, usual) if party else usual
 
     def parted(self, visit: Visit, effect: e.Parted) -> None:
         self._book.parted(visit.call_id, effect.leg, self._now_ms())
 
     def start_minutes(self, visit: Visit, effect: e.StartMinutes) -> None:
-        self._parts.accounts.begin(effect.leg, effect.trunk, effect.uses)
+        at_ms = self.moments.answered(effect.leg)
+        self._parts.accounts.begin(effect.leg, effect.trunk, effect.uses, at_ms)
 
     def stop_minutes(self, visit: Visit, effect: e.StopMinutes) -> None:
-        charge = self._parts.accounts.end(effect.leg)
+        charge = self._parts.accounts.end(effect.leg, self.moments.ended(effect.leg))
         if charge is not None:
             record = self._record(visit)
             record.outgoing_seconds += charge.milliseconds / 1000
@@ -257,9 +273,20 @@ class Performer:
         """A task for whoever calls back: the record says so, and the live events."""
         record = self._record(visit)
         record.message = True
-        log.info("message taken", call_id=visit.call_id)
+        if self._parts.config.message.callback and record.queue:
+            record.callback = self._promise(record)
+        log.info("message taken", call_id=visit.call_id, callback=record.callback)
         text = f"{record.call_id}: a message is to be called back"
         self._parts.hub.publish(self._parts.clock.iso_now(), Alert("message", text))
+
+    def _promise(self, record: CallRecord) -> str:
+        """The callback's name; "" for a number that is withheld, or is to be called anyway."""
+        queued_ms = self._book.queued_ms(record.call_id) or self._now_ms()
+        queue, call = record.queue or "", record.call_id
+        wanted = acd.CallbackPromised(self._now_ms(), call, queue, record.caller, queued_ms)
+        self._queue(wanted)
+        found = (one for one in self._parts.queueing.core.callbacks() if one.call == call)
+        return next((one.callback for one in found), "")
 
     def arm(self, visit: Visit, effect: e.Arm) -> None:
         self.disarm(visit, e.Disarm(effect.timer))

@@ -18,6 +18,7 @@ def make_policy(config: Config, queue: str | None, chance: Callable[[], float]) 
         return_seconds=calls.return_seconds,
         desk_seconds=calls.return_seconds,
         confirm_seconds=calls.confirm_seconds,
+        tones=calls.tones,
         survey=asks and chance() < survey.rate,
         survey_keys=survey.keys,
         survey_seconds=survey.seconds,

@@ -72,7 +72,8 @@ class Referrals:
         if not parties:
             raise NotNow("nobody is there to talk with")
         adoption = f.Adopt(leg, parties, reports)
-        step(conductor.visits[to], adoption)  # raises NotNow before anything has changed
+        step(conductor.visits[to], adoption)  # both raise NotNow before anything has changed
+        step(conductor.visits[gives], f.Yield(other))
         for party in parties:
             conductor.performer.call_of_leg[party.leg] = to
         # First taken, then given: in between nobody may think that their seats are free.

@@ -94,6 +94,9 @@ class Sound:
     def stop_play(self, visit: Visit, effect: e.StopPlay) -> None:
         self._parts.plane.stop_play(effect.leg)
 
+    def discern(self, visit: Visit, effect: e.Discern) -> None:
+        self._parts.plane.discern(effect.leg, effect.on)
+
     def reanchor(self, visit: Visit, effect: e.Reanchor) -> None:
         """A leg whose far end cannot be told now (no ACK yet) cannot be saved."""
         offer = self._parts.media.move(effect.leg, effect.near)
@@ -172,6 +175,7 @@ TABLE: dict[type, Callable[..., None]] = {
     e.Arrange: Sound.arrange,
     e.Play: Sound.play,
     e.StopPlay: Sound.stop_play,
+    e.Discern: Sound.discern,
     e.Reanchor: Sound.reanchor,
     e.StartRecording: Sound.start_recording,
     e.StopRecording: Sound.stop_recording,

@@ -23,11 +23,13 @@ from hotline.parties import Party, Place, Role, Stage, Target
 from hotline.visit_effects import (
     AgentLost,
     CallOver,
+    Discern,
     Effect,
     JoinQueue,
     MessageTaken,
     ProgressLeg,
     Reanchor,
+    RefuseOffer,
     Report,
     Scored,
 )
@@ -45,6 +47,7 @@ from hotline.visit_moves import (
 from hotline.visit_state import Phase, Policy, Visit
 
 CONFIRMATION = "1"
+TONES = {"busy": 486, "congestion": 503, "unobtainable": 404, "special": 404}
 DEAD = ("timeout", "transport")
 USUAL = Policy()
 
@@ -87,6 +90,8 @@ def join(visit: Visit, _: f.Entered) -> Step:
 
 
 def offer(visit: Visit, event: f.Offered) -> Step:
+    if visit.citizen is None:  # it has just hung up
+        return visit, [RefuseOffer(event.token, NO_ANSWER)]
     wanted = f.Dial(event.agent, event.errand, token=event.token)
     return ring(visit, wanted)
 
@@ -126,6 +131,8 @@ def ringing(visit: Visit, event: f.LegRinging) -> Step:
     elif asker is not None and asker.stage is Stage.ARRIVED:
         effects.append(ProgressLeg(asker.leg, event.early))
     early = party.early or event.early
+    if early and not party.early and party.target.trunk and visit.policy.tones:
+        effects.append(Discern(party.leg, True))
     return visit.put(replace(party, stage=Stage.RINGING, early=early)), effects
 
 
@@ -133,9 +140,22 @@ def answered(visit: Visit, event: f.LegAnswered) -> Step:
     party = visit.find(event.leg)
     if party is None or party.stage not in (Stage.DIALLED, Stage.RINGING):
         return visit, []  # a late 200 of a call taken back: its leg is being ended already
+    effects: list[Effect] = []
+    if party.early and party.target.trunk and visit.policy.tones:
+        effects.append(Discern(party.leg, False))
     if party.target.confirm:
-        return visit.put(replace(party, stage=Stage.ASKED)), []
-    return join_talk(visit, party)
+        return visit.put(replace(party, stage=Stage.ASKED)), effects
+    visit, more = join_talk(visit, party)
+    return visit, [*effects, *more]
+
+
+def toned(visit: Visit, event: f.ToneHeard) -> Step:
+    """Busy, congestion or no such number, told by tones where a network answers by 183."""
+    party = visit.find(event.leg)
+    status = TONES.get(event.tone)
+    if party is None or party.stage is not Stage.RINGING or status is None:
+        return visit, []
+    return give_up(visit, party, status, event.tone)
 
 
 def pressed(visit: Visit, event: f.Digit) -> Step:
@@ -298,6 +318,7 @@ ANY: dict[type, Callable[..., Step]] = {
     f.LegRinging: ringing,
     f.LegAnswered: answered,
     f.LegUnfit: unfit,
+    f.ToneHeard: toned,
     f.LegEnded: ended,
     f.LegSilent: silent,
     f.LegHeld: held,
@@ -316,6 +337,7 @@ TABLE: dict[tuple[Phase, type], Callable[..., Step]] = {
     (Phase.QUEUED, f.Offered): offer,
     (Phase.QUEUED, f.Overflowed): overflow,
     (Phase.TALKING, f.Dial): commands.dial,
+    (Phase.TALKING, f.Attach): commands.attach,
     (Phase.TALKING, f.Complete): commands.complete,
     (Phase.TALKING, f.Join): commands.join,
     (Phase.TALKING, f.Move): commands.move,

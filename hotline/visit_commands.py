@@ -6,11 +6,21 @@ Each handler raises NotNow where the command does not fit; nothing has changed t
 from dataclasses import replace
 
 from hotline import visit_facts as f
-from hotline.errands import ERRANDS, SUPERVISION
+from hotline.errands import ERRANDS, SUPERVISION, role_of
 from hotline.errors import BadTarget, NotNow
 from hotline.parties import Party, Place, Role, Stage
 from hotline.visit_effects import AcceptReferral, Effect, EndLeg, HandOver, Report, Requeued
-from hotline.visit_moves import Step, disown, end, fail, finish, rebalance, ring, step_out
+from hotline.visit_moves import (
+    Step,
+    disown,
+    end,
+    fail,
+    finish,
+    join_talk,
+    rebalance,
+    ring,
+    step_out,
+)
 from hotline.visit_state import Phase, Visit
 
 
@@ -41,6 +51,29 @@ def dial(visit: Visit, wanted: f.Dial) -> Step:
     if wanted.errand in SUPERVISION and not visit.talked:
         raise NotNow(f"{visit.state}: nobody talks yet")
     return ring(visit, wanted)
+
+
+def attach(visit: Visit, event: f.Attach) -> Step:
+    """A supervisor's phone has called: its leg is there already, and needs no ringing."""
+    if not visit.talked:
+        raise NotNow(f"{visit.state}: nobody talks yet")
+    members = [party for party in visit.parties if party.stage is not Stage.LEAVING]
+    if any(party.target == event.seat for party in members):
+        raise BadTarget(f"{event.seat.name} takes part already", 486)
+    if len(members) >= visit.policy.most_parties:
+        raise NotNow(f"{visit.state}: {len(members)} parties are the most")
+    agent = visit.responsible if event.errand == "take over" else None
+    errand = ERRANDS[event.errand]
+    party = Party(
+        event.leg,
+        role_of(event.errand, event.seat),
+        event.seat,
+        Stage.DIALLED,
+        errand.place,
+        event.errand,
+        "" if agent is None else agent.leg,
+    )
+    return join_talk(visit.put(party), party)
 
 
 def is_same(party: Party, wanted: f.Dial) -> bool:
@@ -166,6 +199,8 @@ def hand_over(visit: Visit, event: f.Yield) -> Step:
 def replace_leg(visit: Visit, event: f.Replaced) -> Step:
     """RFC 3891: a new leg in the place of the old one, which hears no more of us."""
     old = need(visit, event.old)
+    if old.role is Role.CITIZEN:
+        raise NotNow(f"{visit.state}: nobody takes the citizen's place")
     new = replace(
         old,
         leg=event.new,

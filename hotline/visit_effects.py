@@ -1,7 +1,6 @@
 """The effects that a visit asks for; hotline/performer.py does them."""
 
-from dataclasses import dataclass
-
+from callcore.value import dataclass
 from hotline.parties import Target
 
 Hears = tuple[tuple[str, tuple[str, ...]], ...]
@@ -216,6 +215,14 @@ class StopRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class Discern:
+    """Whether tones of the leg's network are to be told."""
+
+    leg: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reanchor:
     """Open the leg on another worker and tell its far end by re-INVITE."""
 
@@ -320,6 +327,7 @@ Effect = (
     | CloseMedia
     | StartRecording
     | StopRecording
+    | Discern
     | Reanchor
     | Joined
     | Parted

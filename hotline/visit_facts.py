@@ -1,7 +1,6 @@
 """The facts that a visit is told, and the commands (visit.py is the machine)."""
 
-from dataclasses import dataclass
-
+from callcore.value import dataclass
 from hotline.parties import Party, Place, Target
 
 # Of the queue -----------------------------------------------------------------------------------
@@ -102,6 +101,14 @@ class Digit:
 
 
 @dataclass(frozen=True, slots=True)
+class ToneHeard:
+    """What the network of a leg plays before it answers: busy, congestion ... (discern.py)."""
+
+    leg: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
 class PromptsEnded:
     """A party has heard its prompts to the end."""
 
@@ -144,6 +151,15 @@ class Dial:
     reports: bool = False
     then: Target | None = None
     token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """A seat called to take part in a talk: a supervisor, by feature code."""
+
+    leg: str
+    seat: Target
+    errand: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +246,23 @@ Fact = (
     | LegResumed
     | LegSilent
     | Digit
+    | ToneHeard
     | PromptsEnded
     | MediaLost
     | Fired
 )
 Command = (
-    HangUp | Dial | Complete | Join | Move | Mute | Remove | Enqueue | Adopt | Yield | Replaced
+    HangUp
+    | Dial
+    | Attach
+    | Complete
+    | Join
+    | Move
+    | Mute
+    | Remove
+    | Enqueue
+    | Adopt
+    | Yield
+    | Replaced
 )
 Event = Fact | Command

@@ -167,7 +167,7 @@ def go_back(visit: Visit, party: Party) -> Step:
         if way == "agent" and party.errand != "return" and party.asker is not None:
             if party.asker.is_seat:
                 return ring(visit, Dial(party.asker, "return"))
-        elif way == "queue" and visit.in_queue:
+        elif way == "queue" and visit.in_queue and visit.citizen is not None:
             return replace(visit, phase=Phase.QUEUED, owner=""), [Requeued()]
     return finish(visit, "nobody there")
 

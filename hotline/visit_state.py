@@ -1,9 +1,10 @@
 """What a visit is between two facts: its parties, and how far the citizen has come."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
+from callcore.value import dataclass
 from hotline.parties import Party, Place, Role, Stage
 
 
@@ -29,6 +30,7 @@ class Policy:
     desk_seconds: float = 20.0
     confirm_seconds: float = 10.0
     linger_seconds: float = 1.0
+    tones: bool = True  # of failure, in early media, end the leg
     survey: bool = False
     survey_keys: str = "12345"
     survey_seconds: float = 8.0

@@ -97,6 +97,13 @@ class Talking(Event, frozen=True):
     talking: bool
 
 
+class ToneHeard(Event, frozen=True):
+    """What the network of a leg plays before it answers (discern.py): once for each tone."""
+
+    leg: str
+    tone: str
+
+
 class Measured(Event, frozen=True):
     """The answer to Measure."""
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from media import events
 from media.conceal import Concealer
+from media.discern import Discerning
 from media.dtmf import Pressed
 from media.gain import Gains
 from media.inband import Ears
@@ -30,8 +31,10 @@ class Hearing:
         self.gains = Gains(legs.capacity)
         self.levels = Levels(legs.capacity)
         self.ears = Ears(legs.capacity)
+        self.discerning = Discerning()
         self.watched: Flags = np.zeros(legs.capacity, np.bool_)
         self.pressed: Sequence[Pressed] = ()  # in the sound, found to be over in this tick
+        self.tones: Sequence[tuple[int, str]] = ()  # recognised in this tick
         self.changed: Integers = np.zeros(0, np.int64)  # watched legs that began or ceased to talk
 
     def forget(self, leg: int) -> None:
@@ -47,6 +50,7 @@ class Hearing:
         self.levels.clear(leg)
         self.gains.set(leg, 0)
         self.watched[leg] = False
+        self.discerning.stop(leg)
 
     def step(self, heard: Bytes, tick: int) -> None:
         """Fill (n, 160) codes, one row a leg."""
@@ -61,6 +65,7 @@ class Hearing:
         changed = self.levels.look(heard, codec, tick)
         self.changed = changed[self.watched[changed]] if len(changed) else changed
         self._listen(heard, codec)
+        self.tones = self.discerning.listen(heard, codec) if self.discerning.ears else ()
 
     def _listen(self, heard: Bytes, codec: Bytes) -> None:
         """Keys in the sound of legs that have agreed on no other way."""

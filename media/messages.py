@@ -17,6 +17,7 @@ from media.events import (
     Said,
     SinkFailed,
     Talking,
+    ToneHeard,
 )
 from media.srtp import Keys
 
@@ -83,6 +84,13 @@ class Gain(Command, frozen=True):
 
 class Watch(Command, frozen=True):
     """Whether Talking is to be told of the leg."""
+
+    leg: str
+    on: bool
+
+
+class Discern(Command, frozen=True):
+    """Whether ToneHeard is to be told of the leg."""
 
     leg: str
     on: bool
@@ -204,6 +212,7 @@ AnyCommand = (
     | Dial
     | Gain
     | Watch
+    | Discern
     | Measure
     | Bridge
     | Unbridge
@@ -222,6 +231,7 @@ AnyReport = (
     | DialFinished
     | Said
     | Talking
+    | ToneHeard
     | Measured
     | RecordingClosed
     | SinkFailed

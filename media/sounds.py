@@ -5,7 +5,7 @@ from media import messages as m
 from media.dtmf import check_digits
 from media.tick import Tick, ticks
 
-Sounding = m.Say | m.Dial | m.Gain | m.Watch | m.Measure
+Sounding = m.Say | m.Dial | m.Gain | m.Watch | m.Discern | m.Measure
 
 
 class Sounds:
@@ -25,6 +25,9 @@ class Sounds:
                 self.tick.hearing.gains.set(leg, db)
             case m.Watch(on=on):
                 self.tick.hearing.watched[leg] = on
+            case m.Discern(on=on):
+                discerning = self.tick.hearing.discerning
+                (discerning.start if on else discerning.stop)(leg)
             case m.Measure(leg=name):
                 stats = self.tick.legs.stats(leg)
                 self.tick.emit(events.Measured(name, self.tick.hearing.sound(leg), stats))

@@ -94,7 +94,7 @@ class Switch:
             case m.StopPlay(leg):
                 self.player.stop(self._leg(leg))
                 self.tick.overlay.hush(self._leg(leg))
-            case m.Say() | m.Dial() | m.Gain() | m.Watch() | m.Measure():
+            case m.Say() | m.Dial() | m.Gain() | m.Watch() | m.Discern() | m.Measure():
                 self.sounds.obey(command, self._leg(command.leg))
             case m.Bridge():
                 self._bridge(command)

@@ -83,7 +83,7 @@ class Tick:
         self.keys = Keys()
         self.dialler = Dialler()
         self.overlay = Overlay(mixer.bank, legs)
-        self.taps = Taps(legs, mixer.heard)
+        self.taps = Taps(legs, mixer.heard, self.hearing)
         self.outgoing = Outgoing(legs, wire.outgoing)
         self.timeout_ticks = 1500
         self.number = 0
@@ -117,6 +117,8 @@ class Tick:
         self._pressed(hearing.pressed)
         for leg in hearing.changed.tolist():
             self.emit(events.Talking(names[leg], bool(hearing.levels.talking[leg])))
+        for leg, tone in hearing.tones:
+            self.emit(events.ToneHeard(names[leg], tone))
 
     def _receive(self) -> None:
         for turn in range(PASSES):

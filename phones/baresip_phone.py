@@ -1,7 +1,7 @@
 """A phone of a third make: baresip, by its TCP control interface.
 
 It speaks the lines of phones/softphone.py: started, registered, register_failed, incoming, state,
-ended, recorded; it obeys call, answer, hangup, hold, resume and quit.
+transfer, ended, recorded; it obeys call, answer, hangup, hold, resume, transfer and quit.
 """
 
 import argparse
@@ -43,6 +43,7 @@ ACCOUNT = (
     ";audio_codecs=pcma,pcmu"
 )
 COMMANDS = {"answer": "accept", "hangup": "hangup", "hold": "hold", "resume": "resume"}
+PARAMETERS = {"call": "dial", "transfer": "transfer"}
 
 
 class Baresip(WrappedPhone):
@@ -136,6 +137,8 @@ class Baresip(WrappedPhone):
             self.events.emit("incoming", call=call, **{"from": said.get("peeruri", "")})
         elif kind == "CALL_ESTABLISHED":
             self.events.emit("state", call=call, state="CONFIRMED", code=200)
+        elif kind in ("TRANSFER", "CALL_TRANSFER_FAILED", "TRANSFER_FAILED"):
+            self.events.emit("transfer", call=call, why=said.get("param", ""))
         elif kind == "CALL_CLOSED":
             self.events.emit("ended", call=call, reason=said.get("param", ""))
             self.keep_recording(call)
@@ -149,12 +152,12 @@ class Baresip(WrappedPhone):
 
     def obey(self, command: dict[str, Any]) -> None:
         """Commands of menu.so."""
-        if command.get("do") == "call":
-            self.say("dial", str(command["to"]))
+        if command.get("do") in PARAMETERS:
+            self.say(PARAMETERS[str(command["do"])], str(command["to"]))
         elif command.get("do") in COMMANDS:
             self.say(COMMANDS[str(command["do"])])
         else:
-            raise ValueError(f"known: call, {', '.join(COMMANDS)}, quit")
+            raise ValueError(f"known: {', '.join((*PARAMETERS, *COMMANDS))}, quit")
 
     def say(self, command: str, parameters: str = "") -> None:
         """One netstring."""

@@ -294,15 +294,17 @@ class RawEnd(asyncio.DatagramProtocol):
         call = self.calls[call_id] = RawCall(rtp, address, call_id, remote)
         return call
 
-    async def place(self, to: Address, number: str, caller: str) -> RawCall:
-        """INVITE, 200, ACK, and audio; RawRefused when it is refused."""
+    async def place(
+        self, to: Address, number: str, caller: str, more: tuple[str, ...] = ()
+    ) -> RawCall:
+        """INVITE (with `more` header lines), 200, ACK, and audio; RawRefused when refused."""
         call = await self._call(f"raw{next(_serial)}-{self.address[1]}", to)
         uri = f"sip:{number}@{to[0]}:{to[1]}"
         call.ours = f"<sip:{caller}@{self.address[0]}>;tag=c{next(_serial)}"
         headers = [f"From: {call.ours}", f"To: <{uri}>", f"Call-ID: {call.call_id}"]
         asserted = f"P-Asserted-Identity: <sip:{caller}@{self.address[0]}>"
         description = self.description(call.rtp_address)
-        invite = [*headers, "CSeq: 1 INVITE", asserted]
+        invite = [*headers, "CSeq: 1 INVITE", asserted, *more]
         via = self.request(f"INVITE {uri}", invite, to, description)
         answer = await self.response(call.call_id)
         if answer.status >= 300:

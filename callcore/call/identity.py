@@ -114,6 +114,8 @@ def escape(user: str) -> str:
 def _own(trunk: Trunk, ours: Ours, caller: Party, shown: Shown) -> str:
     """The URI of the identity that `shown` names; the next best where there is none."""
     profile = trunk.profile
+    if caller.ours:
+        return _given(trunk, ours, caller.ours) or _at_home(profile, caller.ours, ours)
     if shown == "caller" and caller.number:
         return _at_home(profile, caller.number, ours)
     if shown != "number" and ours.impu:
@@ -140,17 +142,24 @@ def _registered(trunk: Trunk, ours: Ours) -> str:
     first, which is the default identity (TS 24.229 §5.1.1.4).
     """
     given = [uri for uri in map(_uri_of, ours.associated) if uri is not None]
-    rules = trunk.profile.numbers_in
-    if trunk.outbound_number:
-        wanted = rewrite(trunk.outbound_number, rules)
-        for uri in given:
-            if uri.scheme != "tel" and rewrite(number_of(uri), rules) == wanted:
-                return str(uri)
+    found = trunk.outbound_number and _given(trunk, ours, trunk.outbound_number)
+    if found:
+        return found
     impu = parse_uri(ours.impu)
     sip = [uri for uri in given if uri.scheme != "tel"]
     if not sip or any(uri.same_as(impu) for uri in sip):
         return ours.impu
     return str(sip[0])
+
+
+def _given(trunk: Trunk, ours: Ours, number: str) -> str:
+    """Of the identities that the registrar gave us, the one of a number; "" when none is."""
+    rules = trunk.profile.numbers_in
+    wanted = rewrite(number, rules)
+    for uri in map(_uri_of, ours.associated):
+        if uri is not None and uri.scheme != "tel" and rewrite(number_of(uri), rules) == wanted:
+            return str(uri)
+    return ""
 
 
 def _uri_of(value: str) -> Uri | None:

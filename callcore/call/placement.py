@@ -19,11 +19,15 @@ class Login(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Somebody as a number and a name; `withheld` asks the network to show neither."""
+    """Somebody as a number and a name; `withheld` asks the network to show neither.
+
+    `ours`: the number of ours that a trunk is shown, whatever its profile would say.
+    """
 
     number: str
     display: str = ""
     withheld: bool = False
+    ours: str = ""
 
 
 @dataclass(frozen=True, slots=True)

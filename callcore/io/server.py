@@ -52,7 +52,9 @@ class SipServer:
     """Runs an Engine on its listeners; every event of the engine goes to `on_event`.
 
     What handlers have told others must be with them before a peer hears of it: `before_sending`.
-    `on_certificates` is told whenever certificates were loaded again: why that failed, or "".
+    While one is told that a message brought, `heard_at` is when that arrived (None: of our own
+    doing), on the loop's clock and as the kernel saw it. `on_certificates` is told whenever
+    certificates were loaded again: why that failed, or "".
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class SipServer:
         self.on_event: Callable[[Event], None] = lambda event: None
         self.on_certificates: Callable[[str], None] = lambda why: None
         self.before_sending: Callable[[], None] = lambda: None
+        self.heard_at: float | None = None
         self.addresses: list[tuple[str, str, int]] = []
         self._listen = [parse_listener(text) for text in listen]
         self._settings = settings or ServerSettings()
@@ -211,8 +214,10 @@ class SipServer:
 
     def stream_received(self, data: bytes, flow: Flow) -> None:
         """Bytes of a connection (StreamUser)."""
-        self.engine.receive(data, flow, self._now())
+        self.heard_at = now = self._now()
+        self.engine.receive(data, flow, now)
         self._flush()
+        self.heard_at = None
 
     def stream_closed(self, flow: Flow) -> None:
         """A connection is gone (StreamUser)."""
@@ -256,9 +261,11 @@ class SipServer:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _datagram(self, data: bytes, flow: Flow) -> None:
+    def _datagram(self, data: bytes, flow: Flow, arrived: float) -> None:
+        self.heard_at = arrived
         self.engine.receive(data, flow, self._now())
         self._perform()
+        self.heard_at = None
 
     def _resolved(self, asked: Resolve, ways: tuple[Way, ...]) -> None:
         self.engine.resolved(asked, ways, self._now())

@@ -175,6 +175,10 @@ class MediaPlane:
         """Talking is told whenever the leg begins to talk, or ceases."""
         self._to(leg).send(m.Watch(leg, on))
 
+    def discern(self, leg: str, on: bool = True) -> None:
+        """ToneHeard is told of what the leg's network plays before it answers."""
+        self._to(leg).send(m.Discern(leg, on))
+
     def measure(self, leg: str) -> None:
         """Measured follows, with the leg's levels and counters."""
         self._to(leg).send(m.Measure(leg))

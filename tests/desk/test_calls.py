@@ -1,7 +1,6 @@
 """Commands to calls over HTTP: what is done, what is refused and how, and keys that repeat."""
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +12,7 @@ from desk.idempotency import Replays
 from hotline.commands import NotAllowed
 from hotline.uui import Told, write
 from media.events import Dtmf
-from tests.hotline.test_conductor import House
-
-
-@pytest.fixture
-async def house() -> AsyncIterator[House]:
-    made = House()
-    yield made
-    made.conductor.parts.queueing.close()
-    made.conductor.performer.close()
-    assert made.faults == 0
+from tests.hotline.house import House
 
 
 @dataclass
@@ -43,8 +33,12 @@ class Api:
     def __init__(self, app: FastAPI) -> None:
         self._app = app
 
-    async def ask(self, method: str, path: str, body: Any = None, key: str = "") -> Answer:
+    async def ask(
+        self, method: str, path: str, body: Any = None, key: str = "", token: str = ""
+    ) -> Answer:
         headers = [(b"content-type", b"application/json"), (b"host", b"desk")]
+        if token:
+            headers.append((b"authorization", f"Bearer {token}".encode()))
         if key:
             headers.append((b"idempotency-key", key.encode()))
         scope = {

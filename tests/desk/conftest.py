@@ -1,0 +1,15 @@
+"""The hotline's house for the desk's tests."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.hotline.house import House
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    """The usual one."""
+    made = House()
+    yield made
+    made.close()
