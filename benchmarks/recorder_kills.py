@@ -126,9 +126,12 @@ def cycle(number: int, rng: random.Random) -> tuple[list[int], int]:
 
 
 def main() -> None:
-    given = parser("recorder_kills", __doc__).parse_args()
-    kills = QUICK_KILLS if given.quick else KILLS
-    rng = random.Random(12345)
+    options = parser("recorder_kills", __doc__)
+    options.add_argument("--kills", type=int, help="so many")
+    options.add_argument("--seed", type=int, default=12345, help="of the random moments")
+    given = options.parse_args()
+    kills = given.kills or (QUICK_KILLS if given.quick else KILLS)
+    rng = random.Random(given.seed)
     lost: list[int] = []
     wrong = 0
     for number in range(kills):

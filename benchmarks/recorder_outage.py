@@ -3,7 +3,7 @@
 
 Calls write their spool as media workers do, each half second; the keeper seals and uploads what
 has ended to an S3 server (moto, a process of its own) behind a proxy that is cut for the outage.
---quick has an outage of 30 seconds and shorter calls. Peer: boto3 alone putting as many bytes as
+--quick has an outage of 30 seconds. Peer: boto3 alone putting as many bytes as
 waited at the end of the outage, with nothing to seal.
 """
 
@@ -49,7 +49,7 @@ class Plan:
 
     before: float
     away: float
-    call: tuple[float, float]
+    call: tuple[float, float] = (30.0, 180.0)
 
 
 @dataclass
@@ -96,7 +96,10 @@ async def talk(sink: SpoolSink, keeper: Keeper, tally: Tally, plan: Plan, line: 
         number += 1
         header = {"call_id": name, "started_ms": int(time.time() * 1000)}
         handle = sink.open(name, header)
-        blocks = int(chance.uniform(*plan.call) / BLOCK_SECONDS)
+        seconds = chance.uniform(*plan.call)
+        if number == 1:  # calls are of any age when we begin
+            seconds *= chance.random()
+        blocks = max(1, int(seconds / BLOCK_SECONDS))
         at = line * BLOCK_FRAMES
         written = 0
         over = False
@@ -228,7 +231,7 @@ def client_of(endpoint: str):
 def main() -> None:
     options = parser("recorder_outage", __doc__)
     quick = options.parse_args().quick
-    plan = Plan(5.0, 30.0, (4.0, 12.0)) if quick else Plan(30.0, 600.0, (30.0, 180.0))
+    plan = Plan(5.0 if quick else 30.0, 30.0 if quick else 600.0)
     port = free_port("tcp")
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(bound(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -8,8 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from recorder.approvers import Approvers
@@ -25,17 +24,14 @@ from recorder.events import (
 from recorder.io import audit, playback
 from recorder.io.audit import Verification
 from recorder.io.custodian import Custodian
-from recorder.io.encoding import FORMATS
-from recorder.io.folders import every
 from recorder.io.hands import Apart, Hands, HandsLost, Threads
-from recorder.io.index import Entry, Index, IndexFailed, Query
-from recorder.io.kms import KeySettings, open_keys
+from recorder.io.index import Entry, IndexFailed, Query
 from recorder.io.playback import Playback
-from recorder.io.spooled import KeeperError, Snapshot, Spooled
-from recorder.io.store import S3Options, Store, StoreError, open_store
+from recorder.io.settings import KeeperSettings, open_vault
+from recorder.io.spooled import KeeperError, Snapshot
+from recorder.io.store import Store, StoreError
 from recorder.io.vault import StillOpen, Vault
 from recorder.io.warden import Warden
-from recorder.manifest import check_retention
 from recorder.room import Room, Watermarks, judge
 
 __all__ = ["Keeper", "KeeperError", "KeeperSettings", "KeeperStatus", "Playback", "open_vault"]
@@ -44,33 +40,6 @@ STILL_OPEN_SECONDS = 0.2
 PROBE_SECONDS = 30.0
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class KeeperSettings:
-    spool: str | tuple[str, ...]  # folders in the order of their use
-    store: str = "file:recordings"  # or s3://bucket/prefix
-    database_url: str = "sqlite:///callcore.db"
-    retention_days: int = 366
-    format: str = "flac"  # or "opus"
-    endpoint: str = ""
-    region: str = ""
-    access_key: str = field(default="", repr=False)
-    secret_key: str = field(default="", repr=False)
-    keys: KeySettings = field(default_factory=KeySettings)
-    s3: S3Options = field(default_factory=S3Options)
-    approvers: tuple[tuple[str, str], ...] = ()  # name and hash of the password
-    guard_per_day: float = 4.0  # recordings that are fetched and played; 0 = none
-    workers: int = 2
-    low_free_bytes: int = 2 << 30
-    full_free_bytes: int = 64 << 20
-    keep_hours: float = 0.0  # what is stored stays here as well, while there is room
-    first_retry_seconds: float = 1.0
-    last_retry_seconds: float = 60.0
-    watch_seconds: float = 2.0
-    orphan_seconds: float = 3600.0
-    stop_seconds: float = 10.0
-    apart: bool = False  # the work on recordings is done by a process of its own (hands.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +53,6 @@ class KeeperStatus:
     free_bytes: int
     space: str  # ok, low, full
     alerts: tuple[str, ...]
-
-
-def open_vault(settings: KeeperSettings, store: Store | None = None) -> Vault:
-    """Store, index and spool of these settings; connects to nothing yet. Raises ValueError."""
-    check_retention(settings.retention_days)
-    if store is None:
-        keys = {"access_key": settings.access_key, "secret_key": settings.secret_key}
-        where = {"endpoint": settings.endpoint, "region": settings.region}
-        chosen = {one.name: getattr(settings.s3, one.name) for one in fields(settings.s3)}
-        options = {**where, **keys, **chosen} if settings.store.startswith("s3:") else {}
-        store = open_store(settings.store, **options)
-    return Vault(
-        Spooled(tuple(map(Path, every(settings.spool)))),
-        store,
-        Index(settings.database_url),
-        settings.retention_days,
-        settings.low_free_bytes,
-        FORMATS[settings.format],
-        open_keys(settings.keys),
-        settings.keep_hours,
-    )
 
 
 @dataclass(slots=True)
