@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,8 @@ class Load:
     packets_lost: int
     delay_ms: dict[str, float]
     generator_late_ms: float
+    threads_busy: float = 0.0  # of a core: the writer of recordings and whatever else is not tick
+    blocks_dropped: int = 0
 
     @property
     def legs_at_80(self) -> int:
@@ -149,7 +151,7 @@ async def measure(legs: int, seconds: float, shape: Shape) -> Load:
             workers=1,
             prompts={"hold": str(PROMPTS / "hold.wav")},
             sink="recorder.io.spool:SpoolSink",
-            sink_arguments={"folder": folder},
+            sink_arguments={"folders": folder},
             heartbeat_timeout_seconds=10.0,
         )
         plane = MediaPlane(settings, lambda event: None)
@@ -172,13 +174,25 @@ async def drive(plane: MediaPlane, legs: int, seconds: float, shape: Shape) -> L
     await process.stdin.drain()
     warm = max(1.5, seconds / 3)
     await asyncio.sleep(warm)
-    first = plane.stats().heartbeats[0]
+    first, threads = plane.stats().heartbeats[0], threads_seconds(pid)
     await asyncio.sleep(seconds - warm - 0.6)
-    last = plane.stats().heartbeats[0]
+    last, threads = plane.stats().heartbeats[0], threads_seconds(pid) - threads
     memory = (resident_kb(pid) - before) / legs
     report = json.loads(await process.stdout.readline())
     await process.wait()
-    return load(legs, (first, last), memory, report)
+    done = load(legs, (first, last), memory, report)
+    busy = threads / (last.ticks - first.ticks) * TICKS_A_SECOND
+    return replace(done, threads_busy=busy, blocks_dropped=last.blocks_dropped)
+
+
+def threads_seconds(pid: int) -> float:
+    """CPU of all threads but the first one, which ticks (proc(5), /proc/PID/task/TID/stat)."""
+    ticks = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        if int(task.name) != pid:
+            fields = (task / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def resident_kb(pid: int) -> float:

@@ -15,7 +15,9 @@ class FileSink:
         path = os.path.join(self.folder, f"{recording}.spool")
         return os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
 
-    def write(self, handle: int, first_frame: int, frames: bytes, private: int) -> None:
+    def write(
+        self, handle: int, first_frame: int, frames: bytes, private: int, sides: bytes
+    ) -> None:
         numbers = (first_frame, len(frames), zlib.crc32(frames))
         os.write(handle, b"".join(n.to_bytes(4, "big") for n in numbers) + frames)
 

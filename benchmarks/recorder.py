@@ -1,31 +1,30 @@
-#!/usr/bin/env python3
-"""CPU seconds to seal and store an hour of stereo, beside soundfile writing it as plain WAV.
+"""CPU seconds to seal and store an hour of stereo, beside libsndfile's FLAC encoder alone.
 
 The hour goes the whole way: spool file, checks, A-law to linear, FLAC, samples read back, SHA-256,
 directory store with its own reading back, manifest, index, spool freed. --quick takes six minutes
-of audio; all figures are scaled to an hour.
+of audio; all figures are scaled to an hour. Opus, which costs more, is told beside it.
 """
 
-from __future__ import annotations
-
-import argparse
-import json
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from outcome import Outcome, parser, say
+
 from recorder.alaw import LINEAR, stereo
 from recorder.events import Stored
 from recorder.io.keeper import KeeperSettings, open_vault
-from recorder.io.spool import SpoolSink, segments_of
+from recorder.io.segments import segments_of
+from recorder.io.spool import SpoolSink
 
-BAR_CPU_SECONDS = 2.0
+CPU_BAR_SECONDS = 2.0
 BLOCK_FRAMES = 25
 LOOP_SECONDS = 60
 
@@ -49,7 +48,7 @@ def conversation() -> bytes:
 
 
 def spool(folder: str, audio: bytes, seconds: int) -> float:
-    """Microseconds that the sink takes a block of half a second, its syncing included."""
+    """Microseconds that the sink takes a block of half a second."""
     sink = SpoolSink(folder)
     header = {"call_id": "bench", "caller": "1", "started_ms": int(time.time() * 1000)}
     handle = sink.open("bench", header)
@@ -63,59 +62,77 @@ def spool(folder: str, audio: bytes, seconds: int) -> float:
     return (time.perf_counter() - begun) / count * 1e6
 
 
-def seal_and_store(folder: str) -> tuple[float, float, Stored]:
+def seal_and_store(folder: str, form: str) -> tuple[float, float, Stored]:
+    """Wall and CPU seconds."""
     settings = KeeperSettings(
-        f"{folder}/spool", f"file:{folder}/store", f"sqlite:///{folder}/index.db", low_free_bytes=0
+        f"{folder}/spool",
+        f"file:{folder}/store",
+        f"sqlite:///{folder}/index.db",
+        low_free_bytes=0,
+        format=form,
     )
     vault = open_vault(settings)
-    (vault.sealing).mkdir()
+    locks = vault.spooled.lock()
     vault.index.prepare()
     begun, cpu = time.perf_counter(), time.process_time()
     stored = vault.keep("bench", {"agent": "8001"})
     figures = time.perf_counter() - begun, time.process_time() - cpu
     vault.index.close()
+    assert locks
     if not isinstance(stored, Stored) or segments_of(settings.spool, "bench"):
         sys.exit(f"the recording was not stored: {stored}")
     return *figures, stored
 
 
-def plain_wav(folder: str, audio: bytes, seconds: int) -> float:
-    """The same A-law audio, decoded and written by soundfile: no proof, no hash, no store."""
+def bare_flac(folder: str, audio: bytes, seconds: int) -> float:
+    """CPU of libsndfile's encoder on the same samples, decoded beforehand: nothing else."""
+    minute = stereo(audio)
+    pieces = [minute[at : at + 80_000] for at in range(0, len(minute), 80_000)]
     cpu = time.process_time()
-    with soundfile.SoundFile(f"{folder}/peer.wav", "w", 8000, 2, "PCM_16") as file:
-        piece = 10 * 50 * 320
-        for at in range(0, seconds * 50 * 320, piece):
-            begin = at % len(audio)
-            file.write(stereo(audio[begin : begin + piece]))
+    with soundfile.SoundFile(f"{folder}/peer.flac", "w", 8000, 2, "PCM_16", format="FLAC") as file:
+        for number in range(seconds // 10):
+            file.write(pieces[number % len(pieces)])
     return time.process_time() - cpu
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="six minutes instead of an hour")
-    seconds = 360 if parser.parse_args().quick else 3600
+def one_form(folder: str, audio: bytes, seconds: int, form: str) -> tuple[dict[str, Any], float]:
+    """Figures of a form of storing, scaled to an hour, and its CPU seconds."""
     scale = 3600 / seconds
+    say(f"spooling {seconds} s of stereo ...")
+    sink_us = spool(f"{folder}/spool", audio, seconds)
+    say(f"sealing and storing as {form} ...")
+    wall, cpu, stored = seal_and_store(folder, form)
+    figures = {
+        "cpu_seconds_an_hour": round(cpu * scale, 3),
+        "wall_seconds_an_hour": round(wall * scale, 3),
+        "stored_mib_an_hour": round(stored.size * scale / 2**20, 1),
+        "sink_us_a_block": round(sink_us, 1),
+    }
+    return figures, cpu * scale
+
+
+def main() -> None:
+    given = parser("recorder", __doc__).parse_args()
+    seconds = 360 if given.quick else 3600
     audio = conversation()
     with tempfile.TemporaryDirectory() as folder:
-        print(f"spooling {seconds} s of stereo ...", file=sys.stderr)
-        sink_us = spool(f"{folder}/spool", audio, seconds)
-        print("sealing and storing ...", file=sys.stderr)
-        wall, cpu, stored = seal_and_store(folder)
-        print("soundfile writes the same as WAV ...", file=sys.stderr)
-        wav_cpu = plain_wav(folder, audio, seconds)
-    figures = {
+        flac, cpu = one_form(folder, audio, seconds, "flac")
+        say("libsndfile encodes the same ...")
+        bare = bare_flac(folder, audio, seconds) * 3600 / seconds
+    with tempfile.TemporaryDirectory() as folder:
+        opus, _ = one_form(folder, audio, 360, "opus")
+    outcome = Outcome("recorder")
+    outcome.figures = {
         "audio_seconds": seconds,
-        "seal_store_cpu_seconds_per_hour": round(cpu * scale, 3),
-        "seal_store_wall_seconds_per_hour": round(wall * scale, 3),
-        "soundfile_wav_cpu_seconds_per_hour": round(wav_cpu * scale, 3),
-        "times_soundfile_wav": round(cpu / wav_cpu, 1),
-        "stored_mib_per_hour": round(stored.size * scale / 2**20, 1),
-        "sink_us_per_half_second_block": round(sink_us, 1),
+        "seal_store_cpu_seconds_per_hour": round(cpu, 3),
+        "bare_flac_cpu_seconds_per_hour": round(bare, 3),
+        "times_bare_flac": round(cpu / bare, 2),
+        "flac": flac,
+        "opus": opus,
     }
-    bars = {"seal_store_cpu_seconds_per_hour": {"at_most": BAR_CPU_SECONDS}}
-    ok = cpu * scale <= BAR_CPU_SECONDS
-    print(json.dumps({"name": "recorder", "figures": figures, "bars": bars, "ok": ok}))
-    sys.exit(0 if ok else 1)
+    met = cpu <= CPU_BAR_SECONDS
+    outcome.bar("seal_store_cpu_seconds_per_hour", CPU_BAR_SECONDS, met)
+    outcome.finish()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
 Calls write their spool as media workers do, each half second; the keeper seals and uploads what
 has ended to an S3 server (moto, a process of its own) behind a proxy that is cut for the outage.
---quick has an outage of 30 seconds and shorter calls. Peer: boto3 alone putting as many bytes as
+--quick has an outage of 30 seconds. Peer: boto3 alone putting as many bytes as
 waited at the end of the outage, with nothing to seal.
 """
 
@@ -49,7 +49,7 @@ class Plan:
 
     before: float
     away: float
-    call: tuple[float, float]
+    call: tuple[float, float] = (30.0, 180.0)
 
 
 @dataclass
@@ -96,7 +96,10 @@ async def talk(sink: SpoolSink, keeper: Keeper, tally: Tally, plan: Plan, line: 
         number += 1
         header = {"call_id": name, "started_ms": int(time.time() * 1000)}
         handle = sink.open(name, header)
-        blocks = int(chance.uniform(*plan.call) / BLOCK_SECONDS)
+        seconds = chance.uniform(*plan.call)
+        if number == 1:  # calls are of any age when we begin
+            seconds *= chance.random()
+        blocks = max(1, int(seconds / BLOCK_SECONDS))
         at = line * BLOCK_FRAMES
         written = 0
         over = False
@@ -129,7 +132,7 @@ async def run(folder: str, proxy: FaultProxy, plan: Plan) -> tuple[Outcome, Tall
         f"sqlite:///{folder}/index.db",
         endpoint=proxy.endpoint,
         low_free_bytes=0,
-        last_retry_seconds=5.0,
+        last_retry_seconds=min(60.0, plan.away / 10),  # as in the product where it is ten minutes
         **KEYS,
     )
     keeper = Keeper(settings, tally.hear)
@@ -160,6 +163,7 @@ async def run(folder: str, proxy: FaultProxy, plan: Plan) -> tuple[Outcome, Tall
         line.cancel()
     await asyncio.gather(*lines, return_exceptions=True)
     await tally.until(lambda: not tally.missing, 60)
+    say(f"caught up after {caught_up:.1f} s; all are read back")
     whole = await keeper.verify()
     await keeper.stop()
     sent = sum(tally.stored[name].size for name in due if name in tally.stored)
@@ -227,7 +231,7 @@ def client_of(endpoint: str):
 def main() -> None:
     options = parser("recorder_outage", __doc__)
     quick = options.parse_args().quick
-    plan = Plan(5.0, 30.0, (4.0, 12.0)) if quick else Plan(30.0, 600.0, (30.0, 180.0))
+    plan = Plan(5.0 if quick else 30.0, 30.0 if quick else 600.0)
     port = free_port("tcp")
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(bound(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -265,11 +265,13 @@ def _stores(config: Config) -> Iterator[Clash]:
         told = "access_key and secret_key both, or neither of them"
         yield Clash(("recordings", missing), "", told)
     store = config.recordings.store
-    if store.kind == "file" and os.path.abspath(store.path) == os.path.abspath(
-        config.recordings.spool
-    ):
-        told = "another folder than the store's, which it is emptied into"
-        yield Clash(("recordings", "spool"), config.recordings.spool, told)
+    taken = {os.path.abspath(store.path)} if store.kind == "file" else set()
+    for index, folder in enumerate(config.recordings.spool):
+        if os.path.abspath(folder) in taken:
+            told = "another folder than the store's, which it is emptied into, and than the others"
+            at = ("recordings", "spool", index) if index else ("recordings", "spool")
+            yield Clash(at, folder, told)
+        taken.add(os.path.abspath(folder))
 
 
 def _encryption(config: Config) -> Iterator[Clash]:

@@ -2,17 +2,13 @@
 
 from pydantic import Field
 
+from config.spooling import Spooling
 from config.storing import Storing
 
 
-class Recordings(Storing):
+class Recordings(Spooling, Storing):
     """Where recordings go and how long they stay. See [recordings](recordings.md)."""
 
-    spool: str = Field(
-        default="spool",
-        min_length=1,
-        description="folder of the recordings that are not stored yet",
-    )
     retention_days: int = Field(
         default=366,
         ge=365,

@@ -8,20 +8,27 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from config.access import Account, RecordingAccess
-from desk import api, audit, callers, calls, floor, live, quality, recordings, trace
+from desk import api, audit, callers, calls, custody, floor, live, quality, recordings, trace
 from desk.accounts import Accounts, Forbidden, may_use
 from desk.idempotency import Replays
 from desk.links import LinkExpired, LinkForged
 from desk.listening import Door
 from desk.masking import serve_unit
 from desk.phone_page import add_phone, is_phone
-from hotline.commands import HotlineCommands, NotAllowed, Unavailable, UnknownThing, WrongState
+from hotline.commands import (
+    HotlineCommands,
+    NotAllowed,
+    Unavailable,
+    UnknownThing,
+    WrongPerson,
+    WrongState,
+)
 from hotline.recording_commands import Gone, RecordingCommands
 
 STATIC = Path(__file__).parent / "static"
 OPEN_PATHS = ("/healthz", "/readyz")
 PAGES = {"/": "index.html", "/recordings": "recordings.html"}
-ROUTERS = (api, callers, calls, floor, live, trace, recordings, audit, quality)
+ROUTERS = (api, callers, calls, custody, floor, live, trace, recordings, audit, quality)
 
 
 def create_app(
@@ -103,6 +110,7 @@ def add_errors(app: FastAPI) -> None:
         NotAllowed: 422,
         Unavailable: 503,
         Forbidden: 403,
+        WrongPerson: 403,
         LinkForged: 403,
         LinkExpired: 410,
         Gone: 410,

@@ -180,4 +180,5 @@ def plain_side(known: BrowserLeg, remote: WebRemote) -> Negotiated:
         direction=remote.direction,
         ptime_ms=PTIME_MS,
         remote_on_hold=remote.remote_on_hold,
+        rtcp_port=port,  # RFC 5761: the gateway turns reports as it turns packets
     )

@@ -3,6 +3,9 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
+
+SECOND = len("2026-01-01T00:00:00")
 
 
 class Clock:
@@ -44,5 +47,14 @@ class Clock:
 
 def iso(at_ms: int) -> str:
     """ISO 8601 with milliseconds, in local time with its offset."""
-    moment = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone()
-    return moment.isoformat(timespec="milliseconds")
+    seconds, milliseconds = divmod(at_ms, 1000)
+    second, offset = _local(seconds)
+    return f"{second}.{milliseconds:03d}{offset}"
+
+
+@lru_cache(maxsize=64)
+def _local(seconds: int) -> tuple[str, str]:
+    """To ask for the zone's offset costs as much as all the rest of a live event."""
+    moment = datetime.fromtimestamp(seconds, UTC).astimezone()
+    text = moment.isoformat(timespec="seconds")
+    return text[:SECOND], text[SECOND:]

@@ -32,6 +32,10 @@ class NotAllowed(Exception):
     """The command names something that the configuration does not allow (HTTP 422)."""
 
 
+class WrongPerson(Exception):
+    """Whoever asks may not do it, or is not who they say (HTTP 403)."""
+
+
 class Unavailable(Exception):
     """The part that would do it is away for the moment (HTTP 503)."""
 
@@ -250,6 +254,39 @@ class RecordingEntry:
     result: str = ""  # how the call ended
 
 
+CustodyAction = Literal["hold", "lift", "ask", "approve", "withdraw"]
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyWish:
+    """What an approver wants done to a recording: its hold, or its deletion."""
+
+    action: CustodyAction
+    by: str
+    password: str = field(repr=False)
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyStep:
+    """Something that was done to a recording; `at` is ISO 8601."""
+
+    kind: str
+    by: str
+    at: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyStatus:
+    """State: kept, held, asked, approved or deleted; and how it came to it."""
+
+    recording: str
+    state: str
+    retain_until: str
+    steps: tuple[CustodyStep, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Audio:
     """A recording's sound, ready for a player: `chunks(start, stop)` reads bytes on demand.
@@ -373,3 +410,4 @@ class HotlineCommands(Protocol):
     def listen(self, wake: Callable[[], None]) -> Callable[[], None]: ...
     @property
     def last_sequence(self) -> int: ...
+    async def custody(self, recording: str, wish: CustodyWish | None = None) -> CustodyStatus: ...

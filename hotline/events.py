@@ -7,6 +7,7 @@ and gets the rest, or `Gap` when too much has passed and it must read the state 
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 
@@ -96,15 +97,13 @@ class LiveHub:
 
     def __init__(self, keep: int = 10_000) -> None:
         self.sequence = 0
-        self._kept: deque[tuple[int, dict[str, Any]]] = deque(maxlen=keep)
+        self._kept: deque[tuple[int, str, LiveEvent]] = deque(maxlen=keep)
         self._wake: set[Callable[[], None]] = set()
 
     def publish(self, at: str, event: LiveEvent) -> None:
         """Append one event; `at` is ISO 8601 wall time."""
         self.sequence += 1
-        kind = KINDS[type(event)]
-        document = {"sequence": self.sequence, "at": at, "event": kind, **asdict(event)}
-        self._kept.append((self.sequence, document))
+        self._kept.append((self.sequence, at, event))
         for wake in tuple(self._wake):
             wake()
 
@@ -113,14 +112,18 @@ class LiveHub:
         oldest = self._kept[0][0] if self._kept else self.sequence + 1
         # A number beyond ours comes from before a restart: the client must read the state anew.
         if sequence + 1 < oldest or sequence > self.sequence:
-            gap = Gap(oldest)
-            yield {"sequence": oldest - 1, "at": "", "event": KINDS[Gap], **asdict(gap)}
+            yield document(oldest - 1, "", Gap(oldest))
             sequence = oldest - 1
-        for number, document in self._kept:
-            if number > sequence:
-                yield document
+        newest = islice(reversed(self._kept), self.sequence - sequence)
+        for number, at, event in reversed(tuple(newest)):
+            yield document(number, at, event)
 
     def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` after each event; returns the function that stops it."""
         self._wake.add(wake)
         return lambda: self._wake.discard(wake)
+
+
+def document(sequence: int, at: str, event: LiveEvent) -> dict[str, Any]:
+    """An event as it is sent: made only where somebody listens."""
+    return {"sequence": sequence, "at": at, "event": KINDS[type(event)], **asdict(event)}

@@ -21,14 +21,14 @@ from hotline.commands import (
     WrongState,
 )
 from hotline.conductor import Conductor
-from hotline.control import Control
+from hotline.custodies import Custodies
 from hotline.tracing import CallTrace
 from media.errors import LocalProtocolError as MediaError
 
 log = structlog.get_logger("hotline")
 
 
-class Facade(Control):
+class Facade(Custodies):
     """Implements hotline.commands.HotlineCommands over a conductor and its parts."""
 
     def __init__(self, conductor: Conductor) -> None:

@@ -1,8 +1,9 @@
 """Who takes part in a visit: a leg each, who it is, how far it has come, where it stands."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
+
+from callcore.value import dataclass
 
 
 class Role(Enum):

@@ -8,8 +8,9 @@ whisper                agents   -        -         -
 Hold, out: hear nobody and are heard by nobody. Who is muted, or holds us, is not heard.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from callcore.value import dataclass
 from hotline.parties import Party, Place, Role, Stage
 from hotline.visit_effects import Arrange, Effect, Play, StopPlay
 from hotline.visit_state import Phase, Visit

@@ -1,7 +1,6 @@
 """The effects that a visit asks for; hotline/performer.py does them."""
 
-from dataclasses import dataclass
-
+from callcore.value import dataclass
 from hotline.parties import Target
 
 Hears = tuple[tuple[str, tuple[str, ...]], ...]

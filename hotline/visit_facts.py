@@ -1,7 +1,6 @@
 """The facts that a visit is told, and the commands (visit.py is the machine)."""
 
-from dataclasses import dataclass
-
+from callcore.value import dataclass
 from hotline.parties import Party, Place, Target
 
 # Of the queue -----------------------------------------------------------------------------------

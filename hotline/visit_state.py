@@ -1,9 +1,10 @@
 """What a visit is between two facts: its parties, and how far the citizen has come."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
+from callcore.value import dataclass
 from hotline.parties import Party, Place, Role, Stage
 
 

@@ -5,9 +5,10 @@ loss, joined by overlap-add over a quarter of a period, and fade to nothing from
 noise as loud as the quietest 10 ms heard lately fades in and then stays. Three things differ from
 the recommendation: no 3.75 ms of delay (the first repetition starts where the speech ended and
 slides back to its own level, so that good frames stay bit exact); the pitch is searched without
-decimation over the last 10 ms, not 20; and where the frame after a lost one is here already, which
+decimation over the last 7.5 ms, not 20; and where the frame after a lost one is here already, which
 is usual, what is made up arrives at that frame's phase and loudness. PESQ of six samples of
-recorded speech at 3 and 10 % of loss: 3.13 and 2.44 without the last two, 3.36 and 2.71 with them.
+recorded speech at 3 and 10 % of loss: 3.13 and 2.44 without the last two, 3.36 and 2.71 with them
+(by a search over 10 ms; 7.5 gain 0.02 and 0.03 more).
 """
 
 import numpy as np
@@ -18,7 +19,7 @@ from media.jitter import SLOTS, Jitter
 from media.types import FRAME, HALF, Bytes, Flags, Integers, Samples, Words32
 
 PITCH_MIN, PITCH_MAX = 40, 120  # samples: 200 and 66 Hz
-MATCH = 80  # samples compared in the search
+MATCH = 60  # samples compared in the search
 HISTORY = 3 * PITCH_MAX + PITCH_MAX // 4
 PAST = 8  # frames that stay in the ring behind the play position
 FADE_END = 480  # samples: silence, or noise, from 60 ms on

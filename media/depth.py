@@ -31,13 +31,16 @@ class Depth:
         self.need: Integers = np.zeros(capacity, np.int64)
         self.spread: Integers = np.zeros(capacity, np.int64)
         self.early: Integers = np.zeros(capacity, np.int64)  # median, samples
+        self.earliest: Integers = np.zeros(capacity, np.int64)  # but one in a hundred; 0: not known
+        self.streams: Integers = np.zeros(capacity, np.int64)  # how often all began anew
         self.counts: Bytes = np.zeros((capacity, WINDOWS, BINS), np.uint8)
         self._flat: Bytes = self.counts.reshape(-1)
         self._window = 0
 
     def clear(self, legs: Integers) -> None:
         """What was counted has to do with another stream."""
-        self.lag[legs] = self.need[legs] = self.spread[legs] = 0
+        self.lag[legs] = self.need[legs] = self.spread[legs] = self.earliest[legs] = 0
+        self.streams[legs] += 1
         self.counts[legs] = 0
 
     def note(self, legs: Integers, ahead: Integers) -> None:
@@ -74,6 +77,7 @@ class Depth:
         self.need[legs] = np.where(known, grow - shrink, 0)
         self.spread[legs] = np.where(known, high - low, 0)
         self.early[legs] = np.where(known, median, 0)
+        self.earliest[legs] = np.where(known, high, 0)
 
 
 def _first(reached: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Integers:

@@ -194,7 +194,7 @@ class Slip:
 
 
 def periods(signal: Samples) -> tuple[Integers, Flags]:
-    """The period of each row, and whether it is one: the last 10 ms are like those before them."""
+    """The period of each row, and whether it is one: its last samples are like those before."""
     pitch = pitch_of(signal).astype(np.int64)
     last = signal[:, -MATCH:].astype(np.float64)
     place = signal.shape[1] - MATCH - pitch[:, None] + np.arange(MATCH)

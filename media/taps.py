@@ -5,12 +5,14 @@ paused for privacy) is silence. Blocks of different recordings end in different 
 writer has a steady stream, and wherever privacy begins or ends, so that it is known of each block.
 """
 
+import struct
 from dataclasses import dataclass
 
 import numpy as np
 
 from media.errors import LocalProtocolError
 from media.g711 import DECODE, ENCODE, PCMA, PCMU, SILENCE, TRANSCODE
+from media.hearing import Hearing
 from media.legs import Legs
 from media.types import FRAME, Bytes, Integers
 
@@ -20,26 +22,34 @@ LEFT, RIGHT = 1, 2  # bits of `private`
 
 Side = tuple[int, ...]
 
+SIDE = struct.Struct(">iiHBB")  # delay, ahead: samples; lost: frames; RTP payload type; stream
+NOT_KNOWN = -(1 << 31)
+NOTHING = SIDE.pack(0, NOT_KNOWN, 0, 255, 0)
+PAYLOAD_TYPES = {PCMU: 0, PCMA: 8}
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """`frames` is n x 2 x 160 bytes A-law; the first one is number `first_frame`.
 
-    `private` has the bits of the sides that were left out on purpose in all of it.
+    `private` has the bits of the sides that were left out on purpose in all of it. `sides` is what
+    is known of left and right at its end, for whoever puts them on one time: SIDE twice.
     """
 
     recording: str
     first_frame: int
     frames: bytes
     private: int = 0
+    sides: bytes = b""
 
 
 class Taps:
     """Rows of recordings, a left and a right side each."""
 
-    def __init__(self, legs: Legs, heard: Bytes) -> None:
+    def __init__(self, legs: Legs, heard: Bytes, hearing: Hearing | None = None) -> None:
         self.legs = legs
         self.heard = heard
+        self.hearing = hearing
         capacity = legs.capacity
         self.names: dict[str, int] = {}
         self._free = list(range(capacity - 1, -1, -1))
@@ -50,6 +60,8 @@ class Taps:
         self.blocks: Bytes = np.zeros((capacity * BLOCK, 2, FRAME), np.uint8)
         self._places: Bytes = self.blocks.reshape(capacity * BLOCK * 2, FRAME)
         self._rows: list[str] = [""] * capacity
+        self._concealed = [[0, 0] for _ in range(capacity)]  # of the side's leg, until its block
+        self._changes = [0] * capacity
         self._tick = 0
         self.dirty = True  # recordings or codecs changed since the last plan
 
@@ -68,7 +80,13 @@ class Taps:
 
     def change(self, recording: str, left: Side, right: Side) -> None:
         """Other legs on the sides from the next tick on."""
-        self.sides[self._row(recording)] = left, right
+        row = self._row(recording)
+        self.sides[row] = left, right
+        concealed = self.legs.counts["concealed"]
+        self._concealed[row] = [
+            int(concealed[side[0]]) if len(side) == 1 else 0 for side in (left, right)
+        ]
+        self._changes[row] += 1
         self.dirty = True
 
     def pause(self, recording: str, private: int) -> Block | None:
@@ -171,7 +189,31 @@ class Taps:
         frames = self.blocks[start : start + count].tobytes()
         self.first[row] = first + count
         self.fill[row] = 0
-        return Block(self._rows[row], first, frames, self.private[row])
+        sides = b"".join(self._known(row, number) for number in (0, 1)) if self.hearing else b""
+        return Block(self._rows[row], first, frames, self.private[row], sides)
+
+    def _known(self, row: int, number: int) -> bytes:
+        """How far behind its packets a side is heard, how early they came, and what was lost."""
+        side = self.sides[row][number]
+        if len(side) != 1 or self.private[row] >> number & 1 or self.hearing is None:
+            return NOTHING
+        leg, hearing = side[0], self.hearing
+        depth = hearing.jitter.depth
+        concealed = int(self.legs.counts["concealed"][leg])
+        before, self._concealed[row][number] = self._concealed[row][number], concealed
+        lag, early = int(depth.lag[leg]), int(depth.earliest[leg])
+        held = int(hearing.jitter.held[leg]) * FRAME  # until the next packet: a pause, no delay
+        return SIDE.pack(
+            _clip(lag + int(hearing.slip.carry[leg]) - held),
+            _clip(early - lag) if early and not held else NOT_KNOWN,
+            min(max(0, concealed - before), BLOCK),
+            PAYLOAD_TYPES[int(self.legs.codec[leg])],
+            (self._changes[row] + int(depth.streams[leg])) & 255,
+        )
+
+
+def _clip(samples: int) -> int:
+    return max(-(1 << 30), min(1 << 30, samples))
 
 
 def _without(side: Side, leg: int) -> Side:

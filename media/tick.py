@@ -83,7 +83,7 @@ class Tick:
         self.keys = Keys()
         self.dialler = Dialler()
         self.overlay = Overlay(mixer.bank, legs)
-        self.taps = Taps(legs, mixer.heard)
+        self.taps = Taps(legs, mixer.heard, self.hearing)
         self.outgoing = Outgoing(legs, wire.outgoing)
         self.timeout_ticks = 1500
         self.number = 0

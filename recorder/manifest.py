@@ -39,6 +39,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     started_ms: int
     size: int
+    follows: bool = False  # goes on with the frames of the one before it, in another folder
     frames: int
     missing_frames: int = 0
     repeated_frames: int = 0

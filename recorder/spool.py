@@ -1,11 +1,16 @@
 """The spool file: one JSON line (whose audio is it?), then checksummed blocks of A-law stereo.
 
     {"spool": 1, "crc32": ..., "header": {...}}\\n
-    magic(4) first_frame(4) count(2) private(2) crc32(4) payload(count x 320)   ... and so on
+    magic(4) first_frame(4) count(2) private(2) crc32(4) sides(24) payload(count x 320)   ...
 
 A frame is 20 ms: 160 A-law bytes of the left party, then 160 of the right. Blocks carry the number
 of their first frame, so that what is lost between two of them is known and becomes silence, and
-the bits of the sides (1 left, 2 right) that were left out on purpose for privacy.
+the bits of the sides (1 left, 2 right) that were left out on purpose for privacy. `sides` (not in
+the blocks of version 1) is twice what a media worker knows of a side at the end of the block: how
+far behind it is heard and how early its packets came, in samples against a steady clock; frames
+that were lost in the block; codec (RTP payload type) and the number of the stream:
+
+    delay(4) ahead(4) lost(2) codec(1) stream(1)
 """
 
 from __future__ import annotations
@@ -22,9 +27,25 @@ FRAME_MS = 20
 SAMPLES_PER_FRAME = 160
 MAX_BLOCK_FRAMES = 500
 MAX_HEADER_BYTES = 1 << 16
-MAGIC = b"\xc0AB\x01"
+MAGIC = b"\xc0AB"
+BARE, WITH_SIDES = MAGIC + b"\x01", MAGIC + b"\x02"
 BOTH_SIDES = 3
 BLOCK = struct.Struct(">4sIHHI")
+SIDES = struct.Struct(">iiHBBiiHBB")
+UNKNOWN_AHEAD = -(1 << 31)
+NO_CODEC = 255  # nothing is known of the side: nobody, or several legs together
+CODECS = {0: "PCMU", 8: "PCMA"}
+
+
+@dataclass(frozen=True, slots=True)
+class SideState:
+    """One side at the end of a block; `ahead` is None until enough packets have come."""
+
+    delay: int
+    ahead: int | None
+    lost: int
+    source: str
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +55,7 @@ class Block:
     first_frame: int
     frames: bytes
     private: int = 0
+    sides: bytes = b""
 
     @property
     def count(self) -> int:
@@ -72,13 +94,16 @@ def decode_header(line: bytes) -> dict[str, Any] | None:
     return header if whole and isinstance(header, dict) else None
 
 
-def block_head(first_frame: int, frames: bytes, private: int = 0) -> bytes:
-    """The 16 bytes that go before `frames`; raises ValueError for frames that are not whole."""
+def block_head(first_frame: int, frames: bytes, private: int = 0, sides: bytes = b"") -> bytes:
+    """What goes before `frames`; raises ValueError for frames that are not whole."""
     count, rest = divmod(len(frames), FRAME_BYTES)
     if rest or not 0 < count <= MAX_BLOCK_FRAMES:
         raise ValueError(f"a block of {len(frames)} bytes is not 1 to {MAX_BLOCK_FRAMES} frames")
-    checksum = _checksum(first_frame, count, private, frames)
-    return BLOCK.pack(MAGIC, first_frame, count, private, checksum)
+    if len(sides) not in (0, SIDES.size):
+        raise ValueError(f"{len(sides)} bytes about the sides; {SIDES.size} are allowed, or none")
+    magic = WITH_SIDES if sides else BARE
+    checksum = _checksum(magic, first_frame, count, private, sides + frames)
+    return BLOCK.pack(magic, first_frame, count, private, checksum) + sides
 
 
 def split(first_frame: int, frames: bytes) -> Iterator[tuple[int, bytes]]:
@@ -153,18 +178,18 @@ class Decoder:
         """Where the block at `at` ends, or None when its head makes no sense."""
         if len(self._buffer) < at + BLOCK.size:
             return at + BLOCK.size
-        _, _, count, private, _ = BLOCK.unpack_from(self._buffer, at)
-        if private > BOTH_SIDES or not 0 < count <= MAX_BLOCK_FRAMES:
-            return None
-        return at + BLOCK.size + int(count) * FRAME_BYTES
+        size = block_size(self._buffer, at)
+        return at + size if size else None
 
     def _block(self, at: int, end: int | None) -> Block | None:
         if end is None or end > len(self._buffer):
             return None
-        _, first_frame, count, private, crc = BLOCK.unpack_from(self._buffer, at)
-        frames = bytes(self._buffer[at + BLOCK.size : end])
-        whole = crc == _checksum(first_frame, count, private, frames)
-        return Block(first_frame, frames, private) if whole else None
+        magic, first_frame, count, private, crc = BLOCK.unpack_from(self._buffer, at)
+        rest = bytes(self._buffer[at + BLOCK.size : end])
+        if crc != _checksum(magic, first_frame, count, private, rest):
+            return None
+        sides = len(rest) - count * FRAME_BYTES
+        return Block(first_frame, rest[sides:], private, rest[:sides])
 
     def _skip_to_tail(self, at: int, final: bool) -> int:
         """No magic from `at` on: all of it is lost, but for the start of a magic cut in two."""
@@ -201,5 +226,32 @@ def _canonical(header: Any) -> str:
     return json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def _checksum(first_frame: int, count: int, private: int, frames: bytes) -> int:
-    return zlib.crc32(frames, zlib.crc32(BLOCK.pack(MAGIC, first_frame, count, private, 0)))
+def block_size(data: bytes | bytearray, at: int = 0) -> int:
+    """Bytes of the block whose head lies at `at`, all of it; 0 when it is none."""
+    magic, _, count, private, _ = BLOCK.unpack_from(data, at)
+    if magic not in (BARE, WITH_SIDES) or private > BOTH_SIDES:
+        return 0
+    if not 0 < count <= MAX_BLOCK_FRAMES:
+        return 0
+    sides = SIDES.size if magic == WITH_SIDES else 0
+    return BLOCK.size + sides + int(count) * FRAME_BYTES
+
+
+def side_states(sides: bytes) -> tuple[SideState | None, SideState | None]:
+    """Left and right; None for a side of which nothing is known."""
+    if not sides:
+        return None, None
+    told = SIDES.unpack(sides)
+    return _state(told[:5]), _state(told[5:])
+
+
+def _state(told: tuple[int, ...]) -> SideState | None:
+    delay, ahead, lost, codec, epoch = told
+    if codec == NO_CODEC:
+        return None
+    known = None if ahead == UNKNOWN_AHEAD else ahead
+    return SideState(delay, known, lost, CODECS.get(codec, str(codec)), epoch)
+
+
+def _checksum(magic: bytes, first_frame: int, count: int, private: int, rest: bytes) -> int:
+    return zlib.crc32(rest, zlib.crc32(BLOCK.pack(magic, first_frame, count, private, 0)))

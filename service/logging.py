@@ -116,22 +116,38 @@ class FloodGate(logging.Filter):
         self._window = window_seconds
         self._clock = clock
         self._remembered = remembered
-        self._seen: OrderedDict[tuple[str, int, str], tuple[float, int]] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, int | str, str], tuple[float, int]] = OrderedDict()
+
+    def early(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        """Our own logs, before anything is made of them: most of a flood's cost is its form."""
+        left_out = self._left_out((logger.name, method, str(event.get("event"))[:200]))
+        if left_out is None:
+            raise structlog.DropEvent
+        return {**event, "left_out": left_out} if left_out else event
+
+    def foreign(self, record: logging.LogRecord) -> bool:
+        """Whether a library's record passes; ours have passed."""
+        return isinstance(record.msg, dict) or self.filter(record)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record passes."""
         event = record.msg.get("event") if isinstance(record.msg, dict) else record.msg
-        message = (record.name, record.levelno, str(event)[:200])
-        now = self._clock()
+        left_out = self._left_out((record.name, record.levelno, str(event)[:200]))
+        if left_out:
+            _tell_left_out(record, left_out)
+        return left_out is not None
+
+    def _left_out(self, message: tuple[str, int | str, str]) -> int | None:
+        """How many like it were not let through since the last one was; None: nor is this one."""
+        now, left_out = self._clock(), 0
         started, count = self._seen.pop(message, (now, 0))
         if now - started >= self._window:
-            if count > self._burst:
-                _tell_left_out(record, count - self._burst)
+            left_out = max(0, count - self._burst)
             started, count = now, 0
         self._seen[message] = (started, count + 1)
         if len(self._seen) > self._remembered:
             self._seen.popitem(last=False)
-        return count < self._burst
+        return left_out if count < self._burst else None
 
 
 def _tell_left_out(record: logging.LogRecord, left_out: int) -> None:
@@ -167,9 +183,11 @@ def set_up(settings: Logging, stream: TextIO | None = None) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    gate = FloodGate()
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            gate.early,
             structlog.stdlib.PositionalArgumentsFormatter(),
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
@@ -188,7 +206,7 @@ def set_up(settings: Logging, stream: TextIO | None = None) -> None:
             ],
         )
     )
-    handler.addFilter(FloodGate())
+    handler.addFilter(gate.foreign)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -157,7 +157,10 @@ def media_settings(config: Config) -> MediaSettings:
         workers=config.media.workers or os.cpu_count() or 1,
         prompts=prompts | snippets(config.media.snippets),
         sink=SINK,
-        sink_arguments={"folder": config.recordings.spool},
+        sink_arguments={
+            "folders": config.recordings.spool,
+            "sync_seconds": config.recordings.sync_seconds,
+        },
         rtp_timeout_seconds=config.media.rtp_timeout_seconds,
         heartbeat_timeout_seconds=config.media.stuck_seconds,
         realtime=config.media.realtime,
@@ -229,6 +232,9 @@ def keeper_settings(config: Config) -> KeeperSettings:
     recordings = config.recordings
     return KeeperSettings(
         spool=recordings.spool,
+        low_free_bytes=recordings.spool_low_mib << 20,
+        keep_hours=recordings.keep_hours,
+        format=recordings.format,
         store=str(recordings.store),
         database_url=config.database.url.get_secret_value(),
         retention_days=recordings.retention_days,

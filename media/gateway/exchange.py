@@ -84,7 +84,10 @@ class Exchange:
             self.counts["strangers"] += 1
             return
         if len(data) > 1 and data[1] in RTCP:
-            return  # reports are told end to end by each side's own
+            report = self._turn(session.outward_report, data)
+            if report is not None and session.source is not None:
+                self._wire.to_browser(report, session.source)
+            return
         packet = self._turn(session.outward, data)
         if packet is not None and session.source is not None:
             self.counts["packets_out"] += 1
@@ -145,6 +148,9 @@ class Exchange:
 
     def _voice(self, session: Session, data: bytes) -> None:
         if len(data) > 1 and data[1] in RTCP:
+            report = self._turn(session.inward_report, data)
+            if report is not None:
+                self._wire.to_plane(report, session.plane)
             return
         packet = self._turn(session.inward, data)
         if packet is not None:

@@ -123,6 +123,23 @@ class Session:
         except (pylibsrtp.Error, ValueError) as error:
             raise Malformed(str(error)) from None
 
+    def inward_report(self, packet: bytes) -> bytes | None:
+        """SRTCP from the browser as RTCP for the plane; Malformed."""
+        if self._receive is None or self._inward is None or self.failed:
+            return None
+        try:
+            plain = self._receive.unprotect_rtcp(packet)
+        except (pylibsrtp.Error, ValueError) as error:
+            raise Malformed(str(error)) from None
+        return self._inward.report(plain)
+
+    def outward_report(self, packet: bytes) -> bytes | None:
+        """RTCP of the plane as SRTCP for the browser."""
+        if self._send is None or self._outward is None or self.source is None or self.failed:
+            return None
+        report = self._outward.report(packet)
+        return None if report is None else self._send.protect_rtcp(report)
+
     def fire(self, now: float) -> list[bytes]:
         """Handshake flights that are due again; a browser that does not come is given up."""
         if self.failed:

@@ -5,10 +5,12 @@ are seen on the other: the plane's jitter buffer and the browser's own do what t
 """
 
 import struct
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
+from media import rtcp
 from media.g711 import DECODE, ENCODE, PCMA
 from media.gateway.messages import Codec
 from media.gateway.opus import FACTOR, Decoder, Encoder
@@ -85,6 +87,13 @@ class Timeline:
         self._last = timestamp
         return self._total * self._up // self._down & 0xFFFFFFFF
 
+    def at(self, timestamp: int, ssrc: int) -> int | None:
+        """The same of a stamp that is told beside the stream; None of a stream not seen yet."""
+        if ssrc != self._ssrc:
+            return None
+        step = (timestamp - self._last) & 0xFFFFFFFF
+        return (self._total + step - (step >> 31 << 32)) * self._up // self._down & 0xFFFFFFFF
+
 
 class Direction:
     """One way of one session: which payload types pass, and what becomes of them."""
@@ -113,6 +122,24 @@ class Direction:
             raise Unnegotiated
         timestamp = self._timeline.turn(timestamp, ssrc)
         return _header.pack(0x80, second & 0x80 | number, sequence, timestamp, ssrc) + payload
+
+    def report(self, packet: bytes) -> bytes | None:
+        """RTCP of the other side, by this one's clock (RFC 3550 §6.4.1); None where none is left.
+
+        What is said beside the reports is for the next hop alone (feedback, RFC 4585).
+        """
+        told = rtcp.parse(packet)
+        if told is None:
+            return None
+        sender = told.sender
+        if sender is not None:
+            stamp = self._timeline.at(sender.timestamp, told.ssrc)
+            sender = None if stamp is None else replace(sender, timestamp=stamp)
+        heard = tuple(
+            replace(one, jitter=one.jitter * self._up // self._down) for one in told.heard
+        )
+        report = rtcp.Report(told.ssrc, sender, heard, told.goodbye)
+        return rtcp.build(report, f"{told.ssrc:08x}@callcore")
 
     def _event(self, payload: bytes) -> bytes:
         """RFC 4733 §2.3: the duration is counted by the clock of the timestamps."""

@@ -16,7 +16,9 @@ class Sink(Protocol):
     """Where recordings go; may raise anything, may block."""
 
     def open(self, recording: str, header: dict[str, Any]) -> Any: ...
-    def write(self, handle: Any, first_frame: int, frames: bytes, private: int) -> None: ...
+    def write(
+        self, handle: Any, first_frame: int, frames: bytes, private: int, sides: bytes
+    ) -> None: ...
     def close(self, handle: Any) -> None: ...
 
 
@@ -121,7 +123,7 @@ class SinkWriter:
             work = self._sink.write
             self._guard(
                 block.recording,
-                lambda: work(handle, block.first_frame, block.frames, block.private),
+                lambda: work(handle, block.first_frame, block.frames, block.private, block.sides),
             )
 
     def _close(self, recording: str) -> None:

@@ -29,7 +29,7 @@ from recorder.io.objects import (
     WrongHash,
     sha256_of_file,
 )
-from recorder.io.spool import sync_folder
+from recorder.io.segments import sync_folder
 
 KEY = re.compile(r"[A-Za-z0-9._~@+-]+(/[A-Za-z0-9._~@+-]+)*")
 NOTE = ".sha256"

@@ -8,8 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from recorder.approvers import Approvers
@@ -25,15 +24,15 @@ from recorder.events import (
 from recorder.io import audit, playback
 from recorder.io.audit import Verification
 from recorder.io.custodian import Custodian
-from recorder.io.encoding import FORMATS
 from recorder.io.hands import Apart, Hands, HandsLost, Threads
-from recorder.io.index import Entry, Index, IndexFailed, Query
-from recorder.io.kms import KeySettings, open_keys
+from recorder.io.index import Entry, IndexFailed, Query
 from recorder.io.playback import Playback
-from recorder.io.store import S3Options, Store, StoreError, open_store
-from recorder.io.vault import KeeperError, Snapshot, StillOpen, Vault
+from recorder.io.settings import KeeperSettings, open_vault
+from recorder.io.spooled import KeeperError, Snapshot
+from recorder.io.store import Store, StoreError
+from recorder.io.vault import StillOpen, Vault
 from recorder.io.warden import Warden
-from recorder.manifest import check_retention
+from recorder.room import Room, Watermarks, judge
 
 __all__ = ["Keeper", "KeeperError", "KeeperSettings", "KeeperStatus", "Playback", "open_vault"]
 
@@ -41,32 +40,6 @@ STILL_OPEN_SECONDS = 0.2
 PROBE_SECONDS = 30.0
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class KeeperSettings:
-    spool: str
-    store: str = "file:recordings"  # or s3://bucket/prefix
-    database_url: str = "sqlite:///callcore.db"
-    retention_days: int = 366
-    format: str = "flac"  # or "opus"
-    endpoint: str = ""
-    region: str = ""
-    access_key: str = field(default="", repr=False)
-    secret_key: str = field(default="", repr=False)
-    keys: KeySettings = field(default_factory=KeySettings)
-    s3: S3Options = field(default_factory=S3Options)
-    approvers: tuple[tuple[str, str], ...] = ()  # name and hash of the password
-    guard_per_day: float = 4.0  # recordings that are fetched and played; 0 = none
-    workers: int = 2
-    low_free_bytes: int = 2 << 30
-    full_free_bytes: int = 64 << 20
-    first_retry_seconds: float = 1.0
-    last_retry_seconds: float = 60.0
-    watch_seconds: float = 2.0
-    orphan_seconds: float = 3600.0
-    stop_seconds: float = 10.0
-    apart: bool = False  # the work on recordings is done by a process of its own (hands.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +53,6 @@ class KeeperStatus:
     free_bytes: int
     space: str  # ok, low, full
     alerts: tuple[str, ...]
-
-
-def open_vault(settings: KeeperSettings, store: Store | None = None) -> Vault:
-    """Store, index and spool of these settings; connects to nothing yet. Raises ValueError."""
-    check_retention(settings.retention_days)
-    if store is None:
-        keys = {"access_key": settings.access_key, "secret_key": settings.secret_key}
-        where = {"endpoint": settings.endpoint, "region": settings.region}
-        chosen = {one.name: getattr(settings.s3, one.name) for one in fields(settings.s3)}
-        options = {**where, **keys, **chosen} if settings.store.startswith("s3:") else {}
-        store = open_store(settings.store, **options)
-    return Vault(
-        Path(settings.spool),
-        store,
-        Index(settings.database_url),
-        settings.retention_days,
-        settings.low_free_bytes,
-        FORMATS[settings.format],
-        open_keys(settings.keys),
-    )
 
 
 @dataclass(slots=True)
@@ -125,6 +78,8 @@ class Keeper:
         self._settings = settings
         self._on_event = on_event
         self._vault = open_vault(settings, store)
+        self._spooled = self._vault.spooled
+        self._where = ", ".join(map(str, self._spooled.folders))
         self._jobs: dict[str, Job] = {}
         self._queue: asyncio.Queue[Job] = asyncio.Queue()
         self._store_up = asyncio.Event()
@@ -134,12 +89,14 @@ class Keeper:
         self._held: set[str] = set()  # written by a worker that outlived its engine
         self._seen: set[str] = set()
         self._snapshot = Snapshot(frozenset(), 0, 0, {})
-        self._space = "ok"
+        self._room = Room()
+        self._failing = 0  # spool folders that cannot be written to
+        self._try_out_at = 0.0
         self._counts = {"stored": 0, "failed": 0}
         self._keeping = 0
         self._noting: set[asyncio.Task[None]] = set()
         self._whys: dict[str, str] = {}  # what is wrong now, by what it is wrong with
-        self._lock = -1
+        self._locks: list[int] = []
         self._hands: Hands = (
             Apart(settings)
             if settings.apart and store is None
@@ -154,9 +111,9 @@ class Keeper:
 
         Starts with the store or the database away as well; raises KeeperError for the spool.
         """
-        self._lock = await self._in_thread(self._vault.lock)
+        self._locks = await self._in_thread(self._spooled.lock)
         await self._look()
-        for recording in self._vault.noted():
+        for recording in self._spooled.noted():
             self._recover(recording, 0.0)
         for recording, age in self._snapshot.idle.items():
             self._recover(recording, age)
@@ -194,7 +151,7 @@ class Keeper:
             oldest_unstored_seconds=oldest,
             store_ok=self._store_up.is_set(),
             free_bytes=self._snapshot.free_bytes,
-            space=self._space,
+            space=self._room.state,
             alerts=tuple(self._whys[name] for name in sorted(self._whys)),
         )
 
@@ -243,9 +200,9 @@ class Keeper:
         if not idle:  # whatever is in the middle of an upload keeps the lock
             return
         self._vault.index.close()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        for descriptor in self._locks:
+            os.close(descriptor)
+        self._locks = []
 
     def _busy(self) -> bool:
         waiting = any(not job.attempts for job in self._jobs.values())
@@ -280,7 +237,7 @@ class Keeper:
             except HandsLost:
                 await self._in_thread(self._vault.note, job.recording, extra, announces)
         except OSError as error:
-            self._whys["spool"] = f"{self._settings.spool}: {error.strerror or error}"
+            self._whys["spool"] = f"{self._where}: {error.strerror or error}"
         except IndexFailed as error:
             self._whys["database"] = str(error)
 
@@ -382,34 +339,42 @@ class Keeper:
             self._whys["database"] = str(error)
 
     async def _look(self) -> None:
+        """What lies in the spool, and whether it takes more; folders that fail are tried out."""
         try:
-            self._snapshot = await self._in_thread(self._vault.snapshot)
+            # One and a half times the watermark: what can go goes before there is an alert.
+            low = self._settings.low_free_bytes * 3 // 2
+            await self._in_thread(self._vault.kept.let_go, time.time(), low)
+            self._snapshot = await self._in_thread(self._spooled.snapshot)
             self._seen = set(self._snapshot.names)
-            if self._whys.keys() & {"spool", "sink"}:
-                await self._in_thread(self._vault.check_writable)
-                self._whys.pop("spool", None)
-                self._whys.pop("sink", None)
+            failing = self._snapshot.trouble
+            if self._whys.keys() & {"spool", "sink"} or time.monotonic() >= self._try_out_at:
+                self._try_out_at = time.monotonic() + PROBE_SECONDS
+                failing = await self._in_thread(self._spooled.trouble)
+                if len(failing) < len(self._spooled.folders):
+                    self._whys.pop("sink", None)
         except OSError as error:
-            self._whys["spool"] = f"{self._settings.spool}: {error.strerror or error}"
+            failing = (f"{self._where}: {error.strerror or error}",) * len(self._spooled.folders)
+        self._failing = len(failing)
+        if failing:
+            self._whys["spool"] = "; ".join(dict.fromkeys(failing))
+        else:
+            self._whys.pop("spool", None)
         self._judge_space()
 
     def _judge_space(self) -> None:
         free = self._snapshot.free_bytes
-        broken = self._whys.get("sink") or self._whys.get("spool")
-        low = self._settings.low_free_bytes * (1.0 if self._space == "ok" else 1.1)
-        if broken or free < self._settings.full_free_bytes:
-            state, why = "full", broken or "nothing more can be recorded soon"
-        elif free < low:
-            state, why = "low", "room must be made for recordings"
-        else:
-            state, why = "ok", ""
-        if state == "ok":
+        failing, lost = self._whys.get("spool", ""), self._whys.get("sink", "")
+        if self._failing == len(self._spooled.folders):
+            lost = lost or failing
+        marks = Watermarks(self._settings.low_free_bytes, self._settings.full_free_bytes)
+        room = judge(self._room, free, marks, failing, lost)
+        if room.state == "ok":
             self._whys.pop("space", None)
         else:
-            self._whys["space"] = f"{self._settings.spool}: {free >> 20} MiB free: {why}"
-        if state != self._space:
-            self._space = state
-            self._tell(SpaceChanged(state, free, why))
+            self._whys["space"] = f"{self._where}: {free >> 20} MiB free: {room.why}"
+        if room.state != self._room.state:
+            self._tell(SpaceChanged(room.state, free, room.why))
+        self._room = room
 
     def _tell(self, event: Event) -> None:
         """Not from here: a listener's error must not stop the keeper."""

@@ -130,6 +130,16 @@ class Terms:
 NO_TERMS = Terms()
 
 
+class Readable(Protocol):
+    """Where objects can be read from."""
+
+    @property
+    def url(self) -> str: ...
+
+    def open(self, key: str, start: int = 0, stop: int | None = None) -> BinaryIO:
+        """The object's bytes [start, stop); raises StoreError."""
+
+
 class Store(Protocol):
     """Objects under keys. All calls block and are for threads; all raise StoreError."""
 

@@ -11,10 +11,10 @@ from typing import BinaryIO, cast
 
 from recorder.io.encoding import format_of
 from recorder.io.index import Entry
+from recorder.io.kept import Nearest
 from recorder.io.objects import COPY_BYTES, ObjectMissing
 from recorder.io.reader import fetch_manifest, plain
 from recorder.io.sealing import memory_file, seal, wav_chunks, wav_size
-from recorder.io.spool import segments_of
 from recorder.io.stretches import seekable
 from recorder.io.vault import Vault
 from recorder.manifest import ENCRYPTED
@@ -58,10 +58,12 @@ def _stored(vault: Vault, entry: Entry, form: str) -> Playback:
     path = None if encrypted else store.local_path(entry.key)
     manifest = fetch_manifest(store, entry.key) if encrypted else None
 
+    nearest = Nearest(store, vault.kept)
+
     def sealed(start: int, stop: int | None) -> Iterator[bytes]:
         if manifest is not None:
-            return plain(store, vault.keys, manifest, start, stop)
-        return _bytes(store.open(entry.key, start, stop))
+            return plain(nearest, vault.keys, manifest, start, stop)
+        return _bytes(nearest.open(entry.key, start, stop))
 
     if form == SEALED:
         kind = format_of(entry.key.removesuffix(ENCRYPTED)).content_type
@@ -76,7 +78,7 @@ def _stored(vault: Vault, entry: Entry, form: str) -> Playback:
 
 def _spooled(vault: Vault, recording: str, form: str) -> Playback | None:
     """Sealed in memory as far as it is written; the spool itself is not touched."""
-    segments = segments_of(vault.spool, recording)
+    segments = vault.spooled.segments(recording)
     if not segments:
         return None
     with memory_file(recording) as path:

@@ -23,7 +23,7 @@ from recorder.cipher import (
     Layout,
     Tampered,
 )
-from recorder.io.objects import COPY_BYTES, Store, StoreError
+from recorder.io.objects import COPY_BYTES, Readable, Store, StoreError
 from recorder.keys import KeyLost, KeyRing, MasterKey
 from recorder.manifest import Encryption, Manifest, decode, manifest_key
 
@@ -46,7 +46,7 @@ def fetch_manifest(store: Store, key: str) -> Manifest:
 
 
 def plain(
-    store: Store, keys: KeyRing, manifest: Manifest, start: int = 0, stop: int | None = None
+    store: Readable, keys: KeyRing, manifest: Manifest, start: int = 0, stop: int | None = None
 ) -> Iterator[bytes]:
     """Bytes [start, stop) of the sealed recording, in pieces; raises StoreError and Unreadable."""
     stop = manifest.size if stop is None else min(stop, manifest.size)

@@ -7,6 +7,7 @@ import email.utils
 import io
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -24,11 +25,12 @@ from recorder.io.objects import (
     sha256_of,
 )
 from recorder.io.s3_bucket import EXPIRES, Bucket
-from recorder.io.s3_client import Errors, PastTheEnd, S3Settings, make_client
+from recorder.io.s3_client import Errors, NotThere, PastTheEnd, S3Settings, make_client
 from recorder.io.s3_upload import Upload, Uploader
 
 __all__ = ["S3Settings", "S3Store"]
 
+ASK_AGAIN_SECONDS = 3600.0
 UNTIL = "retain-until-ms"  # our own ledger of retention: the object's metadata
 
 
@@ -44,7 +46,8 @@ class S3Store:
         self._uploader = Uploader(self._client, settings, self._errors)
         self.bucket = Bucket(self._client, settings, self._errors)
         self._finding = threading.Lock()
-        self._locks: bool | None = None
+        self._locks = False
+        self._ask_again = 0.0
 
     def __repr__(self) -> str:
         return f"S3Store({self.where})"
@@ -62,7 +65,15 @@ class S3Store:
         terms: Terms = NO_TERMS,
     ) -> None:
         arguments = {"ContentType": content_type, **self._kept(sha256, terms)}
-        self._uploader.send(Upload(self._name(key), path, sha256, arguments, terms.progress))
+        upload = Upload(self._name(key), path, sha256, arguments, terms.progress)
+        try:
+            self._uploader.send(upload)
+        except NotThere:
+            if "Tagging" not in arguments:
+                raise
+            self.bucket.tags_objects = False  # then its rule of expiry goes without tags
+            del arguments["Tagging"]
+            self._uploader.send(upload)
         self._confirm(key, path, sha256)
 
     def holds(self, key: str, path: str | Path, sha256: str) -> bool:
@@ -197,10 +208,12 @@ class S3Store:
         return kept
 
     def locks(self) -> bool:
-        """Whether the bucket locks objects; asked once, for it cannot be changed easily."""
+        """Whether the bucket locks objects; a no is asked again, for we may not have been let."""
         with self._finding:
-            if self._locks is None:
+            now = time.monotonic()
+            if not self._locks and now >= self._ask_again:
                 self._locks = bool(self.bucket.lock())
+                self._ask_again = now + ASK_AGAIN_SECONDS
             return self._locks
 
     def _confirm(self, key: str, path: str | Path, sha256: str) -> None:

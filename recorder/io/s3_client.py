@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,10 @@ ONE_OBJECT = {"BadDigest", "EntityTooLarge", "InvalidDigest", "NoSuchUpload", "I
 
 class UploadGone(StoreError):
     """The store knows nothing of a multipart upload any more: it begins anew."""
+
+
+class NotThere(StoreError):
+    """The store does not know what was asked of it: tags, for one."""
 
 
 class PastTheEnd(StoreError):
@@ -95,7 +100,7 @@ class Errors:
         why = ADVICE.get(code)
         if why is None:
             why = "the store is in trouble; it is tried again" if status >= 500 else "refused"
-        kind = UploadGone if code == "NoSuchUpload" else StoreError
+        kind = {"NoSuchUpload": UploadGone, "NotImplemented": NotThere}.get(code, StoreError)
         told = f"{self.where}: cannot {doing}: {why} ({code}, HTTP {status})"
         return kind(told, store_away=code not in ONE_OBJECT)
 
@@ -109,7 +114,6 @@ def make_client(settings: S3Settings) -> Any:
     """boto3's client; connects to nothing yet. Raises ValueError."""
     if bool(settings.access_key) != bool(settings.secret_key):
         raise ValueError("recordings.access_key and recordings.secret_key go together")
-    import boto3
     from botocore.config import Config
 
     addressing = settings.addressing
@@ -126,7 +130,7 @@ def make_client(settings: S3Settings) -> Any:
         response_checksum_validation="when_required",
         max_pool_connections=16,
     )
-    session = boto3.session.Session()
+    session = _session()
     return session.client(
         "s3",
         endpoint_url=settings.endpoint or None,
@@ -135,6 +139,14 @@ def make_client(settings: S3Settings) -> Any:
         aws_secret_access_key=settings.secret_key or None,
         config=config,
     )
+
+
+@functools.cache
+def _session() -> Any:
+    """Reading what the service can do takes boto3 half a second: once a process is enough."""
+    import boto3
+
+    return boto3.session.Session()
 
 
 def _unreachable(name: str) -> str:

@@ -8,7 +8,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,9 +17,19 @@ import soundfile
 
 from recorder.io.encoding import FLAC, Encoder, Format, Proof, encoder, proof
 from recorder.io.objects import sha256_of_file
-from recorder.io.spool import Segment
-from recorder.seal import RATE, SegmentNote, Source, audio, duration_ms
-from recorder.spool import FRAME_BYTES, FRAME_MS, SAMPLES_PER_FRAME, Decoder, Item
+from recorder.io.segments import Segment
+from recorder.seal import RATE, Head, Heard, Samples, SegmentNote, Source, audio, duration_ms
+from recorder.spool import (
+    BLOCK,
+    FRAME_BYTES,
+    FRAME_MS,
+    MAX_HEADER_BYTES,
+    SAMPLES_PER_FRAME,
+    SIDES,
+    Decoder,
+    Item,
+    block_size,
+)
 
 WAV_HEAD = struct.Struct("<4sI4s4sIHHIIHH4sI")
 WAV_FRAME_BYTES = 4
@@ -47,6 +57,7 @@ class Sealed:
     header: dict[str, Any]
     notes: tuple[SegmentNote, ...]
     form: Format = FLAC
+    heard: tuple[Heard, Heard] = field(default_factory=lambda: (Heard(), Heard()))
 
     @property
     def duration_ms(self) -> int:
@@ -81,21 +92,24 @@ def seal(segments: list[Segment], path: str, form: Format = FLAC) -> Sealed:
     """
     sources, header = _sources(segments)
     try:
-        samples, proofs = _write(sources, path, form)
+        heard = Heard(), Heard()
+        samples, proofs = _write(sources, path, form, heard)
         _prove(path, samples, proofs, form)
     except soundfile.SoundFileError as error:
         raise SealError(f"{path}: {error}") from error
     notes = tuple(source.note for source in sources)
     started_ms = min(note.started_ms for note in notes)
     size = os.stat(path).st_size
-    return Sealed(path, size, sha256_of_file(path), samples, started_ms, header, notes, form)
+    return Sealed(path, size, sha256_of_file(path), samples, started_ms, header, notes, form, heard)
 
 
-def _write(sources: list[Source], path: str, form: Format) -> tuple[int, list[Proof]]:
+def _write(
+    sources: list[Source], path: str, form: Format, heard: tuple[Heard, Heard]
+) -> tuple[int, list[Proof]]:
     with _Output(path, "w+b") as output:
         try:
             with encoder(output, form) as into:
-                told = _encode(sources, into, form)
+                told = _encode(audio(sources, heard), into, form)
         except soundfile.SoundFileError as error:
             raise output.failure or error from None
         if output.failure is not None:
@@ -103,10 +117,10 @@ def _write(sources: list[Source], path: str, form: Format) -> tuple[int, list[Pr
     return told
 
 
-def _encode(sources: list[Source], into: Encoder, form: Format) -> tuple[int, list[Proof]]:
+def _encode(pieces: Iterator[Samples], into: Encoder, form: Format) -> tuple[int, list[Proof]]:
     samples = 0
     proofs: list[Proof] = []
-    for number, piece in enumerate(audio(sources)):
+    for number, piece in enumerate(pieces):
         into.write(piece)
         if number % PROVED_PIECES > 1:
             proofs.pop()  # of those between, only the last stays
@@ -143,9 +157,26 @@ def _sources(segments: list[Segment]) -> tuple[list[Source], dict[str, Any]]:
             # The header is damaged: the last write's time less the audio's length is close.
             started_ms = segment.modified_ms() - size // FRAME_BYTES * FRAME_MS
         header = {**(own or {}), **header}  # the first segment's word counts
-        note = SegmentNote(segment.number, started_ms, size)
-        sources.append(Source(note, _items(segment)))
+        follows = bool(own and own.get("follows"))
+        note = SegmentNote(segment.number, started_ms, size, follows)
+        sources.append(Source(note, _items(segment), _heads(segment)))
     return sources, header
+
+
+def _heads(segment: Segment) -> Iterator[Head]:
+    """What blocks tell of their sides, up to the first that cannot be read: no frames are read."""
+    with open(segment.path, "rb") as file:
+        file.readline(MAX_HEADER_BYTES)
+        at = file.tell()
+        while len(head := file.read(BLOCK.size + SIDES.size)) == BLOCK.size + SIDES.size:
+            size = block_size(head)
+            _, first_frame, count, _, _ = BLOCK.unpack_from(head)
+            if not size:
+                return
+            if size > BLOCK.size + count * FRAME_BYTES:
+                yield Head(first_frame, count, head[BLOCK.size :])
+            at += size
+            file.seek(at)
 
 
 def _items(segment: Segment) -> Iterator[Item]:

@@ -1,4 +1,4 @@
-"""The spool folder: what media workers append to, and what the keeper finds there.
+"""What media workers append to the spool, in the first of its folders that takes it.
 
 Loaded inside every media worker, so it imports nothing but the standard library and the codec.
 """
@@ -9,24 +9,25 @@ import contextlib
 import errno
 import fcntl
 import os
-import re
+import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from recorder.spool import MAX_HEADER_BYTES, block_head, decode_header, encode_header, split
+from recorder.io.disk import Disk
+from recorder.io.folders import Folder
+from recorder.io.segments import NAME, OPENING, SUFFIX, segments_of, sync_folder
+from recorder.spool import block_head, encode_header, split
 
-SUFFIX = ".spool"
-OPENING = ".opening"
-OPENING_SECONDS = 60.0
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~@+-]{0,179}")
-SEGMENT = re.compile(r"(?P<recording>.+)\.(?P<number>\d+)\.spool")
-READ_BYTES = 1 << 18
-# fdatasync may take at most this share of the writer thread, however slow the disk is.
-SYNC_SHARE = 0.2
+SYNC_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 5.0
+MANY_FILES = 8  # one syncfs for 500 files takes 0.3 s where 500 times fdatasync takes 1.6
+RESERVE_BYTES = 64 << 20  # what is left free in a folder while the next one has room
+HELD_BYTES = 64 << 20
 LATEST_START_MS = 60_000  # a start told longer ago is from another clock
+
+Held = tuple[int, bytes, int, bytes]  # first frame, frames, private, sides
 
 
 class SpoolError(OSError):
@@ -34,70 +35,296 @@ class SpoolError(OSError):
 
 
 class Handle:
-    """One open segment of one recording; only the sink that opened it may use it."""
+    """One recording that a sink writes; only the sink that opened it may use it.
 
-    __slots__ = ("descriptor", "dirty", "path", "size", "synced")
+    `held` are the blocks that are not known to be on the disk: the first of them, up to `written`
+    (counted from the recording's first block, as `dropped` is), were written and not synced yet.
+    """
 
-    def __init__(self, descriptor: int, path: str, now: float) -> None:
-        self.descriptor = descriptor
-        self.path = path
+    __slots__ = (
+        "broken", "descriptor", "dropped", "folder", "header", "held", "path", "recording",
+        "resumed", "size", "written",
+    )  # fmt: skip
+
+    def __init__(self, recording: str, header: dict[str, Any]) -> None:
+        self.recording = recording
+        self.header = header
+        self.folder: Folder | None = None
+        self.descriptor = -1
+        self.path = ""
         self.size = 0
-        self.dirty = False
-        self.synced = now
+        self.held: deque[Held] = deque()
+        self.dropped = 0
+        self.written = 0
+        self.resumed = False  # has a segment of this clock already
+        self.broken: OSError | None = None  # its last sync failed
+
+    @property
+    def is_dirty(self) -> bool:
+        return self.descriptor >= 0 and self.written > self.dropped
 
 
 class SpoolSink:
-    """Appends blocks to segment files in `folder`; safe for several workers on one folder.
+    """Appends blocks to segment files in the first folder that takes them.
 
-    Every segment is locked (flock) while it is written: the kernel lets go of the lock when the
-    writer dies, so that the keeper knows a torn segment from one that is still growing.
+    Safe for several workers on the same folders. Every segment is locked (flock) while it is
+    written: the kernel lets go of the lock when the writer dies, so that the keeper knows a torn
+    segment from one that is still growing. Where a folder fails (full, broken), the recording goes
+    on in the next one, with all that is not known to be on the disk.
+
+    `open`, `write` and `close` are for one thread; a thread of the sink's own syncs.
     """
 
-    def __init__(self, folder: str, sync_seconds: float = 1.0) -> None:
-        self.folder = folder
-        self.sync_seconds = sync_seconds
-        self._paid = time.monotonic()
-        self._credit_seconds = SYNC_SHARE  # of syncing that is allowed now, a second's at most
-        self._open: dict[Handle, None] = {}  # the one synced longest ago first
-        os.makedirs(folder, exist_ok=True)
+    def __init__(
+        self,
+        folders: str | Sequence[str],
+        sync_seconds: float = SYNC_SECONDS,
+        reserve_bytes: int = RESERVE_BYTES,
+        disk: Disk | None = None,
+    ) -> None:
+        self._disk = disk or Disk()
+        names = [folders] if isinstance(folders, str) else list(folders)
+        self.folders = [Folder(name, reserve_bytes, self._disk) for name in names]
+        self._sync_seconds = sync_seconds
+        self._open: dict[Handle, None] = {}
+        self._held_bytes = 0
+        self._lock = threading.Lock()
+        self._syncer: threading.Thread | None = None
 
     def open(self, recording: str, header: Mapping[str, Any]) -> Handle:
-        """Starts the recording's next segment; raises SpoolError or OSError.
+        """Starts the recording's next segment; raises SpoolError for a name that cannot be.
 
-        The file gets its name only with its lock and its header in it: a kill in the middle
-        leaves no segment that would look damaged.
+        No folder that takes it is no error here: the first blocks wait, and `write` tells.
         """
         if not NAME.fullmatch(recording):
             raise SpoolError(errno.EINVAL, f"{recording!r} cannot name a file of the spool")
         later = self._later_start(recording, header)
-        line = encode_header({**header, **later, "recording": recording})
-        opening = os.path.join(self.folder, f".{os.getpid()}-{time.monotonic_ns()}{OPENING}")
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND
-        handle = Handle(os.open(opening, flags, 0o640), opening, time.monotonic())
-        try:
-            fcntl.flock(handle.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._append(handle, [line])
-            handle.path = self._name(opening, recording)
-        except OSError:
-            os.close(handle.descriptor)
-            raise
-        finally:
-            os.unlink(opening)
-        self._open[handle] = None
+        handle = Handle(recording, {**header, **later, "recording": recording})
+        encode_header(handle.header)  # raises when it is too long
+        with contextlib.suppress(OSError):
+            self._move(handle)
+        with self._lock:
+            self._open[handle] = None
+        if self._sync_seconds and self._syncer is None:
+            self._syncer = threading.Thread(target=self._keep_syncing, name="sync", daemon=True)
+            self._syncer.start()
         return handle
 
-    def write(self, handle: Handle, first_frame: int, frames: bytes, private: int = 0) -> None:
-        """Appends n x 320 bytes; after an OSError the file ends with the last whole block."""
-        for first, part in split(first_frame, frames):
-            self._append(handle, [block_head(first, part, private), part])
-        self._sync(time.monotonic())
+    def write(
+        self, handle: Handle, first_frame: int, frames: bytes, private: int = 0, sides: bytes = b""
+    ) -> None:
+        """Appends n x 320 bytes; after an OSError they are held, and written with the next ones.
+
+        What a segment ends with is always a whole block.
+        """
+        with self._lock:
+            for first, part in split(first_frame, frames):
+                handle.held.append((first, part, private, sides))
+                self._held_bytes += len(part)
+        try:
+            self._flush(handle)
+        finally:
+            self._limit(handle)
 
     def close(self, handle: Handle) -> None:
-        del self._open[handle]
+        """On the disk for good, or an OSError; held blocks that nothing takes are lost then."""
         try:
-            os.fdatasync(handle.descriptor)
+            self._flush(handle)
+            if handle.descriptor >= 0:
+                self._settle(handle)
         finally:
-            os.close(handle.descriptor)
+            with self._lock:
+                del self._open[handle]
+                self._held_bytes -= sum(len(held[1]) for held in handle.held)
+                handle.held.clear()
+            self._leave(handle)
+
+    def sync(self) -> None:
+        """One round: files one by one, many at once by their file system; never raises."""
+        with self._lock:
+            dirty = [one for one in self._open if one.is_dirty and one.broken is None]
+            at = [(one, os.dup(one.descriptor), one.written) for one in dirty]
+        for folder in self.folders:
+            ones = [one for one in at if one[0].folder is folder]
+            if len(ones) > MANY_FILES:
+                self._sync_some(ones, self._disk.sync_all, folder)
+                continue
+            for one in ones:
+                self._sync_some([one], self._disk.sync_file, folder)
+            if folder.fresh:
+                folder.fresh = False
+                with contextlib.suppress(OSError):  # the files' own syncs tell
+                    sync_folder(folder.path)
+
+    def _sync_some(
+        self, ones: list[tuple[Handle, int, int]], sync: Callable[[int], None], folder: Folder
+    ) -> None:
+        failure: OSError | None = None
+        try:
+            sync(ones[0][1])
+        except OSError as error:  # what the kernel has of it may be gone: it is written elsewhere
+            failure = error
+            folder.rest()
+        finally:
+            for _, descriptor, _ in ones:
+                os.close(descriptor)
+        with self._lock:
+            for handle, _, written in ones:
+                if handle.folder is not folder:
+                    continue  # it has moved meanwhile, and is written there anew
+                if failure is not None:
+                    handle.broken = failure
+                else:
+                    self._forget_until(handle, written)
+
+    def _keep_syncing(self) -> None:
+        pause = self._sync_seconds
+        while True:
+            time.sleep(pause)
+            begun = time.monotonic()
+            self.sync()
+            # A disk that takes longer than that is left half of its time.
+            took = time.monotonic() - begun
+            pause = max(self._sync_seconds - took, min(took, LONGEST_PAUSE_SECONDS))
+
+    def _flush(self, handle: Handle) -> None:
+        """All that is held into the segment, or else into the next one elsewhere."""
+        failure = handle.broken
+        if failure is None and handle.descriptor >= 0:
+            try:
+                self._append_held(handle)
+                return
+            except OSError as error:
+                failure = error
+        try:
+            self._move(handle)
+            self._append_held(handle)
+        except OSError as error:
+            raise failure or error from None
+
+    def _rest(self, handle: Handle) -> None:
+        if handle.folder is not None:
+            handle.folder.rest()
+
+    def _settle(self, handle: Handle) -> None:
+        try:
+            self._disk.sync_file(handle.descriptor)
+        except OSError:
+            self._rest(handle)
+            self._move(handle)
+            self._append_held(handle)
+            self._disk.sync_file(handle.descriptor)
+
+    def _move(self, handle: Handle) -> None:
+        """A new segment in the first folder that takes one; raises the last folder's OSError."""
+        failure = OSError(errno.ENOSPC, "no spool folder takes recordings")
+        for folder in self._in_order():
+            try:
+                self._begin(handle, folder)
+                return
+            except OSError as error:
+                folder.rest()
+                failure = error
+        raise failure
+
+    def _in_order(self) -> list[Folder]:
+        """Those with room, then those that are full, which may take a last word; none that rest."""
+        ready = [folder for folder in self.folders if not folder.rests]
+        return [f for f in ready if f.has_room] + [f for f in ready if not f.has_room]
+
+    def _begin(self, handle: Handle, folder: Folder) -> None:
+        """The file gets its name only with its lock and its header in it: a kill in the middle
+        leaves no segment that would look damaged.
+        """
+        follows = {"follows": True} if handle.resumed else {}
+        line = encode_header({**handle.header, **follows})
+        folder.make()
+        opening = os.path.join(folder.path, f".{os.getpid()}-{time.monotonic_ns()}{OPENING}")
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND
+        descriptor = self._disk.open(opening, flags)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._write_out(descriptor, [line])
+            path = self._name(opening, handle.recording, folder)
+        except OSError:
+            os.close(descriptor)
+            raise
+        finally:
+            with contextlib.suppress(OSError):
+                self._disk.unlink(opening)
+        self._leave(handle)
+        with self._lock:
+            handle.folder, handle.descriptor, handle.path = folder, descriptor, path
+            handle.size, handle.written = len(line), handle.dropped
+            handle.broken, handle.resumed = None, True
+            folder.fresh = True
+
+    def _leave(self, handle: Handle) -> None:
+        with self._lock:
+            descriptor, handle.descriptor = handle.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def _name(self, opening: str, recording: str, folder: Folder) -> str:
+        """The next number that no folder has; where two workers take one at once, the later
+        folder's gives way.
+        """
+        paths = [one.path for one in self.folders]
+        before = paths[: paths.index(folder.path)]
+        number = max((one.number for one in segments_of(paths, recording)), default=-1)
+        while True:
+            number += 1
+            path = os.path.join(folder.path, f"{recording}.{number}{SUFFIX}")
+            try:
+                self._disk.link(opening, path)
+            except FileExistsError:
+                continue  # another worker took this number
+            twins = [os.path.join(one, f"{recording}.{number}{SUFFIX}") for one in before]
+            if not any(map(os.path.exists, twins)):
+                return path
+            self._disk.unlink(path)
+
+    def _append_held(self, handle: Handle) -> None:
+        """What was not written yet, all of a block or nothing: half of one is cut off again."""
+        while (block := self._next(handle)) is not None:
+            first, frames, private, sides = block
+            try:
+                done = self._write_out(
+                    handle.descriptor, [block_head(first, frames, private, sides), frames]
+                )
+            except OSError:
+                self._rest(handle)
+                with contextlib.suppress(OSError):  # a broken disk: the reader skips the half
+                    self._disk.truncate(handle.descriptor, handle.size)
+                raise
+            handle.size += done
+            with self._lock:
+                handle.written += 1
+
+    def _next(self, handle: Handle) -> Held | None:
+        with self._lock:
+            at = handle.written - handle.dropped
+            return handle.held[at] if at < len(handle.held) else None
+
+    def _write_out(self, descriptor: int, parts: list[bytes]) -> int:
+        want = sum(map(len, parts))
+        done = self._disk.writev(descriptor, parts)
+        rest = b"".join(parts) if done < want else b""
+        while done < want:
+            done += self._disk.writev(descriptor, [rest[done:]])
+        return want
+
+    def _forget_until(self, handle: Handle, until: int) -> None:
+        while handle.dropped < until and handle.held:
+            self._held_bytes -= len(handle.held.popleft()[1])
+            handle.dropped += 1
+
+    def _limit(self, handle: Handle) -> None:
+        """Memory is not for recordings: beyond HELD_BYTES in all, the oldest of this one goes."""
+        with self._lock:
+            while self._held_bytes > HELD_BYTES and len(handle.held) > 1:
+                self._forget_until(handle, handle.dropped + 1)
+                handle.written = max(handle.written, handle.dropped)
 
     def _later_start(self, recording: str, header: Mapping[str, Any]) -> dict[str, int]:
         """A segment that continues a recording begins now, not when it was asked for.
@@ -108,149 +335,5 @@ class SpoolSink:
         asked_ms, now_ms = header.get("started_ms"), time.time_ns() // 1_000_000
         if not isinstance(asked_ms, int) or not 0 <= now_ms - asked_ms <= LATEST_START_MS:
             return {}
-        return {"started_ms": now_ms} if segments_of(self.folder, recording) else {}
-
-    def _name(self, opening: str, recording: str) -> str:
-        number = max((found.number for found in segments_of(self.folder, recording)), default=-1)
-        while True:
-            number += 1
-            path = os.path.join(self.folder, f"{recording}.{number}{SUFFIX}")
-            try:
-                os.link(opening, path)
-            except FileExistsError:
-                continue  # another worker took this number
-            return path
-
-    def _append(self, handle: Handle, parts: list[bytes]) -> None:
-        """All or nothing: half a block on a full disk is cut off again."""
-        want = sum(map(len, parts))
-        try:
-            done = os.writev(handle.descriptor, parts)
-            if done < want:
-                rest = b"".join(parts)
-                while done < want:
-                    done += os.write(handle.descriptor, rest[done:])
-        except OSError:
-            os.ftruncate(handle.descriptor, handle.size)
-            raise
-        handle.size += want
-        handle.dirty = True
-
-    def _sync(self, now: float) -> None:
-        """At most once in `sync_seconds` a file, and never more than a fifth of the time in all.
-
-        The file that waits longest comes first, so that a slow disk starves none of them.
-        """
-        earned = (now - self._paid) * SYNC_SHARE
-        self._credit_seconds = min(SYNC_SHARE, self._credit_seconds + earned)
-        self._paid = now
-        if self._credit_seconds <= 0:
-            return
-        handle = next(iter(self._open))
-        if now - handle.synced < self.sync_seconds:
-            return
-        if handle.dirty:
-            os.fdatasync(handle.descriptor)
-        handle.synced = done = time.monotonic()
-        handle.dirty = False
-        del self._open[handle]
-        self._open[handle] = None
-        self._credit_seconds -= done - now
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Segment:
-    """One segment file as the folder's listing shows it."""
-
-    recording: str
-    number: int
-    path: str
-
-    def size(self) -> int:
-        return os.stat(self.path).st_size
-
-    def modified_ms(self) -> int:
-        return os.stat(self.path).st_mtime_ns // 1_000_000
-
-    def header(self) -> dict[str, Any] | None:
-        with open(self.path, "rb") as file:
-            return decode_header(file.readline(MAX_HEADER_BYTES))
-
-    def chunks(self) -> Iterator[bytes]:
-        with open(self.path, "rb") as file:
-            while data := file.read(READ_BYTES):
-                yield data
-
-    def is_open(self) -> bool:
-        """True while the worker that writes it lives and has not closed it."""
-        try:
-            descriptor = os.open(self.path, os.O_RDONLY)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
-
-
-def scan(folder: str | Path) -> dict[str, list[Segment]]:
-    """Every recording in the folder with its segments in order."""
-    found: dict[str, list[Segment]] = {}
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if match := SEGMENT.fullmatch(entry.name):
-                segment = Segment(match["recording"], int(match["number"]), entry.path)
-                found.setdefault(segment.recording, []).append(segment)
-    return {recording: sorted(found[recording]) for recording in sorted(found)}
-
-
-def segments_of(folder: str | Path, recording: str) -> list[Segment]:
-    """The segments of one recording, in order, without reading the whole folder's listing."""
-    found: list[Segment] = []
-    for number in range(1 << 16):
-        path = os.path.join(folder, f"{recording}.{number}{SUFFIX}")
-        if not os.path.exists(path):
-            break
-        found.append(Segment(recording, number, path))
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    """Free bytes of the spool's file system, as an ordinary user may take them."""
-
-    free_bytes: int
-    total_bytes: int
-
-
-def space(folder: str | Path) -> Space:
-    """Raises OSError when the folder is gone or its file system does not answer."""
-    stat = os.statvfs(folder)
-    return Space(stat.f_bavail * stat.f_frsize, stat.f_blocks * stat.f_frsize)
-
-
-def free(segments: list[Segment], folder: str | Path) -> None:
-    """Deletes the segments for good, the first one last, so that `segments_of` never misses one."""
-    for segment in sorted(segments, reverse=True):
-        os.unlink(segment.path)
-    sync_folder(folder)
-
-
-def tidy(folder: str | Path) -> None:
-    """Deletes what workers left that were killed before their segment had its name."""
-    for left in Path(folder).glob(f".*{OPENING}"):
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - left.stat().st_mtime > OPENING_SECONDS:
-                left.unlink()
-
-
-def sync_folder(folder: str | Path) -> None:
-    """Makes names that were added to or taken from the folder survive a power loss."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        found = segments_of([folder.path for folder in self.folders], recording)
+        return {"started_ms": now_ms} if found else {}

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -22,18 +20,20 @@ import msgspec
 from recorder import manifest as manifests
 from recorder.events import Failed, Stored
 from recorder.gaps import gaps
-from recorder.io import spool as spools
 from recorder.io.encoding import FLAC, Format
+from recorder.io.folders import space
 from recorder.io.index import Entry, Index, entry_of
+from recorder.io.kept import Kept
 from recorder.io.objects import Store, StoreError, Terms, sha256_of_file
 from recorder.io.packing import Packed, Packer
 from recorder.io.reader import fetch_manifest
 from recorder.io.sealing import Sealed, SealError, memory_file, seal
+from recorder.io.segments import Segment, free
+from recorder.io.spooled import Spooled
 from recorder.keys import NO_KEYS, KeyRing
-from recorder.manifest import Codec, Manifest, Part
-from recorder.seal import SegmentNote
+from recorder.manifest import Codec, Manifest, Part, Side
+from recorder.seal import Heard, SegmentNote, frames_ms
 
-NOTE = ".finish.json"
 PARTIES = ("call_id", "caller", "called", "agent", "queue", "order", "result")
 
 
@@ -41,114 +41,40 @@ class StillOpen(Exception):
     """A media worker still writes the recording."""
 
 
-class KeeperError(Exception):
-    """The keeper cannot start; the text says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The spool folder at one moment; `idle` are recordings that nobody writes, by their age."""
-
-    names: frozenset[str]
-    spool_bytes: int
-    free_bytes: int
-    idle: dict[str, float]
-
-
 @dataclass(frozen=True, slots=True)
 class Vault:
-    spool: Path
+    spooled: Spooled
     store: Store
     index: Index
     retention_days: int
     low_free_bytes: int
     form: Format = FLAC
     keys: KeyRing = NO_KEYS
+    keep_hours: float = 0.0
+
+    @property
+    def kept(self) -> Kept:
+        return Kept(self.spooled.folders, self.keep_hours)
 
     @property
     def packer(self) -> Packer:
         return Packer(self.spool / "uploads", self.keys)
 
     @property
-    def sealing(self) -> Path:
-        return self.spool / "sealing"
-
-    @property
-    def damaged(self) -> Path:
-        return self.spool / "damaged"
-
-    def lock(self) -> int:
-        """Makes the folders and takes the spool for this process; raises KeeperError."""
-        try:
-            self.sealing.mkdir(parents=True, exist_ok=True)
-            for left in self.sealing.iterdir():
-                left.unlink()
-            spools.tidy(self.spool)
-            descriptor = os.open(self.spool / ".keeper", os.O_CREAT | os.O_RDWR, 0o640)
-        except OSError as error:
-            raise KeeperError(
-                f"the spool folder {self.spool}: {error.strerror}; make it, or correct its rights"
-            ) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            raise KeeperError(
-                f"another process keeps the recordings of {self.spool}: stop it, "
-                "or give this one a spool folder of its own"
-            ) from error
-        return descriptor
-
-    def snapshot(self) -> Snapshot:
-        """Raises OSError when the folder does not answer."""
-        size = 0
-        idle: dict[str, float] = {}
-        found = spools.scan(self.spool)
-        for recording, segments in found.items():
-            age = float("inf")
-            with contextlib.suppress(FileNotFoundError):  # stored in this very moment
-                for segment in segments:
-                    size += segment.size()
-                    age = min(age, time.time() - segment.modified_ms() / 1000)
-                if not any(segment.is_open() for segment in segments):
-                    idle[recording] = max(0.0, age)
-        return Snapshot(frozenset(found), size, spools.space(self.spool).free_bytes, idle)
-
-    def check_writable(self) -> None:
-        """Raises OSError when not even a page can be written to the spool."""
-        probe = self.spool / ".writable"
-        try:
-            probe.write_bytes(bytes(4096))
-        finally:
-            probe.unlink(missing_ok=True)
-
-    def write_note(self, recording: str, extra: dict[str, Any]) -> None:
-        """What is known at the end of the call; survives a kill between here and the store."""
-        note = self._note(recording)
-        part = note.with_name(note.name + ".part")
-        with open(part, "w", encoding="utf-8") as file:
-            json.dump(extra, file, default=str)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, note)
-        spools.sync_folder(self.spool)
-
-    def read_note(self, recording: str) -> dict[str, Any] | None:
-        try:
-            note = json.loads(self._note(recording).read_bytes())
-        except (FileNotFoundError, ValueError):
-            return None
-        return note if isinstance(note, dict) else None
+    def spool(self) -> Path:
+        """The first of the spool's folders that answers."""
+        folders = self.spooled.folders
+        return next((folder for folder in folders if os.access(folder, os.W_OK)), folders[0])
 
     def note(self, recording: str, extra: dict[str, Any], announces: bool) -> None:
         """Both notes of an end: in the spool, and in the index where that answers."""
-        self.write_note(recording, extra)
+        self.spooled.write_note(recording, extra)
         if announces:
             self.announce(recording, extra)
 
     def announce(self, recording: str, extra: dict[str, Any]) -> None:
         """Lets the index show the recording before the store has it."""
-        segments = spools.segments_of(self.spool, recording)
+        segments = self.spooled.segments(recording)
         header = next((head for segment in segments if (head := segment.header())), {})
         facts = {**header, **extra}
         started_ms, ended_ms = _number(facts, "started_ms"), _number(facts, "ended_ms")
@@ -158,10 +84,10 @@ class Vault:
 
     def keep(self, recording: str, extra: dict[str, Any] | None) -> Stored | Failed:
         """From the spool to the store; raises StillOpen, StoreError, IndexFailed, OSError …"""
-        segments = spools.segments_of(self.spool, recording)
+        segments = self.spooled.segments(recording)
         if any(segment.is_open() for segment in segments):
             raise StillOpen(recording)
-        note = self.read_note(recording)
+        note = self.spooled.read_note(recording)
         facts = None if note is None and extra is None else {**(note or {}), **(extra or {})}
         if not segments:
             return self._without_segments(recording, facts or {})
@@ -171,11 +97,11 @@ class Vault:
                 if sealed.damaged:
                     return self._set_aside(recording, segments)
                 entry = self._store(name, sealed, facts)
-        spools.free(segments, self.spool)
-        self._note(recording).unlink(missing_ok=True)
+        free(segments)
+        self.spooled.drop_note(recording)
         return _stored(entry)
 
-    def _name(self, recording: str, segments: list[spools.Segment]) -> tuple[str, Entry | None]:
+    def _name(self, recording: str, segments: list[Segment]) -> tuple[str, Entry | None]:
         """What to store the segments as, and the entry if the store already has these very ones.
 
         Audio that turns up after its recording was stored becomes a recording of its own, `~2`.
@@ -189,12 +115,13 @@ class Vault:
         return name, None
 
     @contextlib.contextmanager
-    def _sealed(self, name: str, segments: list[spools.Segment]) -> Iterator[Sealed]:
+    def _sealed(self, name: str, segments: list[Segment]) -> Iterator[Sealed]:
         """On disk while there is room; in memory when there is none: recording goes first."""
-        path = self.sealing / f"{name}{self.form.suffix}"
+        folder = self.spooled.roomiest()
+        path = folder / "sealing" / f"{name}{self.form.suffix}"
         try:
             sealed = None
-            if spools.space(self.spool).free_bytes >= self.low_free_bytes:
+            if space(folder).free_bytes >= self.low_free_bytes:
                 with contextlib.suppress(SealError, OSError):
                     sealed = seal(segments, str(path), self.form)
             if sealed is not None:
@@ -230,6 +157,7 @@ class Vault:
                 )
                 terms = Terms(manifest.retain_until_ms, packer.progress(name))
                 self.store.put(manifest.key, packed.path, manifest.stored_sha256, kind, terms)
+            self.kept.add(manifest.key, packed.path)
         self.store_manifest(manifest)
         entry = entry_of(manifest)
         self.index.put(entry)
@@ -282,6 +210,7 @@ class Vault:
             part=_number(known, "part") or 1,
             kind=str(known.get("kind") or ""),
             segments=tuple(_part(note) for note in sealed.notes),
+            sides=tuple(map(_side, Codec().channels, sealed.heard)),
             gaps=gaps(sealed.notes, sealed.started_ms),
             recovered=facts is None,
             retention_days=self.retention_days,
@@ -295,17 +224,16 @@ class Vault:
         entry = self.index.get(recording)
         if entry is None or entry.state != "stored":
             entry = self._fail(recording, facts, "there is no audio of it in the spool")
-        self._note(recording).unlink(missing_ok=True)
+        self.spooled.drop_note(recording)
         return _stored(entry) if entry.state == "stored" else Failed(recording, entry.note)
 
-    def _set_aside(self, recording: str, segments: list[spools.Segment]) -> Failed:
+    def _set_aside(self, recording: str, segments: list[Segment]) -> Failed:
         """Nothing readable: kept for a human, out of the way of the next start."""
-        why = f"its {len(segments)} files hold no readable header and no audio; see {self.damaged}"
+        aside = Path(segments[0].path).parent / "damaged"
+        why = f"its {len(segments)} files hold no readable header and no audio; see {aside}"
         self._fail(recording, {}, why)
-        self.damaged.mkdir(exist_ok=True)
-        for segment in segments:
-            os.replace(segment.path, self.damaged / Path(segment.path).name)
-        self._note(recording).unlink(missing_ok=True)
+        self.spooled.set_aside(segments)
+        self.spooled.drop_note(recording)
         return Failed(recording, why)
 
     def _fail(self, recording: str, facts: dict[str, Any], why: str) -> Entry:
@@ -319,13 +247,6 @@ class Vault:
         )
         self.index.put(entry)
         return entry
-
-    def _note(self, recording: str) -> Path:
-        return self.spool / f"{recording}{NOTE}"
-
-    def noted(self) -> list[str]:
-        """Recordings that were finished but whose note still lies here."""
-        return [path.name.removesuffix(NOTE) for path in sorted(self.spool.glob(f"*{NOTE}"))]
 
 
 def _stored(entry: Entry) -> Stored:
@@ -345,6 +266,16 @@ def _parties(facts: dict[str, Any]) -> dict[str, Any]:
 def _number(facts: dict[str, Any], name: str) -> int:
     value = facts.get(name)
     return int(value) if isinstance(value, int | float) and 0 <= value < 1 << 42 else 0
+
+
+def _side(name: str, heard: Heard) -> Side:
+    return Side(
+        name=name,
+        source=heard.source or Codec().source,
+        lost_ms=frames_ms(heard.lost_frames),
+        loss=round(heard.lost_frames / heard.known_frames, 5) if heard.known_frames else 0.0,
+        drift_ppm=heard.drift_ppm,
+    )
 
 
 def _part(note: SegmentNote) -> Part:

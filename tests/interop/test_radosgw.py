@@ -25,7 +25,8 @@ from recorder.events import StoreBack, Stored, StoreLost
 from recorder.io.keeper import Keeper, KeeperSettings
 from recorder.io.objects import Terms
 from recorder.io.s3_bucket import Wanted
-from recorder.io.spool import SpoolSink, scan
+from recorder.io.segments import scan
+from recorder.io.spool import SpoolSink
 from recorder.io.store import S3Settings, S3Store, StillKept, StoreError
 from recorder.manifest import DAY_MS
 from tests.peers.fault_proxy import FaultProxy

@@ -19,7 +19,9 @@ class FileSink:
         (place / "header.json").write_text(json.dumps(header))
         return place
 
-    def write(self, handle: Path, first_frame: int, frames: bytes, private: int) -> None:
+    def write(
+        self, handle: Path, first_frame: int, frames: bytes, private: int, sides: bytes
+    ) -> None:
         (handle / f"{first_frame:08}.p{private}.alaw").write_bytes(frames)
 
     def close(self, handle: Path) -> None:
@@ -29,5 +31,7 @@ class FileSink:
 class FullSink(FileSink):
     """A disk that has no room."""
 
-    def write(self, handle: Path, first_frame: int, frames: bytes, private: int) -> None:
+    def write(
+        self, handle: Path, first_frame: int, frames: bytes, private: int, sides: bytes
+    ) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -41,9 +41,9 @@ class Plain:
         blocks = [sum(map(abs, self.past[-1280:][at : at + 80])) for at in range(0, 1280, 80)]
         self.noise = min(min(blocks) // 80, NOISE_MAX)
         self.history = self.past[-HISTORY:]
-        last, best = self.past[-80:], -1.0
+        last, best = self.past[-60:], -1.0
         for lag in range(40, 121):
-            window = self.past[len(self.past) - 80 - lag : len(self.past) - lag]
+            window = self.past[len(self.past) - 60 - lag : len(self.past) - lag]
             match = sum(a * b for a, b in zip(last, window, strict=True))
             score = max(match, 0) / math.sqrt(max(sum(a * a for a in window), 1))
             if score > best:

@@ -24,7 +24,9 @@ class Shelf:
         self._check()
         return recording
 
-    def write(self, handle: str, first_frame: int, frames: bytes, private: int) -> None:
+    def write(
+        self, handle: str, first_frame: int, frames: bytes, private: int, sides: bytes
+    ) -> None:
         self.gate.wait()
         self._check()
         self.blocks.append((handle, first_frame))

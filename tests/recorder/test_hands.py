@@ -9,7 +9,7 @@ from pathlib import Path
 from spooled_call import spool_call
 
 from recorder.events import Delayed, Stored
-from recorder.io.spool import scan
+from recorder.io.segments import scan
 
 
 def children() -> list[int]:

@@ -15,7 +15,8 @@ from recorder.events import Failed, Stored
 from recorder.io.index import Query
 from recorder.io.keeper import KeeperError
 from recorder.io.objects import sha256_of_file
-from recorder.io.spool import SpoolSink, scan
+from recorder.io.segments import scan
+from recorder.io.spool import SpoolSink
 from recorder.io.store import StoreError
 from recorder.manifest import DAY_MS, RetentionError
 

@@ -18,10 +18,11 @@ from moto.server import ThreadedMotoServer
 from spooled_call import assert_tones, read_flac, spool_call
 
 from recorder.events import Delayed, Failed, SpaceChanged, StoreBack, Stored, StoreLost
-from recorder.io import spool as spools
+from recorder.io import spooled
 from recorder.io import vault as vaults
+from recorder.io.folders import Space
 from recorder.io.index import Query
-from recorder.io.spool import scan, segments_of
+from recorder.io.segments import scan, segments_of
 
 
 def tear(path: str) -> None:
@@ -207,16 +208,14 @@ async def test_a_full_disk_is_an_alert_and_sealing_goes_through_memory(house, mo
     keeper = house.keeper()
     await keeper.start()
     await house.until(lambda: keeper.status().free_bytes > 0)
-    real = Path.write_bytes
 
     def full(path, data):
-        if path.name == ".writable":
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return real(path, data)
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
-        patch.setattr(vaults.spools, "space", lambda folder: spools.Space(1000, 1 << 40))
+        patch.setattr(spooled, "_write_synced", full)
+        for module in (vaults, spooled):
+            patch.setattr(module, "space", lambda folder: Space(1000, 1 << 40))
         keeper.sink_failed("r1", "No space left on device")
         [changed] = await house.wait(SpaceChanged)
         assert changed.state == "full"
@@ -234,7 +233,7 @@ async def test_a_full_disk_is_an_alert_and_sealing_goes_through_memory(house, mo
 
 async def test_a_disk_that_fills_up_warns_early(house, monkeypatch):
     free = 10 << 30
-    monkeypatch.setattr(vaults.spools, "space", lambda folder: spools.Space(free, 1 << 40))
+    monkeypatch.setattr(spooled, "space", lambda folder: Space(free, 1 << 40))
     keeper = house.keeper()
     await keeper.start()
     for free, state in [(1 << 30, "low"), (2 << 30, "low"), (1 << 20, "full"), (9 << 30, "ok")]:

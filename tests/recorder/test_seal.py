@@ -27,7 +27,8 @@ from recorder.io import sealing
 from recorder.io.encoding import FORMATS
 from recorder.io.objects import sha256_of_file
 from recorder.io.sealing import SealError, seal, wav_chunks, wav_size
-from recorder.io.spool import SpoolSink, segments_of
+from recorder.io.segments import segments_of
+from recorder.io.spool import SpoolSink
 from recorder.seal import SegmentNote, Source, audio
 from recorder.spool import Block, Damage
 
@@ -157,9 +158,9 @@ def test_a_disk_that_drops_bytes_is_noticed(tmp_path, monkeypatch):
     spool_call(tmp_path, "r1", 500)
     write = sealing._write
 
-    def cut(sources, path, form):
-        told = write(sources, path, form)
-        with open(path, "r+b") as file:
+    def cut(*arguments):
+        told = write(*arguments)
+        with open(arguments[1], "r+b") as file:
             file.truncate(4000)
         return told
 
@@ -188,9 +189,9 @@ def test_an_opus_file_with_other_audio_is_noticed(tmp_path, monkeypatch):
     spool_call(tmp_path, "r1", 1000)
     write = sealing._write
 
-    def silent(sources, path, form):
-        told = write(sources, path, form)
-        soundfile.write(path, np.zeros((160_000, 2)), 8000, format="OGG", subtype="OPUS")
+    def silent(*arguments):
+        told = write(*arguments)
+        soundfile.write(arguments[1], np.zeros((160_000, 2)), 8000, format="OGG", subtype="OPUS")
         return told
 
     monkeypatch.setattr(sealing, "_write", silent)
@@ -203,8 +204,9 @@ def test_a_sealed_file_with_other_audio_is_noticed(tmp_path, monkeypatch, second
     spool_call(tmp_path, "r1", 3000)
     write = sealing._write
 
-    def other(sources, path, form):
-        samples, proofs = write(sources, path, form)
+    def other(*arguments):
+        samples, proofs = write(*arguments)
+        path = arguments[1]
         wrong, rate = soundfile.read(path, dtype="int16")
         wrong[second * rate : (second + 1) * rate] = 0
         soundfile.write(path, wrong, rate, format="FLAC")
@@ -245,7 +247,7 @@ def test_wav_on_request_is_the_same_audio_in_any_range(tmp_path):
 MEASURE = """
 import resource, sys
 from recorder.io.sealing import seal
-from recorder.io.spool import segments_of
+from recorder.io.segments import segments_of
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 seal(segments_of(sys.argv[1], "hour"), sys.argv[1] + "/hour.flac")
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

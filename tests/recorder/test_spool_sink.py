@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 from spooled_call import frames_of, header
 
-from recorder.io import spool as spools
-from recorder.io.spool import SpoolError, SpoolSink, scan, segments_of
+from recorder.io import folders, segments
+from recorder.io.disk import Disk
+from recorder.io.segments import scan, segments_of
+from recorder.io.spool import SpoolError, SpoolSink
 from recorder.spool import Block, decode
 
 WRITER = """
@@ -46,7 +48,7 @@ def test_loading_the_sink_loads_nothing_heavy():
 
 
 def test_blocks_come_back_as_written(tmp_path):
-    sink = SpoolSink(folder=str(tmp_path / "spool"))
+    sink = SpoolSink(str(tmp_path / "spool"))
     audio = frames_of(75)
     handle = sink.open("r1", header())
     for first in (0, 25, 50):
@@ -61,7 +63,7 @@ def test_blocks_come_back_as_written(tmp_path):
 def test_a_segment_of_the_next_worker_begins_when_it_is_opened(tmp_path):
     """It was asked for when the worker before it died; the silence between is as long as it was."""
     asked_ms = time.time_ns() // 1_000_000 - 900
-    sink = SpoolSink(folder=str(tmp_path))
+    sink = SpoolSink(str(tmp_path))
     for _ in range(2):
         sink.close(sink.open("r1", {"started_ms": asked_ms}))
     first, second = (segment.header() for segment in segments_of(tmp_path, "r1"))
@@ -119,117 +121,104 @@ def test_a_writer_killed_in_the_middle_loses_at_most_its_last_block(tmp_path):
     assert len(scan(tmp_path)["killed"]) == 3
 
 
-def test_a_worker_killed_while_it_opens_leaves_no_segment(tmp_path, monkeypatch):
+def test_a_worker_killed_while_it_opens_leaves_no_segment(tmp_path):
     class Killed(BaseException):
         pass
 
-    def killed(*_):
-        raise Killed
+    class Deadly(Disk):
+        def link(self, old, new):
+            raise Killed
 
-    with monkeypatch.context() as patch:
-        patch.setattr(spools.os, "link", killed)
-        patch.setattr(spools.os, "unlink", killed)
-        with pytest.raises(Killed):
-            SpoolSink(str(tmp_path)).open("r1", header())
+        def unlink(self, path):
+            raise Killed
+
+    with pytest.raises(Killed):
+        SpoolSink(str(tmp_path), disk=Deadly()).open("r1", header())
     assert scan(tmp_path) == {}
     [left] = tmp_path.iterdir()
-    spools.tidy(tmp_path)
+    segments.tidy(tmp_path)
     assert left.exists()  # it could be a worker that is still at it
     os.utime(left, (0, 0))
-    spools.tidy(tmp_path)
+    segments.tidy(tmp_path)
     assert not left.exists()
 
 
-def test_a_full_disk_leaves_whole_blocks_and_the_call_goes_on(tmp_path, monkeypatch):
-    sink = SpoolSink(str(tmp_path))
+def test_short_writes_are_completed(tmp_path):
+    class Slow(Disk):
+        def writev(self, descriptor, parts):
+            return super().writev(descriptor, [b"".join(parts)[:100]])
+
+    sink = SpoolSink(str(tmp_path), disk=Slow())
     handle = sink.open("r1", header())
     block = frames_of(25)
     sink.write(handle, 0, block)
-    real_writev = os.writev
-
-    def half(descriptor, parts):
-        """Room for a few bytes more, as a disk does that fills up."""
-        return real_writev(descriptor, [b"".join(parts)[:100]])
-
-    def full(descriptor, data):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(spools.os, "writev", half)
-        patch.setattr(spools.os, "write", full)
-        with pytest.raises(OSError, match="No space left"):
-            sink.write(handle, 25, block)
-    sink.write(handle, 50, block)
-    sink.close(handle)
-    [segment] = segments_of(tmp_path, "r1")
-    found, items = read(segment.path)
-    assert found is not None
-    assert items == [Block(0, block), Block(50, block)]
-
-
-def test_short_writes_are_completed(tmp_path, monkeypatch):
-    sink = SpoolSink(str(tmp_path))
-    handle = sink.open("r1", header())
-    block = frames_of(25)
-    real_writev = os.writev
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            spools.os, "writev", lambda fd, parts: real_writev(fd, [b"".join(parts)[:100]])
-        )
-        sink.write(handle, 0, block)
     sink.close(handle)
     assert read(segments_of(tmp_path, "r1")[0].path)[1] == [Block(0, block)]
 
 
-def test_files_are_synced_once_a_second_and_never_take_all_the_time(tmp_path, monkeypatch):
-    now = 100.0
-    synced = []
+class Counting(Disk):
+    """Says how often it synced what."""
 
-    def slow_sync(descriptor):
-        nonlocal now
-        now += 0.5
-        synced.append(descriptor)
+    def __init__(self) -> None:
+        self.files: list[int] = []
+        self.systems = 0
 
-    monkeypatch.setattr(spools.time, "monotonic", lambda: now)
-    monkeypatch.setattr(spools.os, "fdatasync", slow_sync)
-    sink = SpoolSink(str(tmp_path))
+    def sync_file(self, descriptor):
+        self.files.append(os.fstat(descriptor).st_ino)
+        super().sync_file(descriptor)
+
+    def sync_all(self, descriptor):
+        self.systems += 1
+        super().sync_all(descriptor)
+
+
+def test_a_round_syncs_what_was_written_since_the_last_one_and_the_end_does(tmp_path):
+    disk = Counting()
+    sink = SpoolSink(str(tmp_path), sync_seconds=0, disk=disk)
     first, second = sink.open("r1", header()), sink.open("r2", header())
-    for step in range(40):  # ten seconds
-        for handle in (first, second):
-            sink.write(handle, step * 25, bytes(320 * 25))
-        now += 0.25
-    # Half a second of syncing is earned in two and a half: a fifth of the time at most.
-    assert len(synced) <= 0.2 * (now - 100.0) / 0.5 + 1
-    assert {first.descriptor, second.descriptor} == set(synced)
+    one, other = (os.stat(handle.path).st_ino for handle in (first, second))
+    sink.write(first, 0, frames_of(25))
+    sink.sync()
+    sink.sync()
+    assert disk.files == [one]
+    sink.write(second, 0, frames_of(25))
     sink.close(first)
+    sink.sync()
     sink.close(second)
+    assert disk.files == [one, one, other, other]
+    assert disk.systems == 0
 
 
-def test_many_files_are_each_synced_every_second(tmp_path, monkeypatch):
-    """200 calls whose blocks come at once, on a disk that takes 0.3 ms for each."""
-    now = 100.0
-    synced: list[int] = []
-
-    def sync(descriptor):
-        nonlocal now
-        now += 0.0003
-        synced.append(descriptor)
-
-    monkeypatch.setattr(spools.time, "monotonic", lambda: now)
-    monkeypatch.setattr(spools.os, "fdatasync", sync)
-    sink = SpoolSink(str(tmp_path))
-    handles = [sink.open(f"r{number}", header()) for number in range(200)]
-    for step in range(12):  # six seconds
-        now = 100.0 + 0.5 * step
-        for handle in handles:
-            sink.write(handle, step * 25, bytes(320 * 25))
-    assert {synced.count(handle.descriptor) for handle in handles} <= {3, 4, 5}
+def test_many_files_are_synced_by_their_file_system_at_once(tmp_path):
+    disk = Counting()
+    sink = SpoolSink(str(tmp_path), sync_seconds=0, disk=disk)
+    handles = [sink.open(f"r{number}", header()) for number in range(20)]
+    for handle in handles:
+        sink.write(handle, 0, frames_of(1))
+    sink.sync()
+    assert (disk.systems, disk.files) == (1, [])
+    assert not any(handle.held for handle in handles)
     for handle in handles:
         sink.close(handle)
 
 
+def test_a_thread_of_the_sinks_own_syncs(tmp_path):
+    synced = threading.Event()
+
+    class Telling(Disk):
+        def sync_file(self, descriptor):
+            super().sync_file(descriptor)
+            synced.set()
+
+    sink = SpoolSink(str(tmp_path), sync_seconds=0.01, disk=Telling())
+    handle = sink.open("r1", header())
+    sink.write(handle, 0, frames_of(25))
+    assert synced.wait(10)
+    sink.close(handle)
+
+
 def test_free_space_is_told(tmp_path):
-    found = spools.space(tmp_path)
+    found = folders.space(tmp_path)
     assert 0 < found.free_bytes <= found.total_bytes
     with pytest.raises(FileNotFoundError):
-        spools.space(tmp_path / "gone")
+        folders.space(tmp_path / "gone")

@@ -7,6 +7,7 @@ import os
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 from spooled_call import spool_call
 
@@ -15,7 +16,7 @@ from recorder.io.kms import KeySettings
 from recorder.io.objects import Terms
 from recorder.io.s3_bucket import Wanted
 from recorder.io.s3_upload import Progress, _read
-from recorder.io.spool import scan
+from recorder.io.segments import scan
 from recorder.io.store import S3Settings, S3Store, StoreError, WrongHash
 from tests.peers.fault_proxy import FaultProxy, refusal
 
@@ -211,6 +212,26 @@ def test_a_bucket_is_set_up_once_and_again_and_rules_of_others_stay(proxy, bucke
     assert [rule["ID"] for rule in rules] == ["theirs", "callcore-expire", "callcore-tidy"]
     assert [one["Days"] for one in rules[1]["Transitions"]] == [30, 90]
     assert "logs" not in str(old.abilities())
+
+
+def test_a_store_without_tags_is_asked_once(proxy, bucket, tmp_path, monkeypatch):
+    store = store_of(proxy, bucket[0])
+    put = store._client.put_object
+    asked = []
+
+    def tagless(**arguments):
+        asked.append("Tagging" in arguments)
+        if asked[-1]:
+            error = {"Error": {"Code": "NotImplemented"}}
+            raise ClientError(error | {"ResponseMetadata": {"HTTPStatusCode": 501}}, "PutObject")
+        return put(**arguments)
+
+    monkeypatch.setattr(store._client, "put_object", tagless)
+    (tmp_path / "o").write_bytes(b"x")
+    sha256 = hashlib.sha256(b"x").hexdigest()
+    for key in ("a.flac", "b.flac"):
+        store.put(key, tmp_path / "o", sha256, "audio/flac", Terms(4_000_000_000_000))
+    assert asked == [True, False, False]
 
 
 def test_a_bucket_as_it_is_says_what_it_does_not_do(proxy, bucket):

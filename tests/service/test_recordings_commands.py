@@ -49,7 +49,7 @@ def house(tmp_path, callcore):
 
     vault = open_vault(keeper_settings(load(path)))
     (tmp_path / "spool").mkdir()
-    vault.sealing.mkdir()
+    vault.spooled.lock()
     sink = SpoolSink(str(tmp_path / "spool"))
     handle = sink.open("r1", {"call_id": "c1", "caller": "139", "started_ms": 1_750_000_000_000})
     sink.write(handle, 0, bytes([int(LINEAR.argmin())]) * 320 * 50)

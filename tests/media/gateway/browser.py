@@ -93,6 +93,9 @@ class Browser:
                 self.receiving, self.sending = srtp(self.association.keys)
         else:
             assert self.receiving is not None
+            if 192 <= data[1] <= 223:
+                self.reports.append(self.receiving.unprotect_rtcp(data))
+                return
             self.heard.append(self.receiving.unprotect(data))
 
     def say(self, samples: Samples, kind: int = 111) -> bytes:
@@ -107,6 +110,11 @@ class Browser:
         self.sequence += 1
         self.timestamp += step
         return packet
+
+    def tell(self, report: bytes) -> bytes:
+        """RTCP as SRTCP."""
+        assert self.sending is not None
+        return self.sending.protect_rtcp(report)
 
     def voice(self) -> Samples:
         """What it heard, decoded."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media import rtcp
 from media.g711 import PCMA, decode, encode
 from media.gateway import messages as m
 from media.gateway.exchange import Exchange
@@ -315,3 +316,57 @@ ENTERED.enter(Browser())
 def test_no_datagram_of_anybody_does_harm(data: bytes, known: bool):
     ENTERED.exchange.from_browser(data, HOME if known else ("203.0.113.1", 5), 0.0)
     ENTERED.exchange.from_plane(data, PLANE)
+
+
+def report(ssrc: int, timestamp: int, jitter: int) -> bytes:
+    sender = rtcp.Sender(rtcp.ntp(1.8e9), timestamp, 5, 800)
+    heard = rtcp.Heard(0xBEEF, 12, 3, 70000, jitter, last=0x1234, delay=65536)
+    return rtcp.build(rtcp.Report(ssrc, sender, (heard,)), "somebody@example")
+
+
+def test_reports_pass_both_ways_by_the_other_sides_clock(house: House):
+    """
+    browser                 gateway              plane
+       |== SR, RR: 48 kHz =====>|== SR, RR: 8 kHz =>|
+       |<= SR, RR: 48 kHz ======|<= SR, RR: 8 kHz ==|
+    """
+    browser = Browser()
+    house.enter(browser)
+    for frame in tone(1150, 2):
+        house.exchange.from_browser(browser.say(frame), HOME, 0.0)
+    last = int.from_bytes(house.plane[-1][0][4:8], "big")
+    told = report(0xCAFE, (browser.timestamp - 960 + 480) & 0xFFFFFFFF, 960)
+    house.exchange.from_browser(browser.tell(told), HOME, 0.0)
+    inward = rtcp.parse(house.plane[-1][0])
+    assert inward is not None
+    assert inward.sender is not None
+    assert inward.sender.timestamp == (last + 80) & 0xFFFFFFFF
+    assert inward.heard == (rtcp.Heard(0xBEEF, 12, 3, 70000, 160, last=0x1234, delay=65536),)
+    packet = rtp(8, 1, 8000, encode(tone(440, 1)[0], PCMA).tobytes())
+    house.exchange.from_plane(packet, PLANE)
+    house.exchange.from_plane(report(0xCAFE, 8160, 16), PLANE)
+    outward = rtcp.parse(browser.reports[-1])
+    assert outward is not None
+    assert outward.sender is not None
+    assert (outward.sender.timestamp, outward.heard[0].jitter) == (48960, 96)
+    assert (house.exchange.counts["packets_in"], house.exchange.counts["packets_out"]) == (2, 1)
+
+
+def test_a_report_of_a_stream_that_never_came_says_nothing_of_its_time(house: House):
+    browser = Browser()
+    house.enter(browser)
+    house.exchange.from_browser(browser.tell(report(0xABCD, 1, 48)), HOME, 0.0)
+    (packet,) = [data for data, _ in house.plane]
+    told = rtcp.parse(packet)
+    assert told is not None
+    assert (told.sender, told.heard[0].jitter) == (None, 8)
+
+
+def test_a_report_that_is_not_the_browsers_is_malformed(house: House):
+    browser = Browser()
+    house.enter(browser)
+    house.exchange.from_browser(report(0xCAFE, 1, 48), HOME, 0.0)
+    feedback = bytes([0x81, 205, 0, 3]) + bytes(12)  # RFC 4585: for the next hop, which we are
+    house.exchange.from_browser(browser.tell(feedback), HOME, 0.0)
+    assert house.plane == []
+    assert house.exchange.counts["malformed"] == 1

@@ -1,0 +1,92 @@
+"""`/api/v1/recordings/{recording}/...`: legal holds, and deletion by two people.
+
+Each wish carries the name and the password of one of recordings.approvers: a token may be shared,
+and two people are wanted.
+"""
+
+import structlog
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from desk.accounts import Asking
+from desk.api import Hotline
+from hotline.commands import CustodyAction, CustodyStatus, CustodyWish, HotlineCommands
+
+
+def concerned(asking: Asking) -> None:
+    """For auditors, and for whoever runs the house: not for a seat, not for a reviewer."""
+    if asking.rights.isdisjoint(("audit", "operate")):
+        asking.must("audit")
+
+
+router = APIRouter(dependencies=[Depends(concerned)])
+audit = structlog.get_logger("audit")
+
+
+class Somebody(BaseModel):
+    """Who it is, and that it is them."""
+
+    model_config = ConfigDict(extra="forbid")
+    by: str = Field(min_length=1, max_length=64)
+    password: SecretStr = Field(max_length=256)
+
+
+class Reasoned(Somebody):
+    """Who, and why; the reason stays with the recording for good."""
+
+    reason: str = Field(min_length=1, max_length=500)
+
+
+@router.get("/recordings/{recording}/custody")
+async def custody(recording: str, hotline: Hotline) -> CustodyStatus:
+    """Holds, requests and deletion of a recording: who, when, why (404: no such recording)."""
+    return await hotline.custody(recording)
+
+
+@router.post("/recordings/{recording}/hold")
+async def hold(recording: str, wanted: Reasoned, hotline: Hotline) -> CustodyStatus:
+    """Put it under a legal hold (403: wrong password; 409: held or deleted already)."""
+    return await _wish(hotline, recording, "hold", wanted, wanted.reason)
+
+
+@router.post("/recordings/{recording}/hold/lift")
+async def lift(recording: str, wanted: Reasoned, hotline: Hotline) -> CustodyStatus:
+    """Lift the hold (403: wrong password; 409: there is none)."""
+    return await _wish(hotline, recording, "lift", wanted, wanted.reason)
+
+
+@router.post("/recordings/{recording}/deletion")
+async def delete(recording: str, wanted: Reasoned, hotline: Hotline) -> CustodyStatus:
+    """Ask for its deletion (403: wrong password; 409: before its date, or held)."""
+    return await _wish(hotline, recording, "ask", wanted, wanted.reason)
+
+
+@router.post("/recordings/{recording}/deletion/approval")
+async def approve(recording: str, wanted: Somebody, hotline: Hotline) -> CustodyStatus:
+    """Approve what somebody else asked for: it is deleted (403: wrong password; 409: the same)."""
+    return await _wish(hotline, recording, "approve", wanted)
+
+
+@router.post("/recordings/{recording}/deletion/withdrawal")
+async def withdraw(recording: str, wanted: Somebody, hotline: Hotline) -> CustodyStatus:
+    """Take the request back (403: wrong password; 409: there is none)."""
+    return await _wish(hotline, recording, "withdraw", wanted)
+
+
+async def _wish(
+    hotline: HotlineCommands,
+    recording: str,
+    action: CustodyAction,
+    who: Somebody,
+    reason: str = "",
+) -> CustodyStatus:
+    """Audited whether it is done or refused."""
+    wish = CustodyWish(action, who.by, who.password.get_secret_value(), reason)
+    told = {"recording": recording, "action": action, "by": who.by, "reason": reason}
+    try:
+        done = await hotline.custody(recording, wish)
+    except Exception as error:
+        audit.warning("recording custody refused", **told, why=str(error))
+        raise
+    audit.info("recording custody", **told, state=done.state)
+    return done
