@@ -1,7 +1,8 @@
 """Draws docs/images/policies.png and waits.png from the figures of benchmarks/policies.py.
 
 python scripts/make_policy_plots.py [RESULT.json]; without a file it takes what `make bench` left in
-benchmarks/results/policies.json, or runs the short benchmark.
+benchmarks/results/policies.json, or runs the short benchmark. make_policy_tables.py writes the
+figures themselves.
 """
 
 import json

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import make_queue_diagrams, make_trunk_docs
+from scripts import make_policy_tables, make_queue_diagrams, make_trunk_docs
 from scripts.make_config_docs import PAGE, page
 
 ROOT = Path(__file__).parents[1]
@@ -16,6 +16,18 @@ LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
 
 def test_the_configuration_s_reference_is_current():
     assert PAGE.read_text(encoding="utf-8") == page(), "run scripts/make_config_docs.py"
+
+
+def test_the_figures_of_the_policies_have_their_place():
+    one = {"A": 0.9, "A_half_width": 0.0011, "abandoned": 0.042, "longest_s": 150}
+    one |= {"over_120_s": 0.0012, "passed_over": 0, "calls": 1_000_002}
+    curves = [*make_policy_tables.ROWS, "three_mobiles", "fifo_mobiles"]
+    found = {f"{curve}_{rho}": one for curve in curves for rho in make_policy_tables.RHOS}
+    found |= {f"closed_{rho}": 0.39 for rho in make_policy_tables.RHOS}
+    for page_ in make_policy_tables.PAGES:
+        written = make_policy_tables.page(page_.read_text(encoding="utf-8"), found)
+        assert "| `fifo` | .900 / .900 / .900 / .900 | .042 / .042 / .042 / .042 | 150" in written
+        assert "1,000,002 calls a point and 3 seeds" in written
 
 
 def test_the_diagrams_are_those_of_the_tables():
