@@ -1,14 +1,18 @@
 """Hand-off at one queue: from a seat's BYE to the next INVITE at that seat, and calls a second.
 
 SIPp on both sides of the whole engine (media, recording and journal on): citizens who wait, and 14
-seats without a wrap-up. First every seat talks for a moment and hangs up while callers wait: the
-time until its phone rings again, by SIPp's own log of messages. Then short calls at a rate that
-one core of the engine must hold, answered at once. The engine has one core, SIPp the other.
+seats without a wrap-up. Every seat talks and hangs up while callers wait: the time until its phone
+rings again, by SIPp's own log of messages. First at 7 hand-offs a second, a hundred times the pace
+of a hotline with 14 seats; then with calls of 0.3 s, as many as there can be, where a hand-off also
+waits for those of other seats. Then short calls at a rate that one core of the engine must hold,
+answered at once. There the engine, its media worker and its recorder have one core, SIPp the other;
+what SIPp itself takes stands beside.
 """
 
 import asyncio
 import os
 import re
+import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -25,7 +29,9 @@ from phones.sipp import Sipp, SippOptions, SippResult, free_port  # noqa: E402
 
 HANDOFF_BAR_MS, RATE_BAR, GOOD_BAR = 20.0, 400, 0.999
 RATES = (400, 300, 200, 150, 100, 75, 50)  # less is asked for until all calls are good
+PACED, PACED_CALLS_PER_SECOND = Law(2.0, kind="exponential"), 7
 TALK, MOMENT = Law(0.3), Law(0.0)
+PARTS = {b"media.io.worker": "media", b"recorder.io.worker": "recorder"}
 STAMP = re.compile(r"^-{20,} [\d-]+[T\t ](\d+):(\d+):(\d+\.\d+)")
 SEAT = re.compile(r"INVITE sips?:([^@;]+)@")
 CALL_ID = re.compile(r"^Call-ID: *(\S+)", re.IGNORECASE | re.MULTILINE)
@@ -87,12 +93,15 @@ class Hotline:
             if status != 200:
                 raise SystemExit(f"seat {user} could not register: {status}")
 
-    def processes(self) -> list[int]:
-        """The engine and its media worker."""
-        pids = [self.engine.pid]
+    def processes(self) -> dict[int, str]:
+        """The engine, its media worker and the recorder's process."""
+        found = {self.engine.pid: "engine"}
         for task in Path(f"/proc/{self.engine.pid}/task").iterdir():
-            pids += [int(one) for one in (task / "children").read_text().split()]
-        return pids
+            for one in (task / "children").read_text().split():
+                line = Path(f"/proc/{one}/cmdline").read_bytes()
+                named = (name for module, name in PARTS.items() if module in line)
+                found[int(one)] = next(named, "other")
+        return found
 
     def pin(self) -> None:
         """One core for all of it from now on."""
@@ -100,9 +109,11 @@ class Hotline:
             for task in Path(f"/proc/{pid}/task").iterdir():
                 os.sched_setaffinity(int(task.name), {self.core})
 
-    def spent(self) -> float:
-        """CPU seconds of the engine and its media worker."""
-        return sum(cpu_seconds(pid) for pid in self.processes())
+    def spent(self) -> dict[str, float]:
+        """CPU seconds of each process so far; the load's, of all SIPps that have ended."""
+        load = resource.getrusage(resource.RUSAGE_CHILDREN)
+        found = {name: cpu_seconds(pid) for pid, name in self.processes().items()}
+        return found | {"load": load.ru_utime + load.ru_stime}
 
     def phones(self, scenario: str, talk: Law, *, trace: bool) -> Sipp:
         """All seats."""
@@ -135,48 +146,68 @@ class Hotline:
             )
         )
 
-    async def hand_off(self, calls: int) -> tuple[list[float], SippResult]:
+    async def hand_off(self, talk: Law, calls: int) -> tuple[list[float], SippResult]:
         """Twice as many callers as seats are there at any time, so that some always wait."""
-        async with self.phones("uas_talks", TALK, trace=True) as seats:
+        async with self.phones("uas_talks", talk, trace=True) as seats:
             async with self.citizens("uac_waits", 200, calls, 28 + 14) as citizens:
                 result = await citizens.wait()
             await seats.stop()
             logs = "".join(path.read_text("latin-1") for path in seats.folder.glob("*messages.log"))
         return handoffs(logs), result
 
-    async def burst(self, rate: int, seconds: int) -> tuple[SippResult, float]:
-        """Short calls at a rate."""
-        async with self.phones("uas", MOMENT, trace=False):
-            before = self.spent()
-            async with self.citizens("uac", rate, rate * seconds, rate * 5) as citizens:
-                result = await citizens.wait()
-            return result, self.spent() - before
+    async def burst(self, rate: int, seconds: int) -> tuple[SippResult, dict[str, float]]:
+        """Short calls at a rate; what each part spent on one, in milliseconds of CPU."""
+        calls = rate * seconds
+        before = self.spent()
+        seats = self.phones("uas", MOMENT, trace=False)
+        async with seats, self.citizens("uac", rate, calls, rate * 5) as citizens:
+            result = await citizens.wait()
+        after = self.spent()
+        per_call = {
+            name: round((spent - before.get(name, 0.0)) / calls * 1000, 2)
+            for name, spent in after.items()
+        }
+        return result, per_call
 
 
 async def main() -> None:
     """Both measurements, then the bars."""
     given = parser("handoff", __doc__).parse_args()
     outcome = Outcome("handoff")
-    calls, seconds = (150, 3) if given.quick else (1500, 10)
+    seconds = 3 if given.quick else 10
+    scenes = {
+        "handoff": (PACED, PACED_CALLS_PER_SECOND * (12 if given.quick else 40)),
+        "handoff_at_full_load": (TALK, 150 if given.quick else 1500),
+    }
     with tempfile.TemporaryDirectory() as folder:
         hotline = Hotline(Path(folder))
         await hotline.start()
         try:
-            times, result = await hotline.hand_off(calls)
-            say(f"hand-offs: {len(times)} of {calls} calls, {result.failed} failed")
-            outcome.figures["handoffs"] = len(times)
-            for name, share in (("median", 0.5), ("p99", 0.99), ("worst", 1.0)):
-                outcome.figures[f"handoff_{name}_ms"] = round(percentile(times or [1e9], share), 2)
+            await hotline.hand_off(TALK, 30)  # the first recording starts the recorder's process
+            for scene, (talk, calls) in scenes.items():
+                times, result = await hotline.hand_off(talk, calls)
+                outcome.figures[f"{scene}_calls"], outcome.figures[f"{scene}_failed"] = (
+                    len(times),
+                    result.failed,
+                )
+                for name, share in (("median", 0.5), ("p99", 0.99), ("worst", 1.0)):
+                    found = round(percentile(times or [1e9], share), 2)
+                    outcome.figures[f"{scene}_{name}_ms"] = found
+                say(f"{scene}: {outcome.figures}")
             hotline.pin()
             for rate in RATES:
                 result, spent = await hotline.burst(rate, seconds)
                 good = result.successful / (rate * seconds)
-                cpu_ms = round(spent / (rate * seconds) * 1000, 2)
-                say(f"{rate}/s: {good:.4f} good, {cpu_ms} ms CPU a call, {result.errors[:3]}")
+                load_ms = spent.pop("load")
+                cpu_ms = round(sum(spent.values()), 2)
+                say(f"{rate}/s: {good:.4f} good, {cpu_ms} ms CPU a call {spent}, load {load_ms}")
+                say(f"  {result.errors[:2]}")
                 outcome.figures |= {
                     "held_calls_per_second": rate,
                     "good": round(good, 4),
                     "cpu_ms_a_call": cpu_ms,
+                    **{f"cpu_ms_a_call_{name}": spent.get(name, 0.0) for name in sorted(spent)},
+                    "load_cpu_ms_a_call": load_ms,
                     "answer_p99_ms": percentile(list(result.response_ms) or [0.0], 0.99),
                 }
                 if good >= GOOD_BAR:

@@ -75,7 +75,7 @@ class EnginePlan:
     folder: Path
     sip_port: int
     http_port: int
-    media_ports: tuple[int, int] = (30000, 33999)
+    media_ports: tuple[int, int] = (20000, 31999)
     trunk: str = "127.0.0.2"  # citizens call from another loopback address than the seats
     seats: int = 14
     target_seconds: float = 15

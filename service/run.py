@@ -1,10 +1,8 @@
 """`callcore run`: builds the parts, starts them in order, and takes them down in the other."""
 
 import asyncio
-import gc
 import json
 import random
-import secrets
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -38,6 +36,7 @@ from media.errors import NotStarted
 from media.io.gateway import Gateway
 from media.io.plane import MediaPlane
 from recorder.io.keeper import Keeper, KeeperError
+from service import collecting
 from service.cluster import make_member
 from service.http import HttpServer
 from service.journal import open_store
@@ -104,7 +103,6 @@ async def start(config: Config, stack: AsyncExitStack) -> Conductor:
     stack.push_async_callback(http.stop)
     # Last: whoever calls from now on finds everything in place.
     parts.sip.on_event = conductor.on_sip
-    parts.sip.before_sending = parts.plane.flush
     member = parts.queueing.membership
     clustered = isinstance(member, Member)
     await parts.sip.start(registering=not clustered)
@@ -113,8 +111,9 @@ async def start(config: Config, stack: AsyncExitStack) -> Conductor:
     if isinstance(member, Member):
         member.start()
         stack.push_async_callback(member.stop)
-    gc.collect()
-    gc.freeze()  # what is there now lives as long as we do: no collection need look at it again
+    collecting.settle()
+    tidying = asyncio.create_task(collecting.collect_when_idle(lambda: not conductor.visits))
+    stack.callback(tidying.cancel)
     announce(parts.sip, http)
     return conductor
 
@@ -130,7 +129,8 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
         core, store.journal if store else None, clock, lambda effect: known[0].on_queue(effect)
     )
     stack.callback(queueing.close)
-    engine = Engine(engine_settings(config), RandomIdentifiers())
+    identifiers = RandomIdentifiers()
+    engine = Engine(engine_settings(config), identifiers)
     gateway, browsers = make_gateway(config)
     media = MediaLegs(plane, leg_terms(config, engine.registrar), browsers)
     engine.describe = media.described
@@ -145,7 +145,7 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
         hub=hub,
         book=CallBook(),
         meters=Meters(),
-        call_ids=lambda: secrets.token_hex(8),
+        call_ids=identifiers.leg,
         chance=random.SystemRandom().random,
         accounts=Accounts(config, clock, hub, accounts_folder(config)),
         gateway=gateway,

@@ -51,10 +51,9 @@ def parse_listener(text: str) -> tuple[Transport, Address]:
 class SipServer:
     """Runs an Engine on its listeners; every event of the engine goes to `on_event`.
 
-    What handlers have told others must be with them before a peer hears of it: `before_sending`.
-    While one is told that a message brought, `heard_at` is when that arrived (None: of our own
-    doing), on the loop's clock and as the kernel saw it. `on_certificates` is told whenever
-    certificates were loaded again: why that failed, or "".
+    While a handler is told what a message brought, `heard_at` is when that arrived (None: it is of
+    our own doing), on the loop's clock and as the kernel saw it. `on_certificates` is told
+    whenever certificates were loaded again: why that failed, or "".
     """
 
     def __init__(
@@ -63,7 +62,6 @@ class SipServer:
         self.engine = engine
         self.on_event: Callable[[Event], None] = lambda event: None
         self.on_certificates: Callable[[str], None] = lambda why: None
-        self.before_sending: Callable[[], None] = lambda: None
         self.heard_at: float | None = None
         self.addresses: list[tuple[str, str, int]] = []
         self._listen = [parse_listener(text) for text in listen]
@@ -286,7 +284,6 @@ class SipServer:
         self._flushing = True
         try:
             while effects := self.engine.take():
-                self.before_sending()
                 for effect in effects:
                     if type(effect) is Transmit:
                         self._transmit(effect.flow, effect.data)

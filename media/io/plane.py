@@ -97,11 +97,6 @@ class MediaPlane:
         """Workers write what they hold and end."""
         await self._fleet.stop(STOP_SECONDS)
 
-    def flush(self) -> None:
-        """Tell the workers what waits for the end of this turn: before a peer is told of a port."""
-        for worker in self._workers:
-            worker.flush()
-
     def open(self, leg: str, near: str | None = None) -> Address:
         """A port for the leg, in the worker of `near` or in the one with the fewest legs."""
         if leg in self._legs or leg in self._closing:

@@ -111,17 +111,17 @@ class WorkerProcess(asyncio.Protocol):
         task.add_done_callback(self._tasks.discard)
 
     def send(self, command: msgspec.Struct) -> None:
-        """At the end of this turn of the loop at the latest: each write would wake the worker."""
+        """What is sent in one turn of the loop goes in one write: each would wake the worker."""
         if not self.kind.gathers:
             self._pending.append(pack(command))
-            self.flush()
+            self._flush()
             return
         if not self._pending and self._transport is not None:
-            self._loop.call_soon(self.flush)
+            self._loop.call_soon(self._flush)
         self._pending.append(pack(command))
 
-    def flush(self) -> None:
-        """Now; between two lives all of it waits: who is told of the loss begins anew at once."""
+    def _flush(self) -> None:
+        """Between two lives all of it waits: who is told of the loss begins anew at once."""
         if self._transport is not None and self._pending:
             self._transport.write(b"".join(self._pending))
             self._pending = []
@@ -129,7 +129,7 @@ class WorkerProcess(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are none of asyncio's classes: only what they do can be asked for.
         self._transport = cast(asyncio.Transport, transport)
-        self.flush()
+        self._flush()
 
     def data_received(self, data: bytes) -> None:
         self.heard = asyncio.get_running_loop().time()
