@@ -87,8 +87,12 @@ class Packer:
         master = self.keys.current
         assert master is not None
         fresh = Chosen(manifest.sha256, master.key_id, new_encryption(master, recording))
-        self.folder.mkdir(exist_ok=True)
-        replace_file(self._note(recording), msgspec.json.encode(fresh))
+        # A full disk is no reason to keep a recording on it. Without the note an upload that is
+        # broken off begins anew: the parts of other bytes are not gone on with.
+        with contextlib.suppress(OSError):
+            self.forget(recording)
+            self.folder.mkdir(exist_ok=True)
+            replace_file(self._note(recording), msgspec.json.encode(fresh))
         return cipher_of(recording, fresh.key_id, fresh.encryption, self.keys), fresh
 
     def _note(self, recording: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import io
 import json
@@ -12,7 +13,7 @@ import soundfile
 from spooled_call import spool_call
 
 from recorder.events import Stored
-from recorder.io import reader
+from recorder.io import packing, reader
 from recorder.io.kms import KeySettings, open_keys
 from recorder.io.reader import PlainFile, Unreadable, fetch_manifest, plain
 from recorder.io.store import DirectoryStore, StoreError
@@ -126,3 +127,13 @@ class Service:
 
     def unwrap(self, wrapped: bytes, context: str) -> bytes:
         return wrapped[::-1]
+
+
+async def test_a_disk_without_room_for_the_note_keeps_no_recording_on_it(house, monkeypatch):
+    def no_room(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(packing, "replace_file", no_room)
+    keeper, entry = await kept(house)
+    playback = await keeper.read("r1")
+    assert hashlib.sha256(b"".join(playback.chunks(0, None))).hexdigest() == entry.sha256
