@@ -43,7 +43,7 @@ class Bench:
         setup = m.Setup(
             prompts={},
             sink="recorder.io.spool:SpoolSink",
-            sink_arguments={"folder": folder},
+            sink_arguments={"folders": folder},
             capacity=max(4096, legs),
             sockets=sockets,
         )

@@ -214,12 +214,17 @@ def sqlite() -> Iterator[str]:
 
 
 def main() -> None:
-    options = parser("recording_index", __doc__).parse_args()
+    arguments = parser("recording_index", __doc__)
+    arguments.add_argument("--only", choices=("sqlite", "postgresql"), help="one of the two")
+    options = arguments.parse_args()
     count, rounds = (50_000, 20) if options.quick else (1_000_000, 100)
     outcome = Outcome("recording_index")
     outcome.figures["recordings"] = count
-    with sqlite() as url:
-        measure("sqlite", url, count, rounds, outcome)
+    if options.only != "postgresql":
+        with sqlite() as url:
+            measure("sqlite", url, count, rounds, outcome)
+    if options.only == "sqlite":
+        outcome.finish()
     if tools() is None:
         say("postgresql: not installed (apt-get install postgresql): not measured")
         outcome.bar("postgresql_measured", True, met=False)

@@ -1,7 +1,7 @@
 // The page's words: Chinese for the users, English beside it.
 export const STRINGS = {
   zh: {
-    title: "12345 热线 · 实时状态", language: "English", connected: "已连接", lost: "连接中断，正在重连",
+    title: "12345 热线 · 实时状态", recordings: "录音与质检", language: "English", connected: "已连接", lost: "连接中断，正在重连",
     ready: "可接入", not_ready_system: "未就绪", agents: "话务员", calls: "最近来电", arrived: "来电时间",
     caller: "来电号码", agent: "话务员", state: "状态", wait: "等待", talk: "通话", recording: "录音",
     waiting: "排队中", offered: "来电总数", answered: "已接通", abandoned: "已放弃", in_target: "按时接通",
@@ -12,7 +12,7 @@ export const STRINGS = {
       overflowed: "已溢出", rejected: "已拒绝", failed: "失败" },
   },
   en: {
-    title: "12345 hotline · live", language: "中文", connected: "connected", lost: "connection lost, trying again",
+    title: "12345 hotline · live", recordings: "Recordings and quality", language: "中文", connected: "connected", lost: "connection lost, trying again",
     ready: "ready", not_ready_system: "not ready", agents: "Agents", calls: "Latest calls", arrived: "Arrived",
     caller: "Caller", agent: "Agent", state: "State", wait: "Wait", talk: "Talk", recording: "Recording",
     waiting: "Waiting", offered: "Offered", answered: "Answered", abandoned: "Abandoned", in_target: "In target",

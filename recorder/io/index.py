@@ -101,7 +101,7 @@ class Index:
 
     def find(self, query: Query) -> list[Entry]:
         with self._connection() as connection:
-            rows = connection.execute(statement(query)).all()
+            rows = connection.execute(statement(query, for_sqlite=self.database.is_sqlite)).all()
         return [_entry(row) for row in rows]
 
     def all(self, state: str = "", page: int = 500) -> Iterator[Entry]:

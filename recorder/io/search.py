@@ -86,8 +86,11 @@ RECORDINGS = sa.Table(
     ),
     *(
         sa.Index(f"ix_recordings_{name}_started", name, "started_ms")
-        for name in ("caller", "called", "agent", "queue", "order", "result", "length", "state")
+        for name in ("caller", "called", "queue", "order", "result", "length", "state")
     ),
+    # What else is asked of an agent's recordings is answered by the index, without their rows.
+    sa.Index("ix_recordings_agent_more", "agent", "started_ms", "queue", "result", "duration_ms"),
+    sa.Index("ix_recordings_queue_result_started", "queue", "result", "started_ms"),
     sa.Index("ix_recordings_queue_length_started", "queue", "length", "started_ms"),
 )
 EXACT = ("caller", "called", "agent", "queue", "order", "result", "call_id", "state")
@@ -95,9 +98,9 @@ EXACT = ("caller", "called", "agent", "queue", "order", "result", "call_id", "st
 NARROW = ("caller", "called", "number", "agent", "order", "call_id")
 
 
-def statement(query: Query) -> sa.Select[Any]:
+def statement(query: Query, *, for_sqlite: bool = True) -> sa.Select[Any]:
     """SELECT of whole rows, newest first, `limit` at most."""
-    branches = list(_branches(query))
+    branches = list(_branches(query, for_sqlite))
     if len(branches) == 1:
         return _page(sa.select(RECORDINGS).where(*branches[0]), RECORDINGS.c, query.limit)
     pages = [
@@ -112,9 +115,9 @@ def _page(select: sa.Select[Any], columns: Any, limit: int) -> sa.Select[Any]:
     return select.order_by(columns.started_ms.desc(), columns.recording.desc()).limit(limit)
 
 
-def _branches(query: Query) -> Iterator[list[Condition]]:
+def _branches(query: Query, for_sqlite: bool) -> Iterator[list[Condition]]:
     """Conditions whose rows together, each once, are those that are looked for."""
-    same = _everywhere(query)
+    same = [*_equal(query, for_sqlite), *_between(query)]
     c = RECORDINGS.c
     if query.number:
         yield [*same, c.caller == query.number]
@@ -132,20 +135,35 @@ def _branches(query: Query) -> Iterator[list[Condition]]:
         yield [*same, sa.false()]
 
 
-def _everywhere(query: Query) -> list[Condition]:
+def _equal(query: Query, for_sqlite: bool) -> Iterator[Condition]:
+    """SQLite knows how many rows a column's values have on average, not which.
+
+    Of agent and queue it walked the queue's 600,000 (123 ms). What is no bare column has no index.
+    """
+    has_narrow = any(getattr(query, name) for name in NARROW)
+    for name in EXACT:
+        if (value := getattr(query, name)) != "":
+            column: sa.ColumnElement[str] = RECORDINGS.c[name]
+            if for_sqlite and has_narrow and name not in NARROW:
+                column = column.concat("")
+            yield column == value
+
+
+def _between(query: Query) -> Iterator[Condition]:
     c = RECORDINGS.c
-    wanted = [c[name] == value for name in EXACT if (value := getattr(query, name)) != ""]
     if query.since_ms is not None:
-        wanted.append(c.started_ms >= query.since_ms)
+        yield c.started_ms >= query.since_ms
     if query.until_ms is not None:
-        wanted.append(c.started_ms < query.until_ms)
+        yield c.started_ms < query.until_ms
+    # PostgreSQL takes class and length for independent, expects fewer rows than a page, and reads
+    # and sorts the whole class (354 ms). Of an expression it expects a third.
+    duration = c.duration_ms + 0
     if query.min_ms is not None:
-        wanted.append(c.duration_ms >= query.min_ms)
+        yield duration >= query.min_ms
     if query.max_ms is not None:
-        wanted.append(c.duration_ms <= query.max_ms)
+        yield duration <= query.max_ms
     if query.after is not None:
         started_ms, recording = query.after
         # The first condition alone is one that an index can begin at.
-        wanted.append(c.started_ms <= started_ms)
-        wanted.append(sa.or_(c.started_ms < started_ms, c.recording < recording))
-    return wanted
+        yield c.started_ms <= started_ms
+        yield sa.or_(c.started_ms < started_ms, c.recording < recording)

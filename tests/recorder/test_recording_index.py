@@ -140,7 +140,8 @@ def test_a_table_of_an_older_version_gets_its_new_columns(tmp_path):
     with index._connection() as connection:
         for name in ("order", "result", "length"):
             connection.exec_driver_sql(f"DROP INDEX ix_recordings_{name}_started")
-            connection.exec_driver_sql("DROP INDEX IF EXISTS ix_recordings_queue_length_started")
+            for index_name in ("queue_length_started", "queue_result_started", "agent_more"):
+                connection.exec_driver_sql(f"DROP INDEX IF EXISTS ix_recordings_{index_name}")
             connection.exec_driver_sql(f'ALTER TABLE recordings DROP COLUMN "{name}"')
     index.close()
     again = Index(f"sqlite:///{tmp_path}/index.db")

@@ -37,7 +37,7 @@ def desk(tmp_path: Path, store: Path) -> Iterator[TestClient]:
     )
     keeper = Keeper(settings, lambda event: None)
     vault = keeper.custodian.vault
-    vault.sealing.mkdir(parents=True)
+    (tmp_path / "spool" / "sealing").mkdir(parents=True)
     sink = SpoolSink(settings.spool)
     handle = sink.open("r1", {"caller": "13900000001", "started_ms": 1_750_000_000_000})
     sink.write(handle, 0, bytes([int(LINEAR.argmin())]) * 320 * 50)
