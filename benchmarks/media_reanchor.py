@@ -34,6 +34,7 @@ from phones.sipp import free_port  # noqa: E402
 CALLS, QUICK_CALLS = 200, 20
 BAR_SECONDS = 2.0
 WAIT_SECONDS = 20.0
+START_SECONDS = 60.0  # hundreds of seats, each with a password to be hashed
 CALLER, SEAT = 0x2A, 0x6B  # a byte of each one's payload
 TRUNK, SEATS = "127.0.0.2", "127.0.0.1"
 
@@ -201,17 +202,20 @@ async def measure(calls: int, workers: int) -> dict[str, Any]:
         voices = Voice(TRUNK, CALLER, SEAT), Voice(SEATS, SEAT, CALLER)
         callers, seats = Side("trunk", voices[0]), Side("8001", voices[1])
         with (folder / "engine.log").open("wb") as log:
-            async with Engine(path, log) as engine:
+            engine = Engine(path, log)
+            try:
+                await engine.start(START_SECONDS)
                 await callers.open(TRUNK)
                 await seats.open(SEATS)
-                try:
-                    await talk(callers, seats, target, total)
-                    return await kill(engine.pid, callers, seats, calls)
-                finally:
-                    callers.close()
-                    seats.close()
-                    for voice in voices:
-                        voice.stop()
+                await talk(callers, seats, target, total)
+                return await kill(engine.pid, callers, seats, calls)
+            finally:
+                for side in (callers, seats):
+                    if side.address[1]:
+                        side.close()
+                for voice in voices:
+                    voice.stop()
+                await engine.stop()
 
 
 async def talk(callers: Side, seats: Side, target: Address, total: int) -> None:
