@@ -161,7 +161,8 @@ def _between(query: Query) -> Iterator[Condition]:
     if query.min_ms is not None:
         yield duration >= query.min_ms
     if query.max_ms is not None:
-        yield duration <= query.max_ms
+        # Another expression: of two bounds of the same one it expects a two-hundredth.
+        yield c.duration_ms - 0 <= query.max_ms
     if query.after is not None:
         started_ms, recording = query.after
         # The first condition alone is one that an index can begin at.
