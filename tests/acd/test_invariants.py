@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.acd.walk import Walk
 
-WALKS, STEPS, LEAST_EVENTS = 26, 500, 100_000
+WALKS, STEPS, LEAST_EVENTS = 36, 500, 100_000
 
 
 class Queues(RuleBasedStateMachine):
