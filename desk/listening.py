@@ -29,13 +29,14 @@ class FirstUses:
         self._most = most
         self._seen: OrderedDict[str, None] = OrderedDict()
 
-    def is_first(self, nonce: str) -> bool:
-        if nonce in self._seen:
-            return False
+    def __contains__(self, nonce: str) -> bool:
+        return nonce in self._seen
+
+    def add(self, nonce: str) -> None:
+        """Once its line is in the log, and no sooner: rather two lines than none."""
         self._seen[nonce] = None
         if len(self._seen) > self._most:
             self._seen.popitem(last=False)
-        return True
 
 
 @dataclass

@@ -182,17 +182,18 @@ async def audio(
     purpose: Purpose = "download" if download else "listen"
     if link:
         claim, person = at.opened(link, recording, request.state.person)
-        purpose, reason, is_first = claim.purpose, claim.reason, at.uses.is_first(claim.nonce)
+        purpose, reason, nonce = claim.purpose, claim.reason, claim.nonce
     else:
-        person, is_first = request.state.person, True
+        person, nonce = request.state.person, ""
         person.must(purpose)
         reason = at.must_say_why(reason)
     await at.reach(person, recording)
     sound = await at.archive.audio(recording, kind, at.marking(person))
-    if is_first:
+    if not nonce or nonce not in at.uses:
         asked = Visitor(person, source_of(request))
         detail = request.headers.get("range", "")[:64]
         await at.note(asked, DONE[purpose], recording, reason=reason, detail=detail)
+        at.uses.add(nonce)
     place = "attachment" if purpose == "download" else "inline"
     headers = {
         "Content-Disposition": f'{place}; filename="{sound.file_name}"',

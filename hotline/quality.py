@@ -57,6 +57,10 @@ class Quality(ABC):
         """The index's row."""
 
     @abstractmethod
+    async def there(self, recording: str) -> Entry:
+        """The same, of a recording that can be heard; Gone for what was deleted."""
+
+    @abstractmethod
     async def ask(self, work: Callable[..., T], *arguments: Any) -> T:
         """In a thread."""
 
@@ -159,8 +163,11 @@ class Quality(ABC):
         return Calibration(which.name, agreement(whole), items)
 
     async def transcript(self, recording: str, *, make: bool) -> Transcript:
-        """What was said; made anew with `make`, by the adapter. UnknownThing when there is none."""
-        await self.row(recording)
+        """What was said; made anew with `make`, by the adapter.
+
+        UnknownThing when there is none, Gone when its recording was deleted.
+        """
+        await self.there(recording)
         if make:
             await self._transcribe(recording)
         found = await self.ask(self._reviews.transcript, recording)

@@ -9,6 +9,7 @@ from recorder.approvers import Approvers
 from recorder.custody import Custody, Event, Kind, Refused, State, step
 from recorder.io.custody import CustodyBook
 from recorder.io.index import Entry
+from recorder.io.reviews import Reviews
 from recorder.io.vault import Vault
 from recorder.manifest import manifest_key
 
@@ -115,3 +116,4 @@ class Custodian:
             self.vault.index.put(
                 dataclasses.replace(entry, state="deleted", caller="", called="", note=note)
             )
+            Reviews(self.vault.index.database).forget(custody.recording)

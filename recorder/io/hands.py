@@ -129,9 +129,11 @@ class Apart:
         why = "it ended"
         try:
             await self._run()
-        except (OSError, EOFError) as error:
+        except Exception as error:  # whatever it sent: its tasks are done again by the next one
             why = str(error) or type(error).__name__
         if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
             await self._process.wait()
         self._process = self._starting = None
         self._unsent.clear()

@@ -257,8 +257,9 @@ class Keeper:
     def _done(self, job: Job, outcome: Stored | Failed) -> None:
         del self._jobs[job.recording]
         self._seen.discard(job.recording)
-        for why in ("store", "database", "sealing"):
-            self._whys.pop(why, None)
+        if not any(job.attempts for job in self._jobs.values()):  # else theirs may still hold
+            for why in ("store", "database", "sealing"):
+                self._whys.pop(why, None)
         self._counts["stored" if isinstance(outcome, Stored) else "failed"] += 1
         self._tell(outcome)
 

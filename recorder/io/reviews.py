@@ -196,6 +196,12 @@ class Reviews:
                 insert.on_conflict_do_update(index_elements=["recording"], set_=values)
             )
 
+    def forget(self, recording: str) -> None:
+        """What was said and remarked in a recording that was deleted; its scores stay."""
+        for table in (TRANSCRIPTS, COMMENTS):
+            with self._database.begin(table) as connection:
+                connection.execute(table.delete().where(table.c.recording == recording))
+
     def transcript(self, recording: str) -> dict[str, Any] | None:
         select = sa.select(TRANSCRIPTS).where(TRANSCRIPTS.c.recording == recording)
         with self._database.begin(TRANSCRIPTS) as connection:

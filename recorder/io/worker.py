@@ -87,11 +87,13 @@ def settle(parent: int) -> None:
 def main() -> None:
     """Settings first, then tasks until the engine closes the pipe."""
     settle(os.getppid())
+    out = os.dup(1)
+    os.dup2(2, 1)  # what a key service of somebody's own prints is no answer of ours
     source = sys.stdin.buffer
     settings = read(source)
     if settings is None:
         return
-    worker = Worker(open_vault(settings), settings.workers, sys.stdout.fileno())
+    worker = Worker(open_vault(settings), settings.workers, out)
     while (task := read(source)) is not None:
         worker.take(task)
     os._exit(0)

@@ -249,15 +249,27 @@ async def test_the_log_is_chained_and_shows_a_change(desk: Desk) -> None:
     assert "cut off" in missing["why"]
 
 
+def full(log: AccessLog, accesses: list[Any]) -> None:
+    raise IndexFailed("the disk is full")
+
+
 async def test_a_log_that_cannot_be_written_lets_nobody_listen(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(log: AccessLog, accesses: list[Any]) -> None:
-        raise IndexFailed("the disk is full")
-
     monkeypatch.setattr(AccessLog, "append", full)
     answer = await desk.ask("reviewer", "/recordings/c1-1/audio")
     assert answer.status_code == 503
+
+
+async def test_a_link_whose_line_could_not_be_written_is_written_the_next_time(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = await desk.link()
+    with monkeypatch.context() as broken:
+        broken.setattr(AccessLog, "append", full)
+        assert (await desk.ask("", url)).status_code == 503
+    assert (await desk.ask("", url)).status_code == 200
+    assert [line["action"] for line in await desk.log()] == ["linked", "listened"]
 
 
 SCORES = {

@@ -9,6 +9,7 @@ from pathlib import Path
 from spooled_call import spool_call
 
 from recorder.events import Delayed, Stored
+from recorder.io.kms import KeySettings
 from recorder.io.segments import scan
 
 
@@ -59,3 +60,21 @@ async def test_a_process_of_low_priority_keeps_recordings_and_knows_no_secret_by
     assert scan(house.spool) == {}
     await keeper.stop()
     assert children() == []
+
+
+async def test_what_a_key_service_prints_is_no_answer(house, monkeypatch, tmp_path):
+    """A class of somebody's own runs in the keeping process, and may be chatty."""
+    (tmp_path / "chatty.py").write_text(
+        "from recorder.keys import LocalKey\n"
+        "class Keys(LocalKey):\n"
+        "    def __init__(self):\n"
+        "        print('key service here')\n"
+        "        super().__init__(b'k' * 32, lambda count: b'n' * count)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    spool_call(house.spool, "r1", 50)
+    keeper = house.keeper(apart=True, keys=KeySettings(kms="chatty:Keys"))
+    await keeper.start()
+    keeper.finish("r1", {})
+    await house.wait(Stored)
+    await keeper.stop()
