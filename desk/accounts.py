@@ -40,6 +40,7 @@ MEANS: dict[Right, str] = {
     "manage": "draw samples and see how reviewers agree",
     "operate": "use anything but recordings",
 }
+UNIT = Person("unit", frozenset())  # what it may use, masking.py says
 OPERATOR = Person("operator", frozenset(RIGHTS))
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from desk.calls import Acting
 from hotline.commands import (
     AgentStatus,
     BanStatus,
@@ -84,9 +85,9 @@ async def call(call_id: str, hotline: Hotline) -> CallRecord:
 
 
 @router.delete("/calls/{call_id}")
-async def hang_up(call_id: str, hotline: Hotline) -> CallRecord:
+async def hang_up(call_id: str, desk: Acting) -> CallRecord:
     """End a call (409 when it has ended)."""
-    return hotline.hang_up(call_id)
+    return desk.hang_up(call_id)
 
 
 @router.get("/cluster")
@@ -96,15 +97,15 @@ async def cluster(hotline: Hotline) -> ClusterStatus:
 
 
 @router.put("/calls/{call_id}/privacy")
-async def pause_recording(call_id: str, hotline: Hotline) -> CallRecord:
+async def pause_recording(call_id: str, desk: Acting) -> CallRecord:
     """Leave out of the recording what is said from now on (409 when nothing is recorded)."""
-    return hotline.set_privacy(call_id, True)
+    return desk.set_privacy(call_id, True)
 
 
 @router.delete("/calls/{call_id}/privacy")
-async def resume_recording(call_id: str, hotline: Hotline) -> CallRecord:
+async def resume_recording(call_id: str, desk: Acting) -> CallRecord:
     """Record again (409 when nothing is recorded)."""
-    return hotline.set_privacy(call_id, False)
+    return desk.set_privacy(call_id, False)
 
 
 @router.get("/trunks")

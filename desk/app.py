@@ -9,7 +9,7 @@ from fastapi.staticfiles import StaticFiles
 
 from config.access import Account, RecordingAccess
 from desk import api, audit, callers, calls, custody, floor, live, quality, recordings, trace
-from desk.accounts import Accounts, Forbidden, may_use
+from desk.accounts import UNIT, Accounts, Forbidden, may_use
 from desk.idempotency import Replays
 from desk.links import LinkExpired, LinkForged
 from desk.listening import Door
@@ -135,6 +135,7 @@ def demand(
         if path in OPEN_PATHS or is_phone(path):
             return await go_on(request)
         if unit_token and units.who(request.headers, request.cookies):
+            request.state.person = UNIT
             return await serve_unit(request, go_on)
         if person is None and path in PAGES:
             return await let_in(request, go_on)

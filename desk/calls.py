@@ -10,7 +10,7 @@ import structlog
 from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from desk.accounts import needs
+from desk.accounts import Asking, needs
 from desk.idempotency import Replays
 from hotline.commands import CallAction, CallRecord, HotlineCommands, PartyStatus, Reference
 
@@ -133,15 +133,17 @@ class Revealed(BaseModel):
 class Desk:
     """One command's way: once for each key, and into the audit's log."""
 
-    def __init__(self, hotline: Hotline, kept: Kept, key: Key = "") -> None:
+    def __init__(self, hotline: Hotline, kept: Kept, asking: Asking, key: Key = "") -> None:
         self._hotline, self._kept, self._key = hotline, kept, key
+        self._account = asking.name
 
     def act(self, call_id: str, action: CallAction) -> CallRecord:
         """Do it, or say again what came of it."""
 
         def perform() -> CallRecord:
             record = self._hotline.act(call_id, action)
-            audit.info("call", call_id=call_id, verb=action.verb, to=action.to, by=action.by)
+            said = {"verb": action.verb, "to": action.to, "by": action.by}
+            audit.info("call", call_id=call_id, account=self._account, **said)
             return record
 
         return self._kept.once(self._key, (call_id, action), perform)
@@ -156,10 +158,28 @@ class Desk:
             else:
                 record = self._hotline.follow_up(agent, about)
             said = wanted.to or f"{about.call}{about.callback}{about.order}"
-            audit.info("call placed", call_id=record.call_id, agent=agent, to=said)
+            whom = {"agent": agent, "to": said}
+            audit.info("call placed", call_id=record.call_id, account=self._account, **whom)
             return record
 
         return self._kept.once(self._key, (agent, wanted.to, about), perform)
+
+    def hang_up(self, call_id: str) -> CallRecord:
+        """The same for a call that is ended."""
+
+        def perform() -> CallRecord:
+            record = self._hotline.hang_up(call_id)
+            audit.info("call", call_id=call_id, account=self._account, verb="hang up")
+            return record
+
+        return self._kept.once(self._key, (call_id, "hang up"), perform)
+
+    def set_privacy(self, call_id: str, on: bool) -> CallRecord:
+        """The same for a recording that is paused, or goes on."""
+        record = self._hotline.set_privacy(call_id, on)
+        verb = "pause recording" if on else "resume recording"
+        audit.info("call", call_id=call_id, account=self._account, verb=verb)
+        return record
 
 
 Acting = Annotated[Desk, Depends(Desk)]
@@ -172,10 +192,11 @@ async def place(wanted: Click, desk: Acting) -> CallRecord:
 
 
 @router.post("/calls/{call_id}/reveal", dependencies=[Depends(needs("reveal"))])
-async def reveal(call_id: str, asked: Reveal, hotline: Hotline) -> Revealed:
+async def reveal(call_id: str, asked: Reveal, hotline: Hotline, asking: Asking) -> Revealed:
     """The numbers of a call, for whoever may see them; written to the audit's log."""
     record = hotline.call(call_id)
-    audit.info("number revealed", call_id=call_id, by=asked.by, why=asked.why)
+    who = {"account": asking.name, "by": asked.by}
+    audit.info("number revealed", call_id=call_id, **who, why=asked.why)
     return Revealed(caller=record.caller, called=record.called)
 
 
@@ -236,13 +257,13 @@ async def emergency(call_id: str, wanted: Emergency, desk: Acting) -> CallRecord
 
 
 @router.post("/calls/{call_id}/hang_up")
-async def hang_up(call_id: str, wanted: HangUp, hotline: Hotline, desk: Acting) -> CallRecord:
+async def hang_up(call_id: str, wanted: HangUp, desk: Acting) -> CallRecord:
     """End the call, or one party's part in it."""
     if wanted.party:
         return desk.act(call_id, CallAction("remove", party=wanted.party))
     if wanted.survey:
         return desk.act(call_id, CallAction("survey"))
-    return hotline.hang_up(call_id)
+    return desk.hang_up(call_id)
 
 
 @router.post("/calls/{call_id}/supervise")

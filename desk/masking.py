@@ -38,12 +38,21 @@ def hidden(document: Any) -> Any:
     return document
 
 
+def names_number(body: bytes) -> bool:
+    """Whether a call is asked for by number; what is no JSON is the route's to refuse (422)."""
+    try:
+        said = json.loads(body or b"{}")
+    except ValueError:
+        return False
+    return isinstance(said, dict) and bool(said.get("to"))
+
+
 async def serve_unit(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
     """What a unit may do, with the numbers of the answer masked."""
     path, reads = request.url.path, request.method in ("GET", "HEAD")
     if not (reads and READS(path)) and not (request.method == "POST" and path == FOLLOWS_UP):
         return JSONResponse({"detail": "a unit's token reads calls and follows them up"}, 403)
-    if not reads and (json.loads(await request.body() or b"{}") or {}).get("to"):
+    if not reads and names_number(await request.body()):
         return JSONResponse({"detail": "by call, callback or order; not by number"}, 403)
     response = await go_on(request)
     chunks = [chunk async for chunk in response.body_iterator]  # type: ignore[attr-defined]

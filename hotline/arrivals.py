@@ -182,6 +182,7 @@ class Arrivals:
         record = CallRecord(call_id, fact.caller, fact.called, way, queue, None, arrived)
         told = uui.read_all(fact.presented.headers)  # of the city's platform
         record.partner_call, record.order = told.call, told.order
+        record.withheld = fact.presented.withheld
         return record
 
     def _begin(self, record: CallRecord, visit: Visit, leg: str) -> None:

@@ -181,6 +181,7 @@ class CallRecord:
     message: bool = False  # the citizen left one, and is to be called back
     callback: str = ""  # the callback that the message became
     survey: str | None = None  # the key that the citizen pressed
+    withheld: bool = False  # the caller wants the number kept from others (RFC 3323)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,10 @@ class Identities:
         """Who calls `target`, as the far end is to see it."""
         for rule in self._rules:
             if self._fits(rule, target, uses, queue):
-                return Party(usual.number, usual.display, rule.withheld, rule.number)
+                # Where our number stands for the caller's, theirs is not told in words either.
+                display = "" if rule.number else usual.display
+                withheld = rule.withheld or (usual.withheld and not rule.number)
+                return Party(usual.number, display, withheld, rule.number)
         return usual
 
     def _fits(self, rule: CallerId, target: Target, uses: str, queue: str) -> bool:

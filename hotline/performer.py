@@ -197,7 +197,7 @@ class Performer:
         is_overflow = effect.errand in ("offer", "overflow")
         forwarded = Diverted(record.called, "no-answer" if is_overflow else "deflection")
         way = TrunkTarget(target.trunk, target.number, (forwarded,), seat, target.emergency)
-        usual = Shown(record.caller, record.caller)
+        usual = Shown(record.caller, record.caller, record.withheld)
         return way, self._identities.shown(target, uses, queue, usual)
 
     def answer_leg(self, visit: Visit, effect: e.AnswerLeg) -> None:

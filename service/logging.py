@@ -96,6 +96,9 @@ class Cleaner:
         return {key: _clean(key, value, self._masked) for key, value in event.items()}
 
 
+AUDIT = "audit"  # the logger of what people did
+
+
 class FloodGate(logging.Filter):
     """Of one message at most `burst` in `window_seconds`; the next one says how many were left out.
 
@@ -120,6 +123,8 @@ class FloodGate(logging.Filter):
 
     def early(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         """Our own logs, before anything is made of them: most of a flood's cost is its form."""
+        if logger.name == AUDIT:  # an auditor misses none
+            return event
         left_out = self._left_out((logger.name, method, str(event.get("event"))[:200]))
         if left_out is None:
             raise structlog.DropEvent
@@ -210,6 +215,7 @@ def set_up(settings: Logging, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    logging.getLogger(AUDIT).setLevel(logging.INFO)  # whatever else is wanted
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         library = logging.getLogger(name)
         library.handlers.clear()

@@ -147,7 +147,12 @@ class Ring:
             self._sqes[at : at + first] = part[:first]
             self._sqes[: len(part) - first] = part[first:]
             self._sq_tail += np.uint32(len(part))
-            _call(ENTER, self._fd, len(part))
+            left = len(part)
+            while left:  # one that cannot be begun ends a call, and is told by its completion
+                taken = _call(ENTER, self._fd, left)
+                if not taken:
+                    raise OSError(errno.ENOMEM, "io_uring: requests were not taken")
+                left -= taken
 
     def reap(self, most: int) -> Records:
         """The completions that are there, `most` or a few more, as a copy."""
@@ -155,7 +160,7 @@ class Ring:
         try:
             _call(ENTER, self._fd, 0, most, flags, self._wait.ctypes.data, self._wait.nbytes)
         except OSError as error:
-            if error.errno != errno.ETIME:  # fewer are there
+            if error.errno not in (errno.ETIME, errno.EINTR):  # fewer are there; or a signal came
                 raise
         head, tail = int(self._cq_head[0]), int(self._cq_tail[0])
         count = (tail - head) & 0xFFFFFFFF

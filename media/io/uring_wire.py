@@ -37,7 +37,7 @@ from media.types import Bytes, Flags, Integers, Words
 
 LEAST_ROWS = 1 << 10  # a flood takes up to a hundred or so in a tick
 MOST_ROWS = 1 << 15  # what a pool of the kernel's may have
-BACKLOG = 32  # packets of one leg that may wait: the rest of a flood is dropped
+BACKLOG = 8  # packets of one leg that may wait, twice what a tick takes: rows are for all
 NOBODY = (1 << 64) - 1  # completions of sends and cancels: told only when they fail
 LEG_BITS = 32  # of a receive's number; above it the times that the leg has been pinned
 
@@ -47,7 +47,7 @@ class UringWire(UdpWire):
 
     def __init__(self, capacity: int) -> None:
         super().__init__(capacity)
-        rows = min(MOST_ROWS, max(LEAST_ROWS, 1 << (2 * capacity - 1).bit_length()))
+        rows = min(MOST_ROWS, max(LEAST_ROWS, 1 << (4 * capacity - 1).bit_length()))
         entries = min(MOST_ROWS, 1 << (capacity - 1).bit_length())
         self._ring = Ring(entries, capacity, rows, ROW)
         self._pool = [memoryview(row) for row in self._ring.rows]

@@ -158,9 +158,10 @@ def wire_of(kind: str, capacity: int) -> tuple[str, UdpWire]:
     if kind != "plain":
         try:
             return "io_uring", UringWire(capacity)
-        except OSError:
+        except OSError as error:
             if kind == "io_uring":
                 raise
+            print(f"media worker: plain sockets, without io_uring: {error}", file=sys.stderr)
     return "plain", UdpWire(capacity)
 
 
@@ -168,10 +169,6 @@ def settle(realtime: bool, cpus: tuple[int, ...] = ()) -> None:
     """What the operating system allows for punctual ticks; where it refuses, go on without."""
     for name in (signal.SIGINT, signal.SIGTERM):  # the parent drains calls and then closes us
         signal.signal(name, signal.SIG_IGN)
-    with contextlib.suppress(OSError, ValueError):
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if soft != hard:  # two sockets a leg
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if cpus:
         with contextlib.suppress(OSError):  # no such core: anywhere, then
             for thread in os.listdir("/proc/self/task"):
@@ -183,8 +180,17 @@ def settle(realtime: bool, cpus: tuple[int, ...] = ()) -> None:
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))  # this thread only
 
 
+def allow_files() -> None:
+    """As many as the system lets us have: two sockets a leg, and io_uring has a slot for each."""
+    with contextlib.suppress(OSError, ValueError):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != hard:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def main(arguments: list[str]) -> None:
     """Build everything, freeze it out of the garbage collector's sight, tick."""
+    allow_files()
     descriptor = int(arguments[0])
     sock = socket.socket(fileno=os.dup(descriptor))  # a low number, as select wants
     os.close(descriptor)

@@ -59,6 +59,7 @@ async def test_a_unit_sees_cases_and_has_citizens_called_by_them(house: House) -
         assert (await api.by("unit", "GET", path)).status_code == 403
     refused = await api.by("unit", "POST", "/calls", agent="8001", to="13800138000")
     assert refused.status_code == 403
+    assert (await api.ask("POST", "/calls", [1], token="unit")).status_code == 422
     assert (await api.by("none", "GET", "/calls")).status_code == 401
     house.ended("c")
     house.sip.done.clear()

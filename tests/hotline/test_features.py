@@ -191,6 +191,16 @@ def test_whose_number_is_shown_is_the_first_rule_that_fits(
     assert rules.shown(Target("number", number, "ims", number), uses, queue, Party("139")) == shown
 
 
+def test_a_rule_s_number_stands_for_a_withheld_one_which_is_told_in_no_other_way() -> None:
+    config = configured(RULES)
+    rules = Identities(config.caller_ids, outbound_settings(config))
+    mobile, line = (Target("number", one, "ims", one) for one in ("13800000009", "055112345678"))
+    citizen = Party("139", "139", withheld=True)
+    ours = rules.shown(mobile, "transfer", "12345", citizen)
+    assert ours == Party("139", "", ours="055100000001")
+    assert rules.shown(line, "transfer", "12345", citizen) == citizen
+
+
 async def test_a_message_becomes_a_callback_with_the_callers_place(house: House) -> None:
     """Nobody can answer: the citizen speaks, hangs up, and is called back by the queue."""
     house.call()

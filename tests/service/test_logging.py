@@ -31,6 +31,17 @@ def clean(**values: object) -> dict[str, object]:
     return dict(Cleaner(mask_numbers=True)(None, "info", dict(values)))
 
 
+def test_an_auditor_misses_no_line():
+    stream = io.StringIO()
+    set_up(Logging(level="error", format="json"), stream)
+    for number in range(30):
+        structlog.get_logger("audit").info("call", verb="hold", number=number)
+        structlog.get_logger("other").error("flood", number=number)
+    lines = logged(stream)
+    assert len([line for line in lines if line["event"] == "call"]) == 30
+    assert len([line for line in lines if line["event"] == "flood"]) == 20
+
+
 def test_a_mask_keeps_the_first_three_and_the_last_two():
     assert mask("13800138001") == "138******01"
     assert mask_number("sip:055112345678@192.0.2.1:5060") == "sip:055*******78@192.0.2.1:5060"
