@@ -80,11 +80,22 @@ class SippResult:
 
 
 def free_port(transport: str = "udp") -> int:
-    """A port that is free now on loopback."""
+    """A port that is free now on loopback, and was not given before.
+
+    Below the system's own choice of ports: who asks a server there before it listens would now and
+    then be given the very port that it connects to, and talk to itself (RFC 9293 §3.5, figure 7).
+    """
     kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = random.randrange(10_001, 20_000, 2)  # odd: media has the even ones
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, kind) as probe:
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
+
+
+_given: set[int] = set()
 
 
 def free_media_port() -> int:

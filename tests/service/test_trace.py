@@ -227,7 +227,9 @@ async def test_a_call_is_drawn_masked_and_captured(engine, tmp_path: Path) -> No
     assert {"401", "200", "180"} <= {line[1] for line in read}
     assert CALLER not in capture.read_bytes().decode("latin-1")
     log = [json.loads(line) for line in (tmp_path / "engine.log").read_bytes().splitlines()]
-    assert [line["by"] for line in log if line["event"] == "sip trace revealed"] == ["127.0.0.1"]
+    assert [line["by"] for line in log if line["event"] == "sip trace revealed"] == [
+        "operator at 127.0.0.1"
+    ]
 
 
 def latest_call(url: str) -> str:
