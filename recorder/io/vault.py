@@ -27,7 +27,7 @@ from recorder.io.kept import Kept
 from recorder.io.objects import Store, StoreError, Terms, sha256_of_file
 from recorder.io.packing import Packed, Packer
 from recorder.io.reader import fetch_manifest
-from recorder.io.sealing import Sealed, SealError, memory_file, seal
+from recorder.io.sealing import Sealed, SealError, began_ms, memory_file, seal
 from recorder.io.segments import Segment, free
 from recorder.io.spooled import Spooled
 from recorder.keys import NO_KEYS, KeyRing
@@ -104,11 +104,13 @@ class Vault:
     def _name(self, recording: str, segments: list[Segment]) -> tuple[str, Entry | None]:
         """What to store the segments as, and the entry if the store already has these very ones.
 
+        A kill while they are deleted leaves some of them.
         Audio that turns up after its recording was stored becomes a recording of its own, `~2`.
         """
         name, number = recording, 1
+        here = {(s.number, began_ms(s, s.header()), s.size()) for s in segments}
         while (entry := self.index.get(name)) is not None and entry.state == "stored":
-            if _identity(entry) == {(s.number, s.size()) for s in segments}:
+            if here <= _identity(entry):
                 return name, entry if self._is_whole(entry) else None
             number += 1
             name = f"{recording}~{number}"
@@ -255,8 +257,8 @@ def _stored(entry: Entry) -> Stored:
     )
 
 
-def _identity(entry: Entry) -> set[tuple[int, int]]:
-    return {(part["number"], part["size"]) for part in entry.parts}
+def _identity(entry: Entry) -> set[tuple[int, int, int]]:
+    return {(part["number"], part["started_ms"], part["size"]) for part in entry.parts}
 
 
 def _parties(facts: dict[str, Any]) -> dict[str, Any]:
