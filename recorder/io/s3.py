@@ -65,7 +65,7 @@ class S3Store:
         terms: Terms = NO_TERMS,
     ) -> None:
         arguments = {"ContentType": content_type, **self._kept(sha256, terms)}
-        upload = Upload(self._name(key), path, sha256, arguments, terms.progress)
+        upload = Upload(self._name(key), path, sha256, arguments, terms)
         try:
             self._uploader.send(upload)
         except NotThere:

@@ -157,8 +157,13 @@ class Vault:
                 kind = (
                     "application/octet-stream" if manifest.encryption else sealed.form.content_type
                 )
-                terms = Terms(manifest.retain_until_ms, packer.progress(name))
+                terms = Terms(
+                    manifest.retain_until_ms, packer.progress(name), self._least_ms(manifest)
+                )
+                goes_on = packer.progress(name).exists()
                 self.store.put(manifest.key, packed.path, manifest.stored_sha256, kind, terms)
+                if goes_on:  # with the date that it was begun with
+                    manifest = self._dated(manifest) or manifest
             self.kept.add(manifest.key, packed.path)
         self.store_manifest(manifest)
         entry = entry_of(manifest)
@@ -167,17 +172,22 @@ class Vault:
         return entry
 
     def _already_kept(self, packed: Packed) -> Manifest | None:
-        """The manifest of what an earlier attempt stored: with the date that it was stored with.
-
-        A date of long ago, or of a clock that was behind, is none: it is stored again.
-        """
+        """The manifest of what an earlier attempt stored, or None: then it is stored again."""
         manifest = packed.manifest
         if not self.store.holds(manifest.key, packed.path, manifest.stored_sha256):
             return None
+        return self._dated(manifest)
+
+    def _least_ms(self, manifest: Manifest) -> int:
+        """An earlier attempt's date is good from here on: a clock may have been behind then."""
+        least_ms = manifests.retain_until_ms(manifest.ended_ms, self.retention_days)
+        return max(least_ms, manifest.retain_until_ms - manifests.DAY_MS)
+
+    def _dated(self, manifest: Manifest) -> Manifest | None:
+        """With the date that the store has for the object; None when that is not good."""
         protection = self.store.protection(manifest.key)
         noted_ms = protection.noted_until_ms if protection is not None else 0
-        least_ms = manifests.retain_until_ms(manifest.ended_ms, self.retention_days)
-        if noted_ms < max(least_ms, manifest.retain_until_ms - manifests.DAY_MS):
+        if noted_ms < self._least_ms(manifest):
             return None
         return msgspec.structs.replace(
             manifest, retain_until_ms=noted_ms, retain_until=manifests.iso(noted_ms)

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+from types import SimpleNamespace
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
-from spooled_call import spool_call
+from spooled_call import STARTED_MS, spool_call
 
 from recorder.events import Stored
+from recorder.io import vault as vaults
+from recorder.io.audit import retention
+from recorder.io.encoding import FLAC
 from recorder.io.kms import KeySettings
 from recorder.io.objects import Terms
+from recorder.io.reader import fetch_manifest
 from recorder.io.s3_bucket import Wanted
 from recorder.io.s3_upload import Progress, _read
+from recorder.io.sealing import Sealed
 from recorder.io.segments import scan
 from recorder.io.store import S3Settings, S3Store, StoreError, WrongHash
+from recorder.manifest import DAY_MS
 from tests.peers.fault_proxy import FaultProxy, refusal
 
 KEYS = {"access_key": "who", "secret_key": "secret", "region": "us-east-1"}
@@ -151,6 +158,40 @@ def test_a_long_upload_goes_on_where_the_network_was_cut(proxy, bucket, tmp_path
     assert again.holds("long.flac", tmp_path / "long", sha256)
     assert not terms.progress.exists()
     assert "Uploads" not in bucket[1].list_multipart_uploads(Bucket=bucket[0])
+
+
+@pytest.mark.parametrize(
+    ("outage_hours", "goes_on"), [(3, True), (30, False)], ids=["hours", "a day and more"]
+)
+async def test_object_manifest_and_index_agree_on_the_date(
+    house, proxy, bucket, tmp_path, monkeypatch, outage_hours, goes_on
+):
+    """A long upload that broke off has its date since it was begun."""
+    store = store_of(proxy, bucket[0], part_bytes=PART, read_timeout_seconds=10.0)
+    vault = house.keeper(store)._vault
+    sealed = tmp_path / "long.flac"
+    sealed.write_bytes(os.urandom(2 * PART))
+    sha256 = hashlib.sha256(sealed.read_bytes()).hexdigest()
+    until_ms = STARTED_MS + 1000 + 400 * DAY_MS  # the keeper's 366 days, and a store away since
+    whole = Sealed(str(sealed), 2 * PART, sha256, 8000, STARTED_MS, {}, (), FLAC)
+
+    def now(at_ms):
+        monkeypatch.setattr(vaults, "time", SimpleNamespace(time=lambda: at_ms / 1000))
+
+    now(until_ms)
+    proxy.cut_after = PART + PART // 2
+    with pytest.raises(StoreError):
+        vault._store("r1", whole, {})
+    proxy.heal()
+    before = proxy.bytes_up
+    now(until_ms + outage_hours * 3_600_000)
+    entry = vault._store("r1", whole, {})
+    assert (proxy.bytes_up - before < 2 * PART) is goes_on
+    begun_ms = until_ms if goes_on else until_ms + outage_hours * 3_600_000
+    assert entry.retain_until_ms == begun_ms + 366 * DAY_MS
+    assert store.protection(entry.key).noted_until_ms == entry.retain_until_ms
+    assert fetch_manifest(store, entry.key).retain_until_ms == entry.retain_until_ms
+    assert list(retention(entry, store)) == []
 
 
 def test_an_upload_that_the_store_forgot_begins_anew(proxy, bucket, tmp_path):
