@@ -12,23 +12,28 @@ from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 from spooled_call import STARTED_MS, spool_call
 
+from recorder.custody import Event
 from recorder.events import Stored
+from recorder.io import s3
 from recorder.io import vault as vaults
 from recorder.io.audit import retention
+from recorder.io.custody import CustodyBook
 from recorder.io.encoding import FLAC
 from recorder.io.kms import KeySettings
 from recorder.io.objects import Terms
 from recorder.io.reader import fetch_manifest
-from recorder.io.s3_bucket import Wanted
+from recorder.io.rotation import rotate
+from recorder.io.s3_bucket import EXPIRES, Wanted
 from recorder.io.s3_upload import Progress, _read
 from recorder.io.sealing import Sealed
 from recorder.io.segments import scan
 from recorder.io.store import S3Settings, S3Store, StoreError, WrongHash
-from recorder.manifest import DAY_MS
+from recorder.manifest import DAY_MS, manifest_key
 from tests.peers.fault_proxy import FaultProxy, refusal
 
 KEYS = {"access_key": "who", "secret_key": "secret", "region": "us-east-1"}
 PART = 5 << 20
+OTHER_KEY = "b3RoZXJvdGhlcm90aGVyb3RoZXJvdGhlcm90aGVyb3Q="
 KEY = "a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2U="
 
 
@@ -65,6 +70,19 @@ def bucket(server, request):
 def store_of(proxy, bucket, **options) -> S3Store:
     settings = {"attempts": 1, "read_timeout_seconds": 1.0, **KEYS, **options}
     return S3Store(S3Settings(bucket, "calls", proxy.endpoint, **settings))
+
+
+def locking(store, monkeypatch) -> None:
+    """Moto locks objects, but does not tell so, and fails where a set of tags is empty."""
+    tag = store._client.put_object_tagging
+
+    def tagged(Tagging, **named):
+        if not Tagging["TagSet"]:
+            return store._client.delete_object_tagging(**named)
+        return tag(Tagging=Tagging, **named)
+
+    monkeypatch.setattr(store._client, "put_object_tagging", tagged)
+    monkeypatch.setattr(store, "locks", lambda: True)
 
 
 def cut(proxy, bucket):
@@ -253,6 +271,45 @@ def test_a_bucket_is_set_up_once_and_again_and_rules_of_others_stay(proxy, bucke
     assert [rule["ID"] for rule in rules] == ["theirs", "callcore-expire", "callcore-tidy"]
     assert [one["Days"] for one in rules[1]["Transitions"]] == [30, 90]
     assert "logs" not in str(old.abilities())
+
+
+async def test_a_rotated_manifest_stays_held_and_may_be_past_its_date(
+    house, proxy, bucket, monkeypatch
+):
+    """Put again it is a new version: with the tag of expiry, and with no hold of its own."""
+    name, client = bucket
+    locked = f"{name}-locked"
+    client.create_bucket(Bucket=locked, ObjectLockEnabledForBucket=True)
+    store = store_of(proxy, locked)
+    locking(store, monkeypatch)
+    keeper = house.keeper(store, keys=KeySettings(KEY))
+    await keeper.start()
+    for recording in ("held", "free"):
+        spool_call(house.spool, recording, 50)
+        keeper.finish(recording, {})
+    await house.wait(Stored, 2)
+    vault, after_ms = keeper._vault, STARTED_MS + 3000 * DAY_MS
+    entries = {entry.recording: entry for entry in vault.index.all()}
+    keys = {recording: manifest_key(entry.key) for recording, entry in entries.items()}
+    event = Event("hold", "li", STARTED_MS, "court order 17")
+    book = CustodyBook(vault.index.database, store)
+    book.record(book.of(entries["held"]), event)
+
+    def tags(recording):
+        named = {"Bucket": locked, "Key": f"calls/{keys[recording]}"}
+        return client.get_object_tagging(**named)["TagSet"]
+
+    monkeypatch.setattr(s3, "time", SimpleNamespace(time=lambda: after_ms / 1000))
+    rotating = house.keeper(store, keys=KeySettings(OTHER_KEY, (KEY,)))._vault
+    for rewrapped in (2, 0):
+        done = rotate(rotating)
+        assert (done.rewrapped, done.problems) == (rewrapped, [])
+        assert store.protection(keys["held"]).held
+        assert not store.protection(keys["free"]).held
+        assert (tags("held"), tags("free")) == ([], [EXPIRES])
+        # The date is past by the machine's clock: it is locked for a moment, and taken.
+        assert store.protection(keys["free"]).locked_until_ms == after_ms + s3.LEAST_LOCK_MS
+        store.hold(keys["held"], False)  # as if the first had ended before it held it again
 
 
 def test_a_store_without_tags_is_asked_once(proxy, bucket, tmp_path, monkeypatch):
