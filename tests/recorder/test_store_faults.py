@@ -72,6 +72,12 @@ def store_of(proxy, bucket, **options) -> S3Store:
     return S3Store(S3Settings(bucket, "calls", proxy.endpoint, **settings))
 
 
+def days_of(client, name: str) -> int:
+    rules = client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+    (rule,) = (rule for rule in rules if rule["ID"] == "callcore-expire")
+    return rule["Expiration"]["Days"]
+
+
 def locking(store, monkeypatch) -> None:
     """Moto locks objects, but does not tell so, and fails where a set of tags is empty."""
     tag = store._client.put_object_tagging
@@ -271,6 +277,24 @@ def test_a_bucket_is_set_up_once_and_again_and_rules_of_others_stay(proxy, bucke
     assert [rule["ID"] for rule in rules] == ["theirs", "callcore-expire", "callcore-tidy"]
     assert [one["Days"] for one in rules[1]["Transitions"]] == [30, 90]
     assert "logs" not in str(old.abilities())
+
+
+def test_a_shorter_retention_does_not_shorten_what_was_promised(proxy, bucket):
+    name, client = bucket
+    store = store_of(proxy, name)
+    list(store.bucket.set_up(Wanted(1095)))
+    for _ in range(2):
+        steps = {step.what: step for step in store.bucket.set_up(Wanted(366, ((30, "GLACIER"),)))}
+        kept = steps["expiry after 366 days"]
+        assert (kept.outcome, kept.why) == (
+            "cannot",
+            "recordings here were promised 1095 days: it stays",
+        )
+        assert steps["GLACIER after 30 days"].outcome != "cannot"
+        assert days_of(client, name) == 1095
+    steps = {step.what: step.outcome for step in store.bucket.set_up(Wanted(2000))}
+    assert steps["expiry after 2000 days"] == "set"
+    assert days_of(client, name) == 2000
 
 
 async def test_a_rotated_manifest_stays_held_and_may_be_past_its_date(
