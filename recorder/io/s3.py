@@ -138,19 +138,17 @@ class S3Store:
     def hold(self, key: str, held: bool) -> bool:
         """Its legal hold, and out of its rule of expiry; False: the store can do neither."""
         tags = [] if held else [EXPIRES]
-        refused = [
-            self.bucket.attempt(
-                "tag an object", "put_object_tagging", Tagging={"TagSet": tags}, **self._at(key)
-            )
-        ]
+        refused = self.bucket.attempt(
+            "tag an object", "put_object_tagging", Tagging={"TagSet": tags}, **self._at(key)
+        )
+        done = not refused and self.bucket.spares_untagged()
         if self.locks():
             status = {"Status": "ON" if held else "OFF"}
-            refused.append(
-                self.bucket.attempt(
-                    "hold an object", "put_object_legal_hold", LegalHold=status, **self._at(key)
-                )
+            refused = self.bucket.attempt(
+                "hold an object", "put_object_legal_hold", LegalHold=status, **self._at(key)
             )
-        return not all(refused)
+            done = done or not refused
+        return done
 
     def delete(self, key: str, now_ms: int) -> None:
         """All versions of it; both clocks must be past the date."""

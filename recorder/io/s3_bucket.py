@@ -73,6 +73,11 @@ class Bucket:
             return ""
         return str(found.get("Rule", {}).get("DefaultRetention", {}).get("Mode", "on")).lower()
 
+    def spares_untagged(self) -> bool:
+        """Whether no rule deletes a recording of ours that has no tag, as far as we may see."""
+        rules = self._ask("get_bucket_lifecycle_configuration", "Rules") or []
+        return all(_plain(rule)["tags"] for rule in rules if self._expires(rule))
+
     def _expires(self, rule: Any) -> bool:
         """Whether it deletes recordings of ours by their age."""
         chosen = rule.get("Filter", {})

@@ -23,7 +23,7 @@ from recorder.io.kms import KeySettings
 from recorder.io.objects import Terms
 from recorder.io.reader import fetch_manifest
 from recorder.io.rotation import rotate
-from recorder.io.s3_bucket import EXPIRES, Wanted
+from recorder.io.s3_bucket import EXPIRES, Wanted, rules
 from recorder.io.s3_upload import Progress, _read
 from recorder.io.sealing import Sealed
 from recorder.io.segments import scan
@@ -78,8 +78,8 @@ def days_of(client, name: str) -> int:
     return rule["Expiration"]["Days"]
 
 
-def locking(store, monkeypatch) -> None:
-    """Moto locks objects, but does not tell so, and fails where a set of tags is empty."""
+def untagging(store, monkeypatch) -> None:
+    """Moto fails where a set of tags is empty."""
     tag = store._client.put_object_tagging
 
     def tagged(Tagging, **named):
@@ -88,7 +88,6 @@ def locking(store, monkeypatch) -> None:
         return tag(Tagging=Tagging, **named)
 
     monkeypatch.setattr(store._client, "put_object_tagging", tagged)
-    monkeypatch.setattr(store, "locks", lambda: True)
 
 
 def cut(proxy, bucket):
@@ -297,6 +296,27 @@ def test_a_shorter_retention_does_not_shorten_what_was_promised(proxy, bucket):
     assert days_of(client, name) == 2000
 
 
+def test_a_hold_is_good_where_no_rule_deletes_what_has_no_tag(proxy, bucket, tmp_path, monkeypatch):
+    store = store_of(proxy, bucket[0])
+    untagging(store, monkeypatch)
+    (tmp_path / "o").write_bytes(b"x")
+    store.put("a.flac", tmp_path / "o", hashlib.sha256(b"x").hexdigest(), "audio/flac")
+
+    def rule(*, tagged):
+        ours = rules("calls/", Wanted(366), locked=False, tagged=tagged)
+        bucket[1].put_bucket_lifecycle_configuration(
+            Bucket=bucket[0], LifecycleConfiguration={"Rules": ours}
+        )
+
+    assert store.hold("a.flac", True)
+    rule(tagged=True)
+    assert store.hold("a.flac", True)
+    rule(tagged=False)
+    assert not store.hold("a.flac", True)
+    proxy.answer = refusal(403, "AccessDenied")
+    assert not store.hold("a.flac", True)
+
+
 async def test_a_rotated_manifest_stays_held_and_may_be_past_its_date(
     house, proxy, bucket, monkeypatch
 ):
@@ -305,7 +325,8 @@ async def test_a_rotated_manifest_stays_held_and_may_be_past_its_date(
     locked = f"{name}-locked"
     client.create_bucket(Bucket=locked, ObjectLockEnabledForBucket=True)
     store = store_of(proxy, locked)
-    locking(store, monkeypatch)
+    untagging(store, monkeypatch)
+    monkeypatch.setattr(store, "locks", lambda: True)  # moto locks objects and does not tell
     keeper = house.keeper(store, keys=KeySettings(KEY))
     await keeper.start()
     for recording in ("held", "free"):
