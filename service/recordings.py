@@ -176,7 +176,7 @@ def rotate(config: ConfigOption) -> None:
             fail(str(error))
         print(f"{found.rewrapped} recordings have a newly wrapped key")
         if found.problems:
-            told = f"{len(found.problems)} recordings could not be opened; see the list"
+            told = f"{len(found.problems)} recordings are not as they should be; see the list"
             _fail_with(found.problems, told)
 
 

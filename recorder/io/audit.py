@@ -7,6 +7,8 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
+from recorder.custody import State
+from recorder.io.custody import CustodyBook
 from recorder.io.index import Entry, Index
 from recorder.io.objects import ObjectMissing, Store, StoreError, sha256_of
 from recorder.io.reader import Unreadable, fetch_manifest, plain
@@ -39,16 +41,16 @@ def verify(
     Raises StoreError when the store itself is away.
     """
     checked = 0
+    book = CustodyBook(index.database, store)
     problems: list[Problem] = []
     for entry in index.all() if entries is None else entries:
         checked += 1
-        problems += [
-            Problem(entry.recording, entry.key, why) for why in _problems(entry, store, keys)
-        ]
+        whys = _problems(entry, store, keys, book)
+        problems += [Problem(entry.recording, entry.key, why) for why in whys]
     return Verification(checked, tuple(problems))
 
 
-def _problems(entry: Entry, store: Store, keys: KeyRing) -> Iterator[str]:
+def _problems(entry: Entry, store: Store, keys: KeyRing, book: CustodyBook) -> Iterator[str]:
     if entry.state == "failed":
         yield f"could not be stored: {entry.note}"
     if entry.state != "stored":
@@ -56,8 +58,9 @@ def _problems(entry: Entry, store: Store, keys: KeyRing) -> Iterator[str]:
     if entry.retain_until_ms < entry.ended_ms + MIN_RETENTION_DAYS * DAY_MS:
         yield f"retention ends before {MIN_RETENTION_DAYS} days are over"
     try:
-        if entry.retain_until_ms < time.time() * 1000 and store.stat(entry.key) is None:
-            return  # its time is over, and the store's rule has taken it
+        is_over = entry.retain_until_ms < time.time() * 1000 and store.stat(entry.key) is None
+        if is_over and book.of(entry).state is not State.HELD:
+            return  # the store's rule has taken it
         manifest = yield from _manifest(entry, store)
         yield from _audio(entry, store, keys, manifest)
         yield from retention(entry, store)

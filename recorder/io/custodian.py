@@ -9,6 +9,7 @@ from recorder.approvers import Approvers
 from recorder.custody import Custody, Event, Kind, Refused, State, step
 from recorder.io.custody import CustodyBook
 from recorder.io.index import Entry
+from recorder.io.objects import StoreError
 from recorder.io.reviews import Reviews
 from recorder.io.vault import Vault
 from recorder.manifest import manifest_key
@@ -41,10 +42,27 @@ class Custodian:
         return self.book.of(self._entry(recording))
 
     def hold(self, recording: str, who: Person, reason: str, now_ms: int) -> Custody:
-        """Until it is lifted, nothing deletes it: not two people, and no rule of the store's."""
+        """Until it is lifted, nothing deletes it: not two people, and no rule of the store's.
+
+        A store that can do neither is a StoreError, for a rule of its may delete what our book
+        says is held.
+        """
         custody = self._allowed(recording, who)
-        self._bind(custody, custody.state in (State.HELD, State.KEPT, State.ASKED, State.APPROVED))
-        return self.book.record(custody, Event("hold", who.name, now_ms, reason))
+        event = Event("hold", who.name, now_ms, reason)
+        held = custody.state is State.HELD
+        if not held:
+            custody = self.book.record(custody, event)
+        # Once more where it was held already: the store may have been away then.
+        if not self._bind(custody, True):
+            raise StoreError(
+                f"recording {recording} is held in our book alone: {self.vault.store.url} can "
+                "neither lock it nor spare it from its rule of expiry; let the store's keys do "
+                "either and hold it again, or copy the recording out",
+                store_away=False,
+            )
+        if held:
+            step(custody, event)
+        return custody
 
     def lift(self, recording: str, who: Person, reason: str, now_ms: int) -> Custody:
         custody = self._allowed(recording, who)
@@ -101,11 +119,13 @@ class Custodian:
             raise Refused(f"recording {recording} is {entry.state}: the store does not have it")
         return entry
 
-    def _bind(self, custody: Custody, held: bool) -> None:
+    def _bind(self, custody: Custody, held: bool) -> bool:
+        """In the store, audio and manifest; whether it did so with both."""
         if custody.state is State.DELETED:
-            return
-        for key in (custody.key, manifest_key(custody.key)):
-            self.vault.store.hold(key, held)
+            return True
+        keys = (custody.key, manifest_key(custody.key))
+        done = [self.vault.store.hold(key, held) for key in keys]  # both, whatever one says
+        return all(done)
 
     def _bury(self, custody: Custody) -> None:
         """The index keeps that it was there; the citizen's number goes with the audio."""

@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -87,7 +87,7 @@ class DirectoryStore:
 
     def open(self, key: str, start: int = 0, stop: int | None = None) -> BinaryIO:
         try:
-            file = open(self._file(key), "rb")  # noqa: SIM115 (the caller's to close)
+            file = io.BufferedReader(_File(self._file(key), f"{self.url}: cannot read {key}"))
         except FileNotFoundError as error:
             raise ObjectMissing(f"{self.url}: there is no {key}") from error
         except OSError as error:
@@ -243,6 +243,30 @@ class DirectoryStore:
             f"{self.url}: cannot {verb} {key}: {reason}; check the folder's disk and its rights, "
             "or set recordings.store"
         )
+
+
+class _File(io.FileIO):
+    """An object's file, of which a piece may be unreadable: no trouble with the whole store."""
+
+    def __init__(self, path: Path, trouble: str) -> None:
+        super().__init__(path, "rb")
+        self._trouble = trouble
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        with self._told():
+            return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        with self._told():
+            return super().readall()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = f"{error.strerror or error}; check the disk"
+            raise StoreError(f"{self._trouble}: {reason}", store_away=False) from error
 
 
 def _beside(file: Path, suffix: str) -> Path:

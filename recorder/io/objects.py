@@ -120,11 +120,13 @@ class Terms:
     """What goes with an upload besides the bytes.
 
     `retain_until_ms`: not to be deleted before. `progress`: a file of ours for noting which parts
-    of a long upload are done; one that was broken off goes on from there.
+    of a long upload are done; one that was broken off goes on from there, and keeps the date that
+    it was begun with, unless that is before `least_until_ms`.
     """
 
     retain_until_ms: int = 0
     progress: Path | None = None
+    least_until_ms: int = 0
 
 
 NO_TERMS = Terms()

@@ -31,6 +31,7 @@ from recorder.io.s3_upload import Upload, Uploader
 __all__ = ["S3Settings", "S3Store"]
 
 ASK_AGAIN_SECONDS = 3600.0
+LEAST_LOCK_MS = 3_600_000  # more than our clock and the store's may differ by
 UNTIL = "retain-until-ms"  # our own ledger of retention: the object's metadata
 
 
@@ -65,7 +66,7 @@ class S3Store:
         terms: Terms = NO_TERMS,
     ) -> None:
         arguments = {"ContentType": content_type, **self._kept(sha256, terms)}
-        upload = Upload(self._name(key), path, sha256, arguments, terms.progress)
+        upload = Upload(self._name(key), path, sha256, arguments, terms)
         try:
             self._uploader.send(upload)
         except NotThere:
@@ -137,19 +138,17 @@ class S3Store:
     def hold(self, key: str, held: bool) -> bool:
         """Its legal hold, and out of its rule of expiry; False: the store can do neither."""
         tags = [] if held else [EXPIRES]
-        refused = [
-            self.bucket.attempt(
-                "tag an object", "put_object_tagging", Tagging={"TagSet": tags}, **self._at(key)
-            )
-        ]
+        refused = self.bucket.attempt(
+            "tag an object", "put_object_tagging", Tagging={"TagSet": tags}, **self._at(key)
+        )
+        done = not refused and self.bucket.spares_untagged()
         if self.locks():
             status = {"Status": "ON" if held else "OFF"}
-            refused.append(
-                self.bucket.attempt(
-                    "hold an object", "put_object_legal_hold", LegalHold=status, **self._at(key)
-                )
+            refused = self.bucket.attempt(
+                "hold an object", "put_object_legal_hold", LegalHold=status, **self._at(key)
             )
-        return not all(refused)
+            done = done or not refused
+        return done
 
     def delete(self, key: str, now_ms: int) -> None:
         """All versions of it; both clocks must be past the date."""
@@ -202,9 +201,7 @@ class S3Store:
                 kept["Tagging"] = "{Key}={Value}".format_map(EXPIRES)
             if self.locks():
                 kept["ObjectLockMode"] = self.settings.object_lock.upper()
-                kept["ObjectLockRetainUntilDate"] = datetime.datetime.fromtimestamp(
-                    terms.retain_until_ms / 1000, datetime.UTC
-                )
+                kept["ObjectLockRetainUntilDate"] = _lock_until(terms.retain_until_ms)
         return kept
 
     def locks(self) -> bool:
@@ -267,6 +264,13 @@ class _Body(io.RawIOBase):
     def close(self) -> None:
         self._body.close()
         super().close()
+
+
+def _lock_until(retain_until_ms: int) -> datetime.datetime:
+    """A date of the past is refused, and without any the bucket's default locks it for a year."""
+    now_ms = int(time.time() * 1000)
+    until_ms = retain_until_ms if retain_until_ms > now_ms else now_ms + LEAST_LOCK_MS
+    return datetime.datetime.fromtimestamp(until_ms / 1000, datetime.UTC)
 
 
 def _date_of(head: Any) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -71,6 +72,11 @@ class Bucket:
         if found.get("ObjectLockEnabled") != "Enabled":
             return ""
         return str(found.get("Rule", {}).get("DefaultRetention", {}).get("Mode", "on")).lower()
+
+    def spares_untagged(self) -> bool:
+        """Whether no rule deletes a recording of ours that has no tag, as far as we may see."""
+        rules = self._ask("get_bucket_lifecycle_configuration", "Rules") or []
+        return all(_plain(rule)["tags"] for rule in rules if self._expires(rule))
 
     def _expires(self, rule: Any) -> bool:
         """Whether it deletes recordings of ours by their age."""
@@ -147,6 +153,10 @@ class Bucket:
         there = self._ask("get_bucket_lifecycle_configuration", "Rules") or []
         others = [rule for rule in there if not rule.get("ID", "").startswith(OURS)]
         what = f"expiry after {wanted.days} days"
+        promised = self._promised(there)
+        shortens = promised > wanted.days  # a rule of age goes for what is there already, too
+        if shortens:
+            wanted = dataclasses.replace(wanted, days=promised)
         for tagged in (True, False):
             ours = rules(self._prefix, wanted, locked=locked, tagged=tagged)
             step = self._step(
@@ -158,12 +168,20 @@ class Bucket:
             if step.outcome != "cannot":
                 break
             self.tags_objects = False
-        yield step
+        if shortens and step.outcome != "cannot":
+            yield Step(what, "cannot", f"recordings here were promised {promised} days: it stays")
+        else:
+            yield step
         if step.outcome != "cannot" and not tagged:
             yield Step("expiry by tag", "cannot", "a legal hold stands on our ledger and its lock")
         for days, kind in wanted.tiers:
             yield Step(f"{kind} after {days} days", step.outcome, step.why)
         yield Step(f"stale uploads aborted after {STALE_DAYS} days", step.outcome, step.why)
+
+    def _promised(self, there: list[Any]) -> int:
+        """Days until our own rule deletes what is there; 0 without one."""
+        ours = (rule for rule in there if rule.get("ID", "").startswith(OURS))
+        return max((one["Expiration"]["Days"] for one in ours if self._expires(one)), default=0)
 
     def _public(self) -> Step:
         """As much as leaves the bucket usable: Ceph 16 refuses every upload under one of these."""

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from recorder.io.objects import WrongHash
+from recorder.io.objects import NO_TERMS, Terms, WrongHash
 from recorder.io.s3_client import Errors, S3Settings, UploadGone
 
 SHA256 = "ChecksumSHA256"
@@ -40,17 +40,22 @@ class Progress(msgspec.Struct, frozen=True):
     part_bytes: int
     upload: str
     parts: tuple[Part, ...] = ()
+    retain_until_ms: int = 0  # as the store was told at the beginning: it hears of no other
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One object on its way; `arguments` go with its creation, `note` holds its progress."""
+    """One object on its way; `arguments` go with its creation, `terms` name its progress' file."""
 
     name: str
     path: str | Path
     sha256: str
     arguments: dict[str, Any] = field(default_factory=dict)
-    note: Path | None = None
+    terms: Terms = NO_TERMS
+
+    @property
+    def note(self) -> Path | None:
+        return self.terms.progress
 
 
 class Uploader:
@@ -142,6 +147,7 @@ class Uploader:
             upload.sha256,
             self._settings.part_bytes,
             answer["UploadId"],
+            retain_until_ms=upload.terms.retain_until_ms,
         )
         _write(upload.note, progress)
         return progress
@@ -151,7 +157,8 @@ class Uploader:
         noted = _read(upload.note)
         if noted is None or noted.name != upload.name or noted.bucket != self._settings.bucket:
             return None
-        if (noted.sha256, noted.part_bytes) != (upload.sha256, self._settings.part_bytes):
+        same = (noted.sha256, noted.part_bytes) == (upload.sha256, self._settings.part_bytes)
+        if not same or noted.retain_until_ms < upload.terms.least_until_ms:
             self._abandon(upload, noted)
             return None
         try:

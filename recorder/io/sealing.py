@@ -152,15 +152,20 @@ def _sources(segments: list[Segment]) -> tuple[list[Source], dict[str, Any]]:
     for segment in segments:
         own = segment.header()
         size = segment.size()
-        started_ms = own.get("started_ms") if own else None
-        if not isinstance(started_ms, int) or not 0 <= started_ms < LAST_MS:
-            # The header is damaged: the last write's time less the audio's length is close.
-            started_ms = segment.modified_ms() - size // FRAME_BYTES * FRAME_MS
         header = {**(own or {}), **header}  # the first segment's word counts
         follows = bool(own and own.get("follows"))
-        note = SegmentNote(segment.number, started_ms, size, follows)
+        note = SegmentNote(segment.number, began_ms(segment, own), size, follows)
         sources.append(Source(note, _items(segment), _heads(segment)))
     return sources, header
+
+
+def began_ms(segment: Segment, header: dict[str, Any] | None) -> int:
+    """When the segment began: each time the same, for it also tells segments apart."""
+    told = header.get("started_ms") if header else None
+    if isinstance(told, int) and 0 <= told < LAST_MS:
+        return told
+    # The header is damaged: the last write's time less the audio's length is close.
+    return segment.modified_ms() - segment.size() // FRAME_BYTES * FRAME_MS
 
 
 def _heads(segment: Segment) -> Iterator[Head]:

@@ -27,7 +27,7 @@ from recorder.io.kept import Kept
 from recorder.io.objects import Store, StoreError, Terms, sha256_of_file
 from recorder.io.packing import Packed, Packer
 from recorder.io.reader import fetch_manifest
-from recorder.io.sealing import Sealed, SealError, memory_file, seal
+from recorder.io.sealing import Sealed, SealError, began_ms, memory_file, seal
 from recorder.io.segments import Segment, free
 from recorder.io.spooled import Spooled
 from recorder.keys import NO_KEYS, KeyRing
@@ -104,11 +104,13 @@ class Vault:
     def _name(self, recording: str, segments: list[Segment]) -> tuple[str, Entry | None]:
         """What to store the segments as, and the entry if the store already has these very ones.
 
+        A kill while they are deleted leaves some of them.
         Audio that turns up after its recording was stored becomes a recording of its own, `~2`.
         """
         name, number = recording, 1
+        here = {(s.number, began_ms(s, s.header()), s.size()) for s in segments}
         while (entry := self.index.get(name)) is not None and entry.state == "stored":
-            if _identity(entry) == {(s.number, s.size()) for s in segments}:
+            if here <= _identity(entry):
                 return name, entry if self._is_whole(entry) else None
             number += 1
             name = f"{recording}~{number}"
@@ -155,8 +157,13 @@ class Vault:
                 kind = (
                     "application/octet-stream" if manifest.encryption else sealed.form.content_type
                 )
-                terms = Terms(manifest.retain_until_ms, packer.progress(name))
+                terms = Terms(
+                    manifest.retain_until_ms, packer.progress(name), self._least_ms(manifest)
+                )
+                goes_on = packer.progress(name).exists()
                 self.store.put(manifest.key, packed.path, manifest.stored_sha256, kind, terms)
+                if goes_on:  # with the date that it was begun with
+                    manifest = self._dated(manifest) or manifest
             self.kept.add(manifest.key, packed.path)
         self.store_manifest(manifest)
         entry = entry_of(manifest)
@@ -165,17 +172,22 @@ class Vault:
         return entry
 
     def _already_kept(self, packed: Packed) -> Manifest | None:
-        """The manifest of what an earlier attempt stored: with the date that it was stored with.
-
-        A date of long ago, or of a clock that was behind, is none: it is stored again.
-        """
+        """The manifest of what an earlier attempt stored, or None: then it is stored again."""
         manifest = packed.manifest
         if not self.store.holds(manifest.key, packed.path, manifest.stored_sha256):
             return None
+        return self._dated(manifest)
+
+    def _least_ms(self, manifest: Manifest) -> int:
+        """An earlier attempt's date is good from here on: a clock may have been behind then."""
+        least_ms = manifests.retain_until_ms(manifest.ended_ms, self.retention_days)
+        return max(least_ms, manifest.retain_until_ms - manifests.DAY_MS)
+
+    def _dated(self, manifest: Manifest) -> Manifest | None:
+        """With the date that the store has for the object; None when that is not good."""
         protection = self.store.protection(manifest.key)
         noted_ms = protection.noted_until_ms if protection is not None else 0
-        least_ms = manifests.retain_until_ms(manifest.ended_ms, self.retention_days)
-        if noted_ms < max(least_ms, manifest.retain_until_ms - manifests.DAY_MS):
+        if noted_ms < self._least_ms(manifest):
             return None
         return msgspec.structs.replace(
             manifest, retain_until_ms=noted_ms, retain_until=manifests.iso(noted_ms)
@@ -255,8 +267,8 @@ def _stored(entry: Entry) -> Stored:
     )
 
 
-def _identity(entry: Entry) -> set[tuple[int, int]]:
-    return {(part["number"], part["size"]) for part in entry.parts}
+def _identity(entry: Entry) -> set[tuple[int, int, int]]:
+    return {(part["number"], part["started_ms"], part["size"]) for part in entry.parts}
 
 
 def _parties(facts: dict[str, Any]) -> dict[str, Any]:

@@ -60,8 +60,12 @@ class Warden:
         """At moments at random, so that nothing else that is daily meets it each time."""
         while per_day:
             await asyncio.sleep(DAY_SECONDS / per_day * random.uniform(0.5, 1.5))
-            with contextlib.suppress(StoreError, IndexFailed):  # said elsewhere
+            try:
                 await self.prove_one()
+            except (StoreError, IndexFailed):
+                continue  # said elsewhere
+            except OSError as error:  # no room to decode in, no files left: tomorrow is a day too
+                self.whys["guard"] = f"no recording could be proved: {error.strerror or error}"
 
     async def prove_one(self) -> Checked | None:
         """Fetches and plays a recording at random; None when there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -12,11 +13,12 @@ from spooled_call import spool_call
 from recorder.approvers import Approvers, NotAllowed, password_hash
 from recorder.custody import ASKED_DAYS, Custody, Event, Refused, State, step
 from recorder.events import Stored
+from recorder.io import audit
 from recorder.io.custodian import Custodian, Person, UnknownRecording
 from recorder.io.inventory import inventory, reindex
 from recorder.io.objects import StillKept, StoreError
 from recorder.io.store import DirectoryStore
-from recorder.manifest import DAY_MS
+from recorder.manifest import DAY_MS, manifest_key
 
 UNTIL = 1_800_000_000_000
 AFTER = UNTIL + DAY_MS
@@ -155,6 +157,46 @@ async def test_a_hold_outlasts_the_date_and_a_lost_database(house, custodian):
     custodian.lift("r1", WANG, "the case is closed", after)
     custodian.ask_deletion("r1", LI, "old", after)
     assert custodian.approve_deletion("r1", WANG, after).state is State.DELETED
+
+
+async def test_a_hold_that_is_refused_leaves_the_store_alone(custodian):
+    key = custodian.vault.index.get("r1").key
+    with pytest.raises(Refused, match="a reason must be given"):
+        custodian.hold("r1", LI, " ", UNTIL)
+    assert custodian.custody("r1").events == ()
+    assert not custodian.vault.store.protection(key).held
+
+
+async def test_a_hold_that_the_store_cannot_keep_is_said_and_can_be_put_again(
+    custodian, monkeypatch
+):
+    entry = custodian.vault.index.get("r1")
+    hold = DirectoryStore.hold
+    for cannot in (entry.key, manifest_key(entry.key)):  # one of the two is not enough
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                DirectoryStore, "hold", lambda store, *a, no=cannot: a[0] != no and hold(store, *a)
+            )
+            with pytest.raises(StoreError, match="is held in our book alone") as caught:
+                custodian.hold("r1", LI, "court order 17", UNTIL)
+        assert not caught.value.store_away
+        assert custodian.custody("r1").state is State.HELD
+    with pytest.raises(Refused, match="can be held, and once"):
+        custodian.hold("r1", LI, "court order 17", UNTIL)
+    assert custodian.vault.store.protection(entry.key).held
+    assert custodian.vault.store.protection(manifest_key(entry.key)).held
+    assert len(custodian.custody("r1").events) == 1
+
+
+async def test_what_is_held_and_gone_is_missing_whatever_its_date(house, custodian, monkeypatch):
+    vault = custodian.vault
+    custodian.hold("r1", LI, "court order 17", UNTIL)
+    for name in ("r1", "r2"):
+        (house.store / vault.index.get(name).key).unlink()
+    after_s = vault.index.get("r2").retain_until_ms / 1000 + 1
+    monkeypatch.setattr(audit, "time", SimpleNamespace(time=lambda: after_s))
+    problems = audit.verify(vault.index, vault.store).problems
+    assert [(one.recording, one.why) for one in problems] == [("r1", "is not in the store")]
 
 
 async def test_a_store_that_fails_in_the_middle_of_a_deletion_is_asked_again(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import errno
+import os
 
 import pytest
 from spooled_call import spool_call
 
 from recorder.events import GuardChecked, Stored
+from recorder.io import guard, warden
 from recorder.io.kms import KeySettings
+from recorder.io.objects import StoreError
 from recorder.io.rotation import NoKey, rotate
 
 OLD, NEW = (base64.b64encode(letter * 32).decode() for letter in (b"o", b"n"))
@@ -39,6 +44,43 @@ async def test_a_recording_at_random_is_fetched_and_played(house):
     assert any("r1 does not play" in alert for alert in keeper.status().alerts)
     await house.until(lambda: GuardChecked("r1", found.why, found.seconds) in house.told)
     assert await keeper.run(lambda: None) is None
+
+
+def broken(*_):
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+async def test_a_sector_that_cannot_be_read_is_an_alert_about_its_recording(house):
+    keeper = await stored(house, 1)
+    key = keeper._vault.index.get("r0").key
+
+    (house.store / key).unlink()
+    (house.store / key).symlink_to("/proc/self/mem")  # of which nothing at 0 can be read: EIO
+    found = await keeper.warden.prove_one()
+    assert f"cannot read {key}: Input/output error" in found.why
+    assert any("r0 does not play" in alert for alert in keeper.status().alerts)
+    (problem, *_) = (await keeper.verify()).problems
+    assert "Input/output error" in problem.why
+    for start, stop in [(0, None), (0, 10)]:
+        with (
+            pytest.raises(StoreError) as caught,
+            keeper._vault.store.open(key, start, stop) as file,
+        ):
+            file.read()
+        assert not caught.value.store_away
+
+
+async def test_the_guard_outlives_a_machine_in_trouble(house, monkeypatch):
+    keeper = await stored(house, 1)
+    monkeypatch.setattr(warden, "DAY_SECONDS", 0.01)
+    with monkeypatch.context() as patch:
+        patch.setattr(guard.tempfile, "TemporaryFile", broken)
+        guarding = asyncio.create_task(keeper.warden.guard(1.0))
+        told = "no recording could be proved: Input/output error"
+        await house.until(lambda: told in keeper.status().alerts or guarding.done())
+    await house.wait(GuardChecked)
+    assert not any(told in alert for alert in keeper.status().alerts)
+    guarding.cancel()
 
 
 async def test_an_empty_index_has_nothing_to_prove(house):

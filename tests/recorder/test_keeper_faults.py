@@ -15,7 +15,7 @@ import boto3
 import pytest
 from keeper_house import FaultyStore
 from moto.server import ThreadedMotoServer
-from spooled_call import assert_tones, read_flac, spool_call
+from spooled_call import STARTED_MS, assert_tones, read_flac, spool_call
 
 from recorder.events import Delayed, Failed, SpaceChanged, StoreBack, Stored, StoreLost
 from recorder.io import spooled
@@ -190,6 +190,36 @@ async def test_killed_between_the_index_and_the_spool_stores_nothing_twice(house
     assert (house.store / stored.key).stat().st_mtime_ns == before
     assert scan(house.spool) == {}
     assert len(await second.find(Query())) == 1
+
+
+async def test_killed_while_it_frees_the_spool_stores_nothing_twice(house, tmp_path):
+    for number in range(3):
+        spool_call(house.spool, "r1", 50, started_ms=STARTED_MS + number * 1000)
+    first = segments_of(house.spool, "r1")[0]
+    copy = shutil.copy(first.path, tmp_path / "copy")
+    keeper = house.keeper()
+    await keeper.start()
+    keeper.finish("r1", {})
+    await house.wait(Stored)
+    shutil.copy(copy, first.path)  # the last one to be freed
+    keeper.finish("r1", {})
+    again = (await house.wait(Stored, 2))[1]
+    assert (again.recording, again.duration_ms) == ("r1", 3000)
+    assert scan(house.spool) == {}
+    assert len(await keeper.find(Query())) == 1
+    assert (await keeper.verify()).ok
+
+
+async def test_another_segment_of_the_same_length_is_not_the_stored_one(house):
+    keeper = house.keeper()
+    await keeper.start()
+    for seconds in (0, 60):
+        spool_call(house.spool, "r1", 50, started_ms=STARTED_MS + seconds * 1000)
+        keeper.finish("r1", {})
+        await house.until(lambda: not keeper.status().spooled)
+    await house.wait(Stored, 2)
+    found = {entry.recording: entry.started_ms for entry in await keeper.find(Query())}
+    assert found == {"r1": STARTED_MS, "r1~2": STARTED_MS + 60_000}
 
 
 async def test_rubbish_is_set_aside_and_told(house):

@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import os
+from types import SimpleNamespace
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
-from spooled_call import spool_call
+from spooled_call import STARTED_MS, spool_call
 
+from recorder.custody import Event
 from recorder.events import Stored
+from recorder.io import s3
+from recorder.io import vault as vaults
+from recorder.io.audit import retention
+from recorder.io.custody import CustodyBook
+from recorder.io.encoding import FLAC
 from recorder.io.kms import KeySettings
 from recorder.io.objects import Terms
-from recorder.io.s3_bucket import Wanted
+from recorder.io.reader import fetch_manifest
+from recorder.io.rotation import rotate
+from recorder.io.s3_bucket import EXPIRES, Wanted, rules
 from recorder.io.s3_upload import Progress, _read
+from recorder.io.sealing import Sealed
 from recorder.io.segments import scan
 from recorder.io.store import S3Settings, S3Store, StoreError, WrongHash
+from recorder.manifest import DAY_MS, manifest_key
 from tests.peers.fault_proxy import FaultProxy, refusal
 
 KEYS = {"access_key": "who", "secret_key": "secret", "region": "us-east-1"}
 PART = 5 << 20
+OTHER_KEY = "b3RoZXJvdGhlcm90aGVyb3RoZXJvdGhlcm90aGVyb3Q="
 KEY = "a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2U="
 
 
@@ -58,6 +70,24 @@ def bucket(server, request):
 def store_of(proxy, bucket, **options) -> S3Store:
     settings = {"attempts": 1, "read_timeout_seconds": 1.0, **KEYS, **options}
     return S3Store(S3Settings(bucket, "calls", proxy.endpoint, **settings))
+
+
+def days_of(client, name: str) -> int:
+    rules = client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+    (rule,) = (rule for rule in rules if rule["ID"] == "callcore-expire")
+    return rule["Expiration"]["Days"]
+
+
+def untagging(store, monkeypatch) -> None:
+    """Moto fails where a set of tags is empty."""
+    tag = store._client.put_object_tagging
+
+    def tagged(Tagging, **named):
+        if not Tagging["TagSet"]:
+            return store._client.delete_object_tagging(**named)
+        return tag(Tagging=Tagging, **named)
+
+    monkeypatch.setattr(store._client, "put_object_tagging", tagged)
 
 
 def cut(proxy, bucket):
@@ -153,6 +183,40 @@ def test_a_long_upload_goes_on_where_the_network_was_cut(proxy, bucket, tmp_path
     assert "Uploads" not in bucket[1].list_multipart_uploads(Bucket=bucket[0])
 
 
+@pytest.mark.parametrize(
+    ("outage_hours", "goes_on"), [(3, True), (30, False)], ids=["hours", "a day and more"]
+)
+async def test_object_manifest_and_index_agree_on_the_date(
+    house, proxy, bucket, tmp_path, monkeypatch, outage_hours, goes_on
+):
+    """A long upload that broke off has its date since it was begun."""
+    store = store_of(proxy, bucket[0], part_bytes=PART, read_timeout_seconds=10.0)
+    vault = house.keeper(store)._vault
+    sealed = tmp_path / "long.flac"
+    sealed.write_bytes(os.urandom(2 * PART))
+    sha256 = hashlib.sha256(sealed.read_bytes()).hexdigest()
+    until_ms = STARTED_MS + 1000 + 400 * DAY_MS  # the keeper's 366 days, and a store away since
+    whole = Sealed(str(sealed), 2 * PART, sha256, 8000, STARTED_MS, {}, (), FLAC)
+
+    def now(at_ms):
+        monkeypatch.setattr(vaults, "time", SimpleNamespace(time=lambda: at_ms / 1000))
+
+    now(until_ms)
+    proxy.cut_after = PART + PART // 2
+    with pytest.raises(StoreError):
+        vault._store("r1", whole, {})
+    proxy.heal()
+    before = proxy.bytes_up
+    now(until_ms + outage_hours * 3_600_000)
+    entry = vault._store("r1", whole, {})
+    assert (proxy.bytes_up - before < 2 * PART) is goes_on
+    begun_ms = until_ms if goes_on else until_ms + outage_hours * 3_600_000
+    assert entry.retain_until_ms == begun_ms + 366 * DAY_MS
+    assert store.protection(entry.key).noted_until_ms == entry.retain_until_ms
+    assert fetch_manifest(store, entry.key).retain_until_ms == entry.retain_until_ms
+    assert list(retention(entry, store)) == []
+
+
 def test_an_upload_that_the_store_forgot_begins_anew(proxy, bucket, tmp_path):
     store = store_of(proxy, bucket[0], part_bytes=PART, read_timeout_seconds=10.0)
     data = os.urandom(2 * PART)
@@ -212,6 +276,85 @@ def test_a_bucket_is_set_up_once_and_again_and_rules_of_others_stay(proxy, bucke
     assert [rule["ID"] for rule in rules] == ["theirs", "callcore-expire", "callcore-tidy"]
     assert [one["Days"] for one in rules[1]["Transitions"]] == [30, 90]
     assert "logs" not in str(old.abilities())
+
+
+def test_a_shorter_retention_does_not_shorten_what_was_promised(proxy, bucket):
+    name, client = bucket
+    store = store_of(proxy, name)
+    list(store.bucket.set_up(Wanted(1095)))
+    for _ in range(2):
+        steps = {step.what: step for step in store.bucket.set_up(Wanted(366, ((30, "GLACIER"),)))}
+        kept = steps["expiry after 366 days"]
+        assert (kept.outcome, kept.why) == (
+            "cannot",
+            "recordings here were promised 1095 days: it stays",
+        )
+        assert steps["GLACIER after 30 days"].outcome != "cannot"
+        assert days_of(client, name) == 1095
+    steps = {step.what: step.outcome for step in store.bucket.set_up(Wanted(2000))}
+    assert steps["expiry after 2000 days"] == "set"
+    assert days_of(client, name) == 2000
+
+
+def test_a_hold_is_good_where_no_rule_deletes_what_has_no_tag(proxy, bucket, tmp_path, monkeypatch):
+    store = store_of(proxy, bucket[0])
+    untagging(store, monkeypatch)
+    (tmp_path / "o").write_bytes(b"x")
+    store.put("a.flac", tmp_path / "o", hashlib.sha256(b"x").hexdigest(), "audio/flac")
+
+    def rule(*, tagged):
+        ours = rules("calls/", Wanted(366), locked=False, tagged=tagged)
+        bucket[1].put_bucket_lifecycle_configuration(
+            Bucket=bucket[0], LifecycleConfiguration={"Rules": ours}
+        )
+
+    assert store.hold("a.flac", True)
+    rule(tagged=True)
+    assert store.hold("a.flac", True)
+    rule(tagged=False)
+    assert not store.hold("a.flac", True)
+    proxy.answer = refusal(403, "AccessDenied")
+    assert not store.hold("a.flac", True)
+
+
+async def test_a_rotated_manifest_stays_held_and_may_be_past_its_date(
+    house, proxy, bucket, monkeypatch
+):
+    """Put again it is a new version: with the tag of expiry, and with no hold of its own."""
+    name, client = bucket
+    locked = f"{name}-locked"
+    client.create_bucket(Bucket=locked, ObjectLockEnabledForBucket=True)
+    store = store_of(proxy, locked)
+    untagging(store, monkeypatch)
+    monkeypatch.setattr(store, "locks", lambda: True)  # moto locks objects and does not tell
+    keeper = house.keeper(store, keys=KeySettings(KEY))
+    await keeper.start()
+    for recording in ("held", "free"):
+        spool_call(house.spool, recording, 50)
+        keeper.finish(recording, {})
+    await house.wait(Stored, 2)
+    vault, after_ms = keeper._vault, STARTED_MS + 3000 * DAY_MS
+    entries = {entry.recording: entry for entry in vault.index.all()}
+    keys = {recording: manifest_key(entry.key) for recording, entry in entries.items()}
+    event = Event("hold", "li", STARTED_MS, "court order 17")
+    book = CustodyBook(vault.index.database, store)
+    book.record(book.of(entries["held"]), event)
+
+    def tags(recording):
+        named = {"Bucket": locked, "Key": f"calls/{keys[recording]}"}
+        return client.get_object_tagging(**named)["TagSet"]
+
+    monkeypatch.setattr(s3, "time", SimpleNamespace(time=lambda: after_ms / 1000))
+    rotating = house.keeper(store, keys=KeySettings(OTHER_KEY, (KEY,)))._vault
+    for rewrapped in (2, 0):
+        done = rotate(rotating)
+        assert (done.rewrapped, done.problems) == (rewrapped, [])
+        assert store.protection(keys["held"]).held
+        assert not store.protection(keys["free"]).held
+        assert (tags("held"), tags("free")) == ([], [EXPIRES])
+        # The date is past by the machine's clock: it is locked for a moment, and taken.
+        assert store.protection(keys["free"]).locked_until_ms == after_ms + s3.LEAST_LOCK_MS
+        store.hold(keys["held"], False)  # as if the first had ended before it held it again
 
 
 def test_a_store_without_tags_is_asked_once(proxy, bucket, tmp_path, monkeypatch):
