@@ -213,3 +213,7 @@ def main() -> None:
         "errors": parties.errors,
     }
     print(json.dumps(report), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -53,7 +53,7 @@ async def latency(legs: int, seconds: float) -> dict[str, Any]:
         generator = await asyncio.create_subprocess_exec(
             sys.executable,
             str(Path(__file__).parent / "media_generator.py"),
-            *(str(legs), str(seconds), "1"),
+            *(str(legs), str(seconds), "1", "plain"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=1 << 20,
