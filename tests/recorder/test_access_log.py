@@ -51,7 +51,9 @@ def test_what_is_taken_out_shows_and_so_does_a_cut_end():
     assert "cut off" in check(lines[:3], head=lines[4].digest).why
 
 
-@pytest.fixture(params=["sqlite", "postgresql"], scope="module")
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.interop)], scope="module"
+)
 def url(request, tmp_path_factory):
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path_factory.mktemp('log')}/index.db"

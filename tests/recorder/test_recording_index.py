@@ -39,7 +39,7 @@ def postgresql():
         yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.interop)])
 def index(request, tmp_path):
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path}/index.db"
