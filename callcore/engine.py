@@ -19,6 +19,7 @@ from callcore.call.placement import Headers, Party, Placement, SeatTarget, Trunk
 from callcore.call.readings import Readings
 from callcore.call.reception import Effect as ReceptionEffect
 from callcore.call.reception import Reception
+from callcore.call.records import Left
 from callcore.call.registrar import Binding, Registrar
 from callcore.call.resolve import Resolution
 from callcore.call.settings import EngineSettings
@@ -309,6 +310,8 @@ class Engine(Readings, LegCommands):
                 self._out_now(output)
             elif isinstance(output, Refused):
                 self._reception.count_refused(output, now)
+            elif isinstance(output, Left):
+                self._outgoing.left(output.leg, now)
             else:
                 self._outgoing.fact(output, now)
 

@@ -21,6 +21,7 @@ from callcore.call.events import (
     Refused,
 )
 from callcore.call.legs import Legs, Output, Placement
+from callcore.call.records import Left
 from callcore.errors import RemoteProtocolError
 from callcore.transaction import Transmit
 
@@ -51,7 +52,7 @@ class B2bua:
             output = waiting.pop()
             if isinstance(output, Transmit):
                 packets.append(output)
-            elif not isinstance(output, Refused):
+            elif not isinstance(output, (Refused, Left)):
                 waiting += self._react(output, now)[::-1]
         return packets
 

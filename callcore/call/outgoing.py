@@ -13,6 +13,7 @@ from callcore.call.trunk import Target
 from callcore.flow import Flow
 
 SILENCE_SECONDS = 1.0  # for the other phones of a seat, once one of them declined
+PARTING_SECONDS = 1.0  # for a phone to let its last call go, twice what a lost CANCEL takes
 
 
 class Carrier(Protocol):
@@ -51,6 +52,9 @@ class Outgoing:
         self._ways: dict[str, Target] = {}  # of branches to a static peer
         self._connecting: dict[Target, list[str]] = {}
         self._patience: dict[str, float] = {}  # of branches that say nothing, until when
+        self._contacts: dict[str, str] = {}  # of branches to a phone of a seat
+        self._parting: dict[str, tuple[str, float]] = {}  # of those hung up, and until when
+        self._held: dict[str, float] = {}  # legs that wait for such phones, until when
 
     def __contains__(self, leg: str) -> bool:
         return leg in self._forks
@@ -70,11 +74,16 @@ class Outgoing:
     def place_all(
         self, leg: str, destinations: Sequence[Destination], call: Call, now: float
     ) -> None:
-        """Call all destinations at once."""
+        """Call all destinations at once, when each has let its last call go.
+
+        A phone that has not handled our CANCEL yet would ring for two, or be busy for this one.
+        """
         self._forks[leg] = Fork(leg, call, tuple(destinations))
-        for _ in destinations:
-            if leg in self._forks and self._forks[leg].waiting:
-                self._try_next(leg, now)
+        until = self._busy_until(leg)
+        if until > now:
+            self._held[leg] = until
+        else:
+            self._try_all(leg, now)
 
     def place_in_turn(
         self, leg: str, destinations: Sequence[Destination], call: Call, now: float, patience: float
@@ -89,12 +98,13 @@ class Outgoing:
         if fork.told:
             return
         if fork.winner is not None:
-            self._carrier.drop(fork.winner, reason, now, headers)
+            self._stop(fork.winner, reason, now, headers)
             return
         self._forks[leg] = fork._replace(waiting=(), hung_up=True)
+        self._held.pop(leg, None)
         for branch in fork.ringing:
             self._patience.pop(branch, None)
-            self._carrier.drop(branch, reason, now, headers)
+            self._stop(branch, reason, now, headers)
         if leg in self._forks:  # else the last branch ended at once
             self._end_if_over(leg)
 
@@ -137,6 +147,13 @@ class Outgoing:
                 self._win(fork, branch, now)
             self._carrier.tell(event if branch == leg else replace(event, leg=leg))
 
+    def left(self, branch: str, now: float) -> None:
+        """A phone has nothing of this branch any more: whoever waited for that may ring it."""
+        self._contacts.pop(branch, None)
+        if self._parting.pop(branch, None) is not None:
+            for leg in [leg for leg in self._held if self._busy_until(leg) <= now]:
+                self._let_go(leg, now)
+
     def fire(self, now: float) -> None:
         """Go on to the next destination where the last says nothing at all."""
         for branch in [b for b, at in self._patience.items() if at <= now]:
@@ -145,12 +162,37 @@ class Outgoing:
             self._patience.pop(branch, None)
             self._note_death(branch, "no response", now)
             self._forks[leg] = fork.failed(branch, Failure(408, "Request Timeout", "timeout"))
-            self._carrier.drop(branch, None, now)
+            self._stop(branch, None, now)
             self._advance(leg, now)
+        for leg in [leg for leg, at in self._held.items() if at <= now]:
+            self._let_go(leg, now)
 
     def deadline(self) -> float | None:
         """When to fire."""
-        return min(self._patience.values()) if self._patience else None
+        return min((*self._patience.values(), *self._held.values()), default=None)
+
+    def _busy_until(self, leg: str) -> float:
+        """When, at the latest, no phone that the leg is to ring has a call of ours to let go."""
+        if not self._parting:
+            return 0.0
+        contacts = {destination.request_uri for destination in self._forks[leg].waiting}
+        return max((at for uri, at in self._parting.values() if uri in contacts), default=0.0)
+
+    def _let_go(self, leg: str, now: float) -> None:
+        del self._held[leg]
+        self._try_all(leg, now)
+
+    def _try_all(self, leg: str, now: float) -> None:
+        for _ in self._forks[leg].waiting:
+            if leg in self._forks and self._forks[leg].waiting:
+                self._try_next(leg, now)
+
+    def _stop(self, branch: str, reason: str | None, now: float, headers: Headers = ()) -> None:
+        """Hang a branch up; its phone is not free before it says so."""
+        contact = self._contacts.get(branch)
+        if contact is not None:
+            self._parting[branch] = contact, now + PARTING_SECONDS
+        self._carrier.drop(branch, reason, now, headers)
 
     def _try_next(self, leg: str, now: float) -> None:
         fork = self._forks[leg]
@@ -172,6 +214,8 @@ class Outgoing:
             self._legs[branch] = leg
         if isinstance(destination.way, Target):
             self._ways[branch] = destination.way
+        if destination.kind == "seat":
+            self._contacts[branch] = destination.request_uri
         if fork.patience_seconds and fork.waiting:
             self._patience[branch] = now + fork.patience_seconds
         self._carrier.begin(branch, destination, flow, fork.call, now)
@@ -180,7 +224,7 @@ class Outgoing:
         self._forks[fork.leg], losers = fork.won(branch)
         self._patience.pop(branch, None)
         for loser in losers:
-            self._carrier.drop(loser, ELSEWHERE, now)
+            self._stop(loser, ELSEWHERE, now)
 
     def _ended(self, fork: Fork, event: Ended, now: float) -> None:
         branch, leg = event.leg, fork.leg

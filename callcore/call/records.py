@@ -32,8 +32,16 @@ from callcore.message import Uri
 from callcore.transaction import TransactionKey, TransactionLayer, Transmit
 
 NO_TERMS = Terms()
-Output = Transmit | CallEvent | Refused
 MergeKey = tuple[str, str, int]
+
+
+class Left(NamedTuple):
+    """Nothing is open any more between us and the phone of a seat that we called: after Ended."""
+
+    leg: str
+
+
+Output = Transmit | CallEvent | Refused | Left
 
 
 class LegOwner(NamedTuple):
@@ -174,6 +182,9 @@ class Records:
             PERFORM[type(effect)](self, record, effect, now, out)
         if record.leg.state is LegState.ENDED:
             self._drop(record)
+            who = record.leg.who
+            if who.ours and who.kind == "seat":
+                out.append(Left(who.name))
 
     def _ask(self, record: Record, ask: Ask, now: float, out: list[Output]) -> None:
         who = record.leg.who

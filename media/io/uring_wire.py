@@ -37,7 +37,7 @@ from media.types import Bytes, Flags, Integers, Words
 
 LEAST_ROWS = 1 << 10  # a flood takes up to a hundred or so in a tick
 MOST_ROWS = 1 << 15  # what a pool of the kernel's may have
-BACKLOG = 8  # packets of one leg that may wait, twice what a tick takes: rows are for all
+BACKLOG = 25  # packets of one leg that may wait, those of half a second: rows are for all
 NOBODY = (1 << 64) - 1  # completions of sends and cancels: told only when they fail
 LEG_BITS = 32  # of a receive's number; above it the times that the leg has been pinned
 

@@ -137,6 +137,11 @@ class Phone:
                 self.arrived.clear()
                 await self.arrived.wait()
 
+    async def tick(self) -> None:
+        """Until the next packet: the plane has gone on by a tick, so it takes what is sent now."""
+        count = len(self.packets)
+        await self.until(lambda: len(self.packets) > count)
+
     async def hears(self, hertz: float, packets: int = 20, share: float = 0.9) -> None:
         await self.until(
             lambda: len(self.packets) >= packets and power(self.audio(packets), hertz) > share
