@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from recorder.io.objects import NO_TERMS, Terms, WrongHash
+from recorder.io.objects import NO_TERMS, Terms, WrongHash, at_hand
 from recorder.io.s3_client import Errors, S3Settings, UploadGone
 
 SHA256 = "ChecksumSHA256"
@@ -69,7 +69,7 @@ class Uploader:
 
     def send(self, upload: Upload) -> str:
         """The file is read once and hashed once; gives its `etag`."""
-        with self._errors.named(f"put {upload.name}"), open(upload.path, "rb") as file:
+        with self._errors.named(f"put {upload.name}"), at_hand(upload.path) as file:
             if os.fstat(file.fileno()).st_size > self._settings.part_bytes:
                 return _etag_of_parts(self._send_parts(upload, file))
             return self._send_whole(upload, file.read())
