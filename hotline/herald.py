@@ -81,6 +81,9 @@ class Herald:
         log.error("recording lost", recording=fact.recording, why=fact.why)
         self._recording(fact.recording, "failed")
 
+    def _amended(self, fact: recorder.Amended) -> None:
+        log.info("recording amended", recording=fact.recording, order=fact.order)
+
     def _delayed(self, fact: recorder.Delayed) -> None:
         log.warning("recording not stored yet", recording=fact.recording, why=fact.why)
 
@@ -117,6 +120,7 @@ QUEUE: dict[type, Callable[..., None]] = {
 RECORDER: dict[type, Callable[..., None]] = {
     recorder.Stored: Herald._stored,
     recorder.Failed: Herald._lost,
+    recorder.Amended: Herald._amended,
     recorder.Delayed: Herald._delayed,
     recorder.StoreLost: Herald._store_lost,
     recorder.StoreBack: Herald._store_back,
