@@ -12,6 +12,7 @@ from hotline.visit_state import Visit
 from recorder import events as recorder
 
 log = structlog.get_logger("hotline")
+audit = structlog.get_logger("audit")
 
 
 class Herald:
@@ -103,6 +104,11 @@ class Herald:
         for why in fact.why:
             log.warning("the store's limits", why=why)
 
+    def _expired(self, fact: recorder.Expired) -> None:
+        kept_until = iso(fact.kept_until_ms)
+        audit.info("recording expired", recording=fact.recording, kept_until=kept_until)
+        self._recording(fact.recording, "deleted")
+
     def _guard_checked(self, fact: recorder.GuardChecked) -> None:
         """A recording that does not play is lost to the auditor: nobody may miss it."""
         if not fact.why:
@@ -127,4 +133,5 @@ RECORDER: dict[type, Callable[..., None]] = {
     recorder.SpaceChanged: Herald._space_changed,
     recorder.StoreLimits: Herald._store_limits,
     recorder.GuardChecked: Herald._guard_checked,
+    recorder.Expired: Herald._expired,
 }

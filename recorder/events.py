@@ -80,4 +80,14 @@ class GuardChecked:
     seconds: float
 
 
-Event = Outcome | Delayed | StoreLost | StoreBack | SpaceChanged | StoreLimits | GuardChecked
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Past its date, held by nobody, and in a store without a rule for that: we deleted it."""
+
+    recording: str
+    kept_until_ms: int
+
+
+Event = (
+    Outcome | Delayed | StoreLost | StoreBack | SpaceChanged | StoreLimits | GuardChecked | Expired
+)
