@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,14 +19,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import boto3
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.outcome import Outcome, parser, say
 from benchmarks.recorder import conversation
-from phones.lifetime import bound
-from phones.sipp import free_port
+from benchmarks.s3_server import KEYS, client_of, s3_server
 from recorder.events import Event, Failed, Stored
 from recorder.io.keeper import Keeper, KeeperSettings
 from recorder.io.spool import SpoolSink
@@ -37,7 +33,6 @@ CALLS = 100
 BLOCK_FRAMES = 25
 BLOCK_SECONDS = 0.5
 BUCKET = "outage"
-KEYS = {"access_key": "who", "secret_key": "secret", "region": "us-east-1"}
 CATCH_UP_SHARE = 0.3  # of the outage: three minutes of ten
 FLAT_MIB = 48
 PAGE_BYTES = 4096
@@ -218,47 +213,20 @@ def peer(endpoint: str, tally: Tally, backlog_mib: float) -> float:
     return (time.perf_counter() - begun) / count * (backlog_mib * 2**20 / max(1, mean))
 
 
-def client_of(endpoint: str):
-    return boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="who",
-        aws_secret_access_key="secret",
-    )
-
-
 def main() -> None:
     options = parser("recorder_outage", __doc__)
     quick = options.parse_args().quick
     plan = Plan(5.0 if quick else 30.0, 30.0 if quick else 600.0)
-    port = free_port("tcp")
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(bound(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        with tempfile.TemporaryDirectory() as folder, FaultProxy(port) as proxy:
-            wait_for(port)
-            client_of(f"http://127.0.0.1:{port}").create_bucket(Bucket=BUCKET)
-            outcome, tally = asyncio.run(run(folder, proxy, plan))
-            say("boto3 alone puts as much ...")
-            alone = peer(f"http://127.0.0.1:{port}", tally, outcome.figures["backlog_mib"])
-            outcome.figures["boto3_alone_seconds"] = round(alone, 1)
-    finally:
-        server.kill()
-        server.wait()
+    with (
+        s3_server(BUCKET) as port,
+        tempfile.TemporaryDirectory() as folder,
+        FaultProxy(port) as proxy,
+    ):
+        outcome, tally = asyncio.run(run(folder, proxy, plan))
+        say("boto3 alone puts as much ...")
+        alone = peer(f"http://127.0.0.1:{port}", tally, outcome.figures["backlog_mib"])
+        outcome.figures["boto3_alone_seconds"] = round(alone, 1)
     outcome.finish()
-
-
-def wait_for(port: int) -> None:
-    import socket
-
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    sys.exit("the S3 server does not come up")
 
 
 if __name__ == "__main__":

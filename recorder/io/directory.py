@@ -7,13 +7,14 @@ until when it is kept and whether it is held. What is replaced before its date g
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 
@@ -21,12 +22,14 @@ from recorder.io.objects import (
     COPY_BYTES,
     NO_TERMS,
     Abilities,
+    LocalFile,
     ObjectMissing,
     Protection,
     Stat,
     StoreError,
     Terms,
     WrongHash,
+    at_hand,
     sha256_of_file,
 )
 from recorder.io.segments import sync_folder
@@ -35,6 +38,7 @@ KEY = re.compile(r"[A-Za-z0-9._~@+-]+(/[A-Za-z0-9._~@+-]+)*")
 NOTE = ".sha256"
 LEDGER = ".kept.json"
 VERSIONS = ".versions"
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -63,7 +67,7 @@ class DirectoryStore:
         terms: Terms = NO_TERMS,
     ) -> None:
         target = self._file(key)
-        try:
+        with self._doing("write", key):
             self._make_folder(target.parent)
             kept = self._kept(target)
             until_ms = max(terms.retain_until_ms, kept.retain_until_ms)
@@ -72,26 +76,26 @@ class DirectoryStore:
             self._place(path, target, sha256)
             self._place_text(f"{sha256}  {target.name}\n", _beside(target, NOTE))
             sync_folder(target.parent)
-        except OSError as error:
-            raise self._error("write", key, error) from error
 
     def holds(self, key: str, path: str | Path, sha256: str) -> bool:
-        """Reads all of it: the note alone proves nothing."""
-        stat = self.stat(key)
-        try:
-            if stat is None or (stat.size, stat.sha256) != (os.stat(path).st_size, sha256):
-                return False
+        """Reads all of it: the note alone proves nothing.
+
+        Raises OSError where it is `path` that cannot be read: that is none of the store's.
+        """
+        size = os.stat(path).st_size
+        if self.stat(key) != Stat(size, sha256):
+            return False
+        with self._doing("read", key):
             return sha256_of_file(self._file(key)) == sha256
-        except OSError as error:
-            raise self._error("read", key, error) from error
 
     def open(self, key: str, start: int = 0, stop: int | None = None) -> BinaryIO:
-        try:
-            file = io.BufferedReader(_File(self._file(key), f"{self.url}: cannot read {key}"))
-        except FileNotFoundError as error:
-            raise ObjectMissing(f"{self.url}: there is no {key}") from error
-        except OSError as error:
-            raise self._error("read", key, error) from error
+        with self._doing("read", key):
+            try:
+                file = io.BufferedReader(
+                    LocalFile(self._file(key), f"{self.url}: cannot read {key}")
+                )
+            except FileNotFoundError as error:
+                raise ObjectMissing(f"{self.url}: there is no {key}") from error
         file.seek(start)
         if stop is None:
             return file
@@ -100,30 +104,38 @@ class DirectoryStore:
 
     def stat(self, key: str) -> Stat | None:
         file = self._file(key)
-        try:
-            size = file.stat().st_size
-            note = _beside(file, NOTE).read_text("ascii", "replace")
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise self._error("look at", key, error) from error
+        with self._doing("look at", key):
+            try:
+                size = file.stat().st_size
+                note = _beside(file, NOTE).read_text("ascii", "replace")
+            except FileNotFoundError:
+                return None
         return Stat(size, note.partition(" ")[0])
 
     def local_path(self, key: str) -> Path | None:
         return self._file(key)
 
     def probe(self) -> None:
-        probe = self.path / f".probe-{secrets.token_hex(4)}"
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            probe.write_bytes(b"callcore")
-            probe.unlink()
+            self._try_out()
         except OSError as error:
-            raise self._error("write", "a probe", error) from error
+            raise self._error("write", "a probe", error, away=True) from error
+
+    def _try_out(self) -> None:
+        """To the disk: what only the page cache takes says nothing of it."""
+        probe = self.path / f".probe-{secrets.token_hex(4)}"
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(probe, "wb") as file:
+                file.write(b"callcore")
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            probe.unlink(missing_ok=True)
 
     def listed(self, prefix: str = "") -> Iterator[str]:
         """Folder by folder; what begins with a dot is ours."""
-        for folder, folders, files in os.walk(self.path):
+        for folder, folders, files in os.walk(self.path, onerror=self._not_listed):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(files):
                 key = (Path(folder) / name).relative_to(self.path).as_posix()
@@ -131,11 +143,17 @@ class DirectoryStore:
                 if not ours and key.startswith(prefix):
                     yield key
 
+    def _not_listed(self, error: OSError) -> None:
+        """Names that are not seen would be recordings that are missing."""
+        if not isinstance(error, FileNotFoundError):
+            raise self._error("list", str(error.filename), error, self._is_away(error)) from error
+
     def protection(self, key: str) -> Protection | None:
         file = self._file(key)
-        if not file.exists():
-            return None
-        kept = self._kept(file)
+        with self._doing("read the ledger of", key):
+            if not file.exists():
+                return None
+            kept = self._kept(file)
         return Protection(noted_until_ms=kept.retain_until_ms, held=kept.held)
 
     def locks(self) -> bool:
@@ -143,10 +161,8 @@ class DirectoryStore:
 
     def hold(self, key: str, held: bool) -> bool:
         file = self._file(key)
-        try:
+        with self._doing("hold", key):
             self._write_kept(file, msgspec.structs.replace(self._kept(file), held=held))
-        except OSError as error:
-            raise self._error("hold", key, error) from error
         return True
 
     def delete(self, key: str, now_ms: int) -> None:
@@ -155,14 +171,12 @@ class DirectoryStore:
         if protection is None:
             return
         protection.check(f"{self.url}: {key}", now_ms)
-        try:
+        with self._doing("delete", key):
             for old in self._versions(key):
                 old.unlink()
             for one in (file, _beside(file, NOTE), _beside(file, LEDGER)):
                 one.unlink(missing_ok=True)
             sync_folder(file.parent)
-        except OSError as error:
-            raise self._error("delete", key, error) from error
 
     def abilities(self) -> Abilities:
         """Our own ledger does all of it, for whoever goes through us."""
@@ -237,36 +251,30 @@ class DirectoryStore:
             os.fsync(file.fileno())
         os.replace(part, target)
 
-    def _error(self, verb: str, key: str, error: OSError) -> StoreError:
-        reason = error.strerror or str(error)
-        return StoreError(
-            f"{self.url}: cannot {verb} {key}: {reason}; check the folder's disk and its rights, "
-            "or set recordings.store"
-        )
-
-
-class _File(io.FileIO):
-    """An object's file, of which a piece may be unreadable: no trouble with the whole store."""
-
-    def __init__(self, path: Path, trouble: str) -> None:
-        super().__init__(path, "rb")
-        self._trouble = trouble
-
-    def readinto(self, buffer: Any, /) -> int | None:
-        with self._told():
-            return super().readinto(buffer)
-
-    def readall(self) -> bytes:
-        with self._told():
-            return super().readall()
-
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _doing(self, verb: str, key: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            reason = f"{error.strerror or error}; check the disk"
-            raise StoreError(f"{self._trouble}: {reason}", store_away=False) from error
+            raise self._error(verb, key, error, self._is_away(error)) from error
+
+    def _is_away(self, error: OSError) -> bool:
+        """A full disk takes nothing; else a folder that can be written to has one bad object."""
+        if error.errno in FULL:
+            return True
+        try:
+            self._try_out()
+        except OSError:
+            return True
+        return False
+
+    def _error(self, verb: str, key: str, error: OSError, away: bool) -> StoreError:
+        reason = error.strerror or str(error)
+        return StoreError(
+            f"{self.url}: cannot {verb} {key}: {reason}; check the folder's disk and its rights, "
+            "or set recordings.store",
+            store_away=away,
+        )
 
 
 def _beside(file: Path, suffix: str) -> Path:
@@ -275,7 +283,7 @@ def _beside(file: Path, suffix: str) -> Path:
 
 def _copy(source: str | Path, target: Path) -> None:
     """Synced, then dropped from the page cache, so that reading back asks the disk."""
-    with open(source, "rb") as reader, open(target, "xb") as writer:
+    with at_hand(source) as reader, open(target, "xb") as writer:
         while data := reader.read(COPY_BYTES):
             writer.write(data)
         os.fchmod(writer.fileno(), 0o440)

@@ -38,6 +38,7 @@ __all__ = ["Keeper", "KeeperError", "KeeperSettings", "KeeperStatus", "Playback"
 
 STILL_OPEN_SECONDS = 0.2
 PROBE_SECONDS = 30.0
+AWAY_PROBE_SECONDS = 10.0  # a store that is back is not to be waited for: asking costs nothing
 
 T = TypeVar("T")
 
@@ -303,7 +304,7 @@ class Keeper:
         attempts = 0
         while not self._store_up.is_set():
             attempts += 1
-            await asyncio.sleep(self._back_off(attempts))
+            await asyncio.sleep(min(AWAY_PROBE_SECONDS, self._back_off(attempts)))
             if await self._probe():
                 self._store_up.set()
                 self._whys.pop("store", None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from recorder.manifest import iso
 
@@ -188,6 +190,38 @@ class Store(Protocol):
 
     def abilities(self) -> Abilities:
         """What the store does by itself, asked of it now."""
+
+
+class LocalFile(io.FileIO):
+    """A file of which a piece may be unreadable: no trouble with the whole store."""
+
+    def __init__(self, path: str | Path, trouble: str) -> None:
+        super().__init__(path, "rb")
+        self._trouble = trouble
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        with _one_file(self._trouble):
+            return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        with _one_file(self._trouble):
+            return super().readall()
+
+
+def at_hand(path: str | Path) -> BinaryIO:
+    """What is to be stored, from here: what fails of it says nothing of the store."""
+    trouble = f"cannot read {path}, which is to be stored"
+    with _one_file(trouble):
+        return io.BufferedReader(LocalFile(path, trouble))
+
+
+@contextlib.contextmanager
+def _one_file(trouble: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = f"{error.strerror or error}; check the disk"
+        raise StoreError(f"{trouble}: {reason}", store_away=False) from error
 
 
 def sha256_of(file: BinaryIO) -> str:

@@ -68,14 +68,14 @@ class S3Store:
         arguments = {"ContentType": content_type, **self._kept(sha256, terms)}
         upload = Upload(self._name(key), path, sha256, arguments, terms)
         try:
-            self._uploader.send(upload)
+            etag = self._uploader.send(upload)
         except NotThere:
             if "Tagging" not in arguments:
                 raise
             self.bucket.tags_objects = False  # then its rule of expiry goes without tags
             del arguments["Tagging"]
-            self._uploader.send(upload)
-        self._confirm(key, path, sha256)
+            etag = self._uploader.send(upload)
+        self._confirm(key, path, sha256, etag)
 
     def holds(self, key: str, path: str | Path, sha256: str) -> bool:
         try:
@@ -213,8 +213,10 @@ class S3Store:
                 self._ask_again = now + ASK_AGAIN_SECONDS
             return self._locks
 
-    def _confirm(self, key: str, path: str | Path, sha256: str) -> None:
+    def _confirm(self, key: str, path: str | Path, sha256: str, etag: str = "") -> None:
         """Size, hash as noted, and the store's own checksum of what it holds; raises WrongHash.
+
+        `etag` is that of these bytes, where it is known already.
 
         Where its ETag is not what we expect (it encrypts, or it is wrong), all of it is read back.
         """
@@ -228,8 +230,8 @@ class S3Store:
                 f"{self.where}: {key} has {found[0]} bytes of sha256 {found[1] or 'unknown'}, "
                 f"not {size} of {sha256}; it is uploaded again"
             )
-        checked = self.settings.checksum != "none"
-        if checked and head.get("ETag", "").strip('"') == self._uploader.etag(path):
+        told = head.get("ETag", "").strip('"') if self.settings.checksum != "none" else ""
+        if told and told == (etag or self._uploader.etag(path)):
             return
         with self.open(key) as file:
             back = sha256_of(file)

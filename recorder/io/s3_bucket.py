@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 from recorder.io.objects import Abilities, StoreError
 from recorder.io.s3_client import Errors, S3Settings, code_of
 
-OURS = "callcore-"  # how the ids of our rules begin
+OURS = "callcore-"  # how the ids of our rules begin; the prefix that they are for follows
+ID_BYTES = 255
 EXPIRES = {"Key": "callcore", "Value": "expires"}  # a legal hold takes the tag away
 STALE_DAYS = 7
 UNLOCKED_NONCURRENT_DAYS = 30
@@ -62,7 +64,7 @@ class Bucket:
             versioning=self._ask("get_bucket_versioning", "Status") == "Enabled",
             object_lock=lock,
             expires_after_days=min((r["Expiration"]["Days"] for r in expires), default=None),
-            aborts_stale=any("AbortIncompleteMultipartUpload" in rule for rule in rules),
+            aborts_stale=any(self._aborts(rule) for rule in rules),
             public_blocked=all(block.get(name) for name in BLOCKS[1:]),
         )
 
@@ -80,10 +82,18 @@ class Bucket:
 
     def _expires(self, rule: Any) -> bool:
         """Whether it deletes recordings of ours by their age."""
-        chosen = rule.get("Filter", {})
-        prefix = chosen.get("And", chosen).get("Prefix", rule.get("Prefix", ""))
+        prefix = _plain(rule)["prefix"]
         ours = prefix.startswith(self._prefix) or self._prefix.startswith(prefix)
         return ours and rule["Status"] == "Enabled" and "Days" in rule.get("Expiration", {})
+
+    def _aborts(self, rule: Any) -> bool:
+        """Whether it takes all broken uploads of ours away."""
+        covers = self._prefix.startswith(_plain(rule)["prefix"]) and rule["Status"] == "Enabled"
+        return covers and "AbortIncompleteMultipartUpload" in rule
+
+    def _is_ours(self, rule: Any) -> bool:
+        """Not that of another prefix: another hotline's recordings may lie in the same bucket."""
+        return rule.get("ID", "").startswith(OURS) and _plain(rule)["prefix"] == self._prefix
 
     # Setting it up -----------------------------------------------------------------------------
 
@@ -131,16 +141,18 @@ class Bucket:
         )
 
     def _lock(self, days: int) -> Step:
+        """The bucket's default is for all of its prefixes: the longest of them stays."""
         mode = self._settings.object_lock.upper()
+        what = f"object lock, {mode.lower()}, {days} days"
+        found = self._ask("get_object_lock_configuration", "ObjectLockConfiguration") or {}
+        there = found.get("Rule", {}).get("DefaultRetention", {})
         wanted = {
             "ObjectLockEnabled": "Enabled",
-            "Rule": {"DefaultRetention": {"Mode": mode, "Days": days}},
+            "Rule": {"DefaultRetention": {"Mode": mode, "Days": max(days, there.get("Days", 0))}},
         }
         step = self._step(
-            f"object lock, {mode.lower()}, {days} days",
-            lambda: _same_lock(
-                self._ask("get_object_lock_configuration", "ObjectLockConfiguration"), wanted
-            ),
+            what,
+            lambda: _same_lock(found, wanted),
             "put_object_lock_configuration",
             ObjectLockConfiguration=wanted,
         )
@@ -151,7 +163,7 @@ class Bucket:
     def _lifecycle(self, wanted: Wanted, locked: bool) -> Iterator[Step]:
         """Rules of others stay. Where objects cannot be chosen by their tag, all of them expire."""
         there = self._ask("get_bucket_lifecycle_configuration", "Rules") or []
-        others = [rule for rule in there if not rule.get("ID", "").startswith(OURS)]
+        others = [rule for rule in there if not self._is_ours(rule)]
         what = f"expiry after {wanted.days} days"
         promised = self._promised(there)
         shortens = promised > wanted.days  # a rule of age goes for what is there already, too
@@ -180,7 +192,7 @@ class Bucket:
 
     def _promised(self, there: list[Any]) -> int:
         """Days until our own rule deletes what is there; 0 without one."""
-        ours = (rule for rule in there if rule.get("ID", "").startswith(OURS))
+        ours = (rule for rule in there if self._is_ours(rule))
         return max((one["Expiration"]["Days"] for one in ours if self._expires(one)), default=0)
 
     def _public(self) -> Step:
@@ -271,7 +283,7 @@ def rules(prefix: str, wanted: Wanted, *, locked: bool, tagged: bool) -> list[di
     if tagged:
         chosen = {"And": {"Prefix": prefix, "Tags": [EXPIRES]}}
     expire: dict[str, Any] = {
-        "ID": f"{OURS}expire",
+        "ID": _id("expire", prefix),
         "Status": "Enabled",
         "Filter": chosen,
         "Expiration": {"Days": wanted.days},
@@ -281,7 +293,7 @@ def rules(prefix: str, wanted: Wanted, *, locked: bool, tagged: bool) -> list[di
             {"Days": days, "StorageClass": kind} for days, kind in wanted.tiers
         ]
     tidy = {
-        "ID": f"{OURS}tidy",
+        "ID": _id("tidy", prefix),
         "Status": "Enabled",
         "Filter": {"Prefix": prefix},
         "Expiration": {"ExpiredObjectDeleteMarker": True},
@@ -291,6 +303,14 @@ def rules(prefix: str, wanted: Wanted, *, locked: bool, tagged: bool) -> list[di
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": STALE_DAYS},
     }
     return [expire, tidy]
+
+
+def _id(what: str, prefix: str) -> str:
+    """Each prefix has rules of its own: with one id for all, the last to come would be the only."""
+    name = f"{OURS}{what}:{prefix}" if prefix else f"{OURS}{what}"
+    if len(name.encode()) <= ID_BYTES:
+        return name
+    return f"{OURS}{what}:{hashlib.sha256(prefix.encode()).hexdigest()}"
 
 
 def _is_away(error: Any) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from recorder.io.objects import NO_TERMS, Terms, WrongHash
+from recorder.io.objects import NO_TERMS, Terms, WrongHash, at_hand
 from recorder.io.s3_client import Errors, S3Settings, UploadGone
 
 SHA256 = "ChecksumSHA256"
@@ -67,12 +67,12 @@ class Uploader:
         self._errors = errors
         self._where = {"Bucket": settings.bucket}
 
-    def send(self, upload: Upload) -> None:
-        with self._errors.named(f"put {upload.name}"), open(upload.path, "rb") as file:
+    def send(self, upload: Upload) -> str:
+        """The file is read once and hashed once; gives its `etag`."""
+        with self._errors.named(f"put {upload.name}"), at_hand(upload.path) as file:
             if os.fstat(file.fileno()).st_size > self._settings.part_bytes:
-                self._send_parts(upload, file)
-            else:
-                self._send_whole(upload, file.read())
+                return _etag_of_parts(self._send_parts(upload, file))
+            return self._send_whole(upload, file.read())
 
     def etag(self, path: str | Path) -> str:
         """What S3 calls an object of these bytes, unless it encrypts it by a service."""
@@ -80,24 +80,26 @@ class Uploader:
         with open(path, "rb") as file:
             if size <= self._settings.part_bytes:
                 return _md5(file.read()).hex()
-            sums = [_md5(data) for data in _pieces(file, self._settings.part_bytes)]
-        return f"{_md5(b''.join(sums)).hex()}-{len(sums)}"
+            return _etag_of_parts([_md5(data) for data in _pieces(file, self._settings.part_bytes)])
 
-    def _send_whole(self, upload: Upload, data: bytes) -> None:
+    def _send_whole(self, upload: Upload, data: bytes) -> str:
         digest = hashlib.sha256(data)
         _same(upload.sha256, digest.hexdigest())
+        md5 = _md5(data)
         self._client.put_object(
             Key=upload.name,
             Body=data,
-            **self._checked(data, upload),
+            **self._checked(data, md5, upload),
             **upload.arguments,
             **self._where,
         )
+        return md5.hex()
 
-    def _send_parts(self, upload: Upload, file: BinaryIO) -> None:
+    def _send_parts(self, upload: Upload, file: BinaryIO) -> list[bytes]:
+        """Gives the parts' MD5."""
         progress = self._resumed(upload) or self._begun(upload)
         try:
-            self._go_on(upload, progress, file)
+            sums = self._go_on(upload, progress, file)
         except WrongHash:
             self._abandon(upload, progress)  # the file at hand is another one by now
             raise
@@ -111,22 +113,23 @@ class Uploader:
                 self._abandon(upload, progress)
             raise
         _forget(upload.note)
+        return sums
 
-    def _go_on(self, upload: Upload, progress: Progress, file: BinaryIO) -> None:
+    def _go_on(self, upload: Upload, progress: Progress, file: BinaryIO) -> list[bytes]:
         named = {"Key": upload.name, "UploadId": progress.upload, **self._where}
         digest = hashlib.sha256()
         done: list[Part] = []
         for number, data in enumerate(_pieces(file, self._settings.part_bytes), 1):
             digest.update(data)
-            md5 = _md5(data).hex()
+            md5 = _md5(data)
             known = progress.parts[number - 1] if number <= len(progress.parts) else None
-            if known is not None and known.md5 == md5:
+            if known is not None and known.md5 == md5.hex():
                 done.append(known)
                 continue
-            checked = self._checked(data, upload)
+            checked = self._checked(data, md5, upload)
             with self._errors.named(f"put part {number} of {upload.name}"):
                 answer = self._client.upload_part(Body=data, PartNumber=number, **checked, **named)
-            done.append(Part(answer["ETag"], md5, checked.get(SHA256, "")))
+            done.append(Part(answer["ETag"], md5.hex(), checked.get(SHA256, "")))
             _write(upload.note, msgspec.structs.replace(progress, parts=tuple(done)))
         _same(upload.sha256, digest.hexdigest())
         parts = [
@@ -135,6 +138,7 @@ class Uploader:
         ]
         with self._errors.named(f"complete {upload.name}"):
             self._client.complete_multipart_upload(MultipartUpload={"Parts": parts}, **named)
+        return [bytes.fromhex(part.md5) for part in done]
 
     def _begun(self, upload: Upload) -> Progress:
         checked = {"ChecksumAlgorithm": "SHA256"} if self._settings.checksum == "sha256" else {}
@@ -187,13 +191,13 @@ class Uploader:
                 Key=progress.name, UploadId=progress.upload, **self._where
             )
 
-    def _checked(self, data: bytes, upload: Upload) -> dict[str, str]:
+    def _checked(self, data: bytes, md5: bytes, upload: Upload) -> dict[str, str]:
         """The checksum that the store must agree with; an object to be locked needs one."""
         if self._settings.checksum == "sha256":
             return {SHA256: b64encode(hashlib.sha256(data).digest()).decode()}
         if self._settings.checksum == "none" and "ObjectLockMode" not in upload.arguments:
             return {}
-        return {"ContentMD5": b64encode(_md5(data)).decode()}
+        return {"ContentMD5": b64encode(md5).decode()}
 
 
 def _read(note: Path | None) -> Progress | None:
@@ -228,6 +232,10 @@ def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
 def _md5(data: bytes) -> bytes:
     """What S3 calls Content-MD5: a guard against damage on the way, not a signature."""
     return hashlib.md5(data, usedforsecurity=False).digest()
+
+
+def _etag_of_parts(sums: list[bytes]) -> str:
+    return f"{_md5(b''.join(sums)).hex()}-{len(sums)}"
 
 
 def _same(wanted: str, found: str) -> None:

@@ -34,6 +34,7 @@ from recorder.spool import (
 WAV_HEAD = struct.Struct("<4sI4s4sIHHIIHH4sI")
 WAV_FRAME_BYTES = 4
 WAV_PIECE = 10 * RATE
+WRITTEN_BYTES = 1 << 18
 PROVED_PIECES = 24  # two of so many pieces (of ten seconds) are read back
 
 
@@ -70,19 +71,22 @@ class Sealed:
 
 
 class _Output(io.FileIO):
-    """A file that remembers its first failure: libsndfile does not tell of a full disk."""
+    """A file that remembers its first failure: libsndfile does not tell of a full disk.
+
+    After it nothing is written any more, and whoever writes goes on to the end.
+    """
 
     failure: OSError | None = None
 
     def write(self, data: Any, /) -> int:
-        done = 0
         view = memoryview(data)
+        done = 0
         try:
-            while done < len(view):
+            while done < len(view) and self.failure is None:
                 done += super().write(view[done:]) or 0
         except OSError as error:
-            self.failure = self.failure or error
-        return done
+            self.failure = error
+        return len(view)
 
 
 def seal(segments: list[Segment], path: str, form: Format = FLAC) -> Sealed:
@@ -106,10 +110,13 @@ def seal(segments: list[Segment], path: str, form: Format = FLAC) -> Sealed:
 def _write(
     sources: list[Source], path: str, form: Format, heard: tuple[Heard, Heard]
 ) -> tuple[int, list[Proof]]:
-    with _Output(path, "w+b") as output:
+    output = _Output(path, "w+b")
+    # An encoder writes a few kilobytes at a time: a call of the system each would be a tenth more.
+    with io.BufferedRandom(output, WRITTEN_BYTES) as buffered:
         try:
-            with encoder(output, form) as into:
+            with encoder(buffered, form) as into:
                 told = _encode(audio(sources, heard), into, form)
+            buffered.flush()
         except soundfile.SoundFileError as error:
             raise output.failure or error from None
         if output.failure is not None:

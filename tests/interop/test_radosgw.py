@@ -109,7 +109,7 @@ def keys_of(gateway) -> dict[str, str]:
 
 
 def store_of(gateway, bucket: str, **options) -> S3Store:
-    return S3Store(S3Settings(bucket, "hotline", **{**keys_of(gateway), **options}))
+    return S3Store(S3Settings(bucket, **{"prefix": "hotline", **keys_of(gateway), **options}))
 
 
 def spool_tones(folder: Path, recording: str, seconds: int) -> None:
@@ -184,12 +184,19 @@ def wait_until(condition, seconds: float = 90) -> None:
 
 
 def test_the_lock_refuses_and_the_lifecycle_deletes(gateway, bucket, tmp_path):
-    """Days are shortened by the gateway's debug interval; the lock's date is a real one."""
+    """Days are shortened by the gateway's debug interval; the lock's date is a real one.
+
+    Another hotline of the same bucket has rules of its own, before and behind ours.
+    """
     store = store_of(gateway, f"{bucket}-locked")
+    court = store_of(gateway, f"{bucket}-locked", prefix="court")
+    assert [step for step in court.bucket.set_up(Wanted(4)) if step.outcome == "cannot"] == []
     steps = list(store.bucket.set_up(Wanted(3)))
     assert [step for step in steps if step.outcome == "cannot"] == []
     assert {step.outcome for step in store.bucket.set_up(Wanted(3))} == {"was so"}
+    assert {step.outcome for step in court.bucket.set_up(Wanted(4))} == {"was so"}
     assert store.abilities().warnings(3) == ()
+    assert (store.abilities().expires_after_days, court.abilities().expires_after_days) == (3, 4)
     data = os.urandom(1000)
     (tmp_path / "object").write_bytes(data)
     sha256 = hashlib.sha256(data).hexdigest()
@@ -197,6 +204,7 @@ def test_the_lock_refuses_and_the_lifecycle_deletes(gateway, bucket, tmp_path):
     for key, kept_seconds in (("due", 4), ("kept", 3600), ("held", 4)):
         terms = Terms(now_ms + kept_seconds * 1000)
         store.put(f"{key}.flac", tmp_path / "object", sha256, "audio/flac", terms)
+    court.put("due.flac", tmp_path / "object", sha256, "audio/flac", Terms(now_ms + 4000))
     assert store.hold("held.flac", True)
     # Neither we, whatever our clock says, nor anybody with the keys.
     for ours_ms in (now_ms, now_ms + 10 * 366 * DAY_MS):
@@ -212,7 +220,7 @@ def test_the_lock_refuses_and_the_lifecycle_deletes(gateway, bucket, tmp_path):
     }
     with pytest.raises(ClientError, match="shortens"):
         store._client.put_object_retention(VersionId=version, Retention=sooner, **named)
-    wait_until(lambda: versions(store, "due.flac") == [])
+    wait_until(lambda: versions(store, "due.flac") == versions(court, "due.flac") == [])
     assert versions(store, "kept.flac") == [version]
     with store.open("held.flac") as file:  # no rule has touched it
         assert file.read() == data

@@ -68,13 +68,14 @@ def bucket(server, request):
 
 
 def store_of(proxy, bucket, **options) -> S3Store:
-    settings = {"attempts": 1, "read_timeout_seconds": 1.0, **KEYS, **options}
-    return S3Store(S3Settings(bucket, "calls", proxy.endpoint, **settings))
+    where = {"prefix": "calls", "endpoint": proxy.endpoint}
+    settings = {**where, "attempts": 1, "read_timeout_seconds": 1.0, **KEYS, **options}
+    return S3Store(S3Settings(bucket, **settings))
 
 
 def days_of(client, name: str) -> int:
     rules = client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
-    (rule,) = (rule for rule in rules if rule["ID"] == "callcore-expire")
+    (rule,) = (rule for rule in rules if rule["ID"] == "callcore-expire:calls/")
     return rule["Expiration"]["Days"]
 
 
@@ -273,9 +274,56 @@ def test_a_bucket_is_set_up_once_and_again_and_rules_of_others_stay(proxy, bucke
     old = store_of(proxy, name)
     list(old.bucket.set_up(wanted))
     rules = client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
-    assert [rule["ID"] for rule in rules] == ["theirs", "callcore-expire", "callcore-tidy"]
+    assert [rule["ID"] for rule in rules] == [
+        "theirs",
+        "callcore-expire:calls/",
+        "callcore-tidy:calls/",
+    ]
     assert [one["Days"] for one in rules[1]["Transitions"]] == [30, 90]
     assert "logs" not in str(old.abilities())
+
+
+def ids_and_days(client, name: str) -> dict[str, int | None]:
+    rules = client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+    return {rule["ID"]: rule["Expiration"].get("Days") for rule in rules}
+
+
+@pytest.mark.parametrize("second", ["court", "", "c" * 300])
+def test_each_prefix_of_a_bucket_has_rules_of_its_own(proxy, bucket, second):
+    name, client = bucket
+    first, other = store_of(proxy, name), store_of(proxy, name, prefix=second)
+    list(first.bucket.set_up(Wanted(400)))
+    assert first.abilities().expires_after_days == 400
+    if second:
+        assert "no rule of its deletes recordings after their time" in other.abilities().warnings(0)
+        assert not other.abilities().aborts_stale
+    list(other.bucket.set_up(Wanted(700)))
+    found = ids_and_days(client, name)
+    assert found["callcore-expire:calls/"] == 400
+    assert sorted(days for days in found.values() if days) == [400, 700]
+    assert len(found) == 4
+    assert max(map(len, found)) <= 255
+    # Each again, the first with more days, and the other's stay as they were.
+    list(first.bucket.set_up(Wanted(500)))
+    list(other.bucket.set_up(Wanted(700)))
+    assert ids_and_days(client, name) == found | {"callcore-expire:calls/": 500}
+
+
+def test_rules_of_an_older_version_are_taken_over_where_they_are_for_our_prefix(proxy, bucket):
+    name, client = bucket
+    old = rules("calls/", Wanted(366), locked=False, tagged=True)
+    for rule in old:
+        rule["ID"] = rule["ID"].partition(":")[0]
+    theirs = rules("court/", Wanted(800), locked=False, tagged=True)
+    client.put_bucket_lifecycle_configuration(
+        Bucket=name, LifecycleConfiguration={"Rules": theirs + old}
+    )
+    list(store_of(proxy, name).bucket.set_up(Wanted(366)))
+    assert list(ids_and_days(client, name)) == [
+        *(rule["ID"] for rule in theirs),
+        "callcore-expire:calls/",
+        "callcore-tidy:calls/",
+    ]
 
 
 def test_a_shorter_retention_does_not_shorten_what_was_promised(proxy, bucket):
