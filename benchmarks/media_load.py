@@ -21,6 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from media.events import Event, WorkerLost
 from media.io.plane import MediaPlane, MediaSettings, Remote
 from media.messages import LATE_BUCKETS_MS, Heartbeat
 from media.outgoing import PACKET
@@ -32,6 +33,8 @@ TICK_US = 20000
 TICKS_A_SECOND = 50
 PROMPTS = Path(__file__).parent.parent / "media" / "prompts"
 GENERATOR_LATE_MS = 100  # a generator that is later offers less load than it says: no figure
+STALLED_SECONDS = 5.0  # a worker that opens no leg for so long has no time for commands: it is full
+FULL_BUSY = 0.98  # of the tick; beyond it nothing is left for whoever commands the worker
 # A process that does nothing but read SIP, as a signalling process at its limit does.
 SIGNALLING = """
 import os, sys
@@ -54,6 +57,10 @@ class Shape:
     mixed: bool = False  # what is heard cannot be told by its bytes
 
 
+class Full(Exception):
+    """The worker has no time for so many legs: it could not even be measured."""
+
+
 @dataclass(frozen=True)
 class Load:
     """One measured run."""
@@ -70,6 +77,13 @@ class Load:
     generator_late_ms: float
     threads_busy: float = 0.0  # of a core: the writer of recordings and whatever else is not tick
     blocks_dropped: int = 0
+
+    @property
+    def too_much(self) -> str:
+        """Why one core does not carry so many legs; empty where it does."""
+        if self.skipped_ticks:
+            return f"{self.skipped_ticks} ticks left out"
+        return f"{self.busy:.0%} busy" if self.busy > FULL_BUSY else ""
 
     @property
     def legs_at_80(self) -> int:
@@ -154,13 +168,19 @@ async def measure(legs: int, seconds: float, shape: Shape) -> Load:
             sink_arguments={"folders": folder},
             heartbeat_timeout_seconds=10.0,
         )
-        plane = MediaPlane(settings, lambda event: None)
+        lost: list[Event] = []
+        plane = MediaPlane(
+            settings, lambda e: lost.append(e) if isinstance(e, WorkerLost) else None
+        )
         await plane.start()
         try:
             pin(plane.stats().pids[0])
-            return await drive(plane, legs, seconds, shape)
+            done = await drive(plane, legs, seconds, shape)
         finally:
             await plane.stop()
+        if lost:
+            raise Full("the worker gave no sign of life and was replaced")
+        return done
 
 
 async def drive(plane: MediaPlane, legs: int, seconds: float, shape: Shape) -> Load:
@@ -169,7 +189,12 @@ async def drive(plane: MediaPlane, legs: int, seconds: float, shape: Shape) -> L
     assert process.stdout is not None
     pid = plane.stats().pids[0]
     before = resident_kb(pid)
-    ports = await set_up(plane, json.loads(await process.stdout.readline()), shape)
+    try:
+        ports = await set_up(plane, json.loads(await process.stdout.readline()), shape)
+    except Full:
+        process.kill()
+        await process.wait()
+        raise
     process.stdin.write(json.dumps([ADDRESS, ports]).encode() + b"\n")
     await process.stdin.drain()
     warm = max(1.5, seconds / 3)
@@ -228,10 +253,21 @@ async def set_up(plane: MediaPlane, remotes: list[int], shape: Shape) -> list[in
             if shape.record:
                 name = f"recording-{number}"
                 plane.record(name, members[0], members[1:], header={"recording": name})
-    async with asyncio.timeout(30):
-        while plane.stats().heartbeats[0].legs < len(remotes):  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+    await opened(plane, len(remotes))
     return ports
+
+
+async def opened(plane: MediaPlane, legs: int) -> None:
+    """Until the worker has all legs; Full when it does not get on with them."""
+    clock = asyncio.get_running_loop().time
+    there, since = 0, clock()
+    while there < legs:
+        await asyncio.sleep(0.1)
+        now = plane.stats().heartbeats[0].legs
+        if now > there:
+            there, since = now, clock()
+        elif clock() - since > STALLED_SECONDS:
+            raise Full(f"{there} of {legs} legs could be opened")
 
 
 def load(

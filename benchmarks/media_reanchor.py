@@ -3,7 +3,8 @@
 The whole engine, with a trunk's callers and seats that are judges of our own: every call's parties
 talk each 20 ms, and what is heard is marked with who said it. The clock starts with signal 9; a
 call is back when both parties have heard the other's mark from the port that a re-INVITE named.
-With two workers the calls go to the one that is left; with one they wait for its successor.
+With two workers the calls go to the one that is left; with one to the spare, and without a spare
+they wait for the worker's successor, which is measured beside it and has no bar.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,6 +160,14 @@ class Side(RawEnd):
             raise SystemExit(f"seat {user} could not register")
 
 
+@dataclass(frozen=True)
+class House:
+    """The media processes of an engine."""
+
+    workers: int
+    spare: bool = False
+
+
 @dataclass
 class _Told:
     """What a raw call takes for its audio: where we are to send to is told to the side's voice."""
@@ -182,32 +192,39 @@ async def until(condition: Any, seconds: float) -> bool:
     return bool(condition())
 
 
-def configuration(folder: Path, seats: int, workers: int) -> tuple[Path, Address]:
+def configuration(folder: Path, seats: int, house: House) -> tuple[EnginePlan, Address]:
     plan = EnginePlan(
-        folder, sip_port=free_port(), http_port=free_port("tcp"), seats=seats, trunk=TRUNK
+        folder,
+        sip_port=free_port(),
+        http_port=free_port("tcp"),
+        seats=seats,
+        trunk=TRUNK,
+        spare=house.spare,
     )
     path = plan.write()
-    text = path.read_text(encoding="utf-8").replace("workers = 1", f"workers = {workers}")
+    text = path.read_text(encoding="utf-8").replace("workers = 1", f"workers = {house.workers}")
     path.write_text(text.replace("max_calls = 200", f"max_calls = {seats}"), encoding="utf-8")
     host, _, port = plan.sip.partition(":")
-    return path, (host, int(port))
+    return plan, (host, int(port))
 
 
-async def measure(calls: int, workers: int) -> dict[str, Any]:
+async def measure(calls: int, house: House) -> dict[str, Any]:
     """Kill one of the workers, which share the calls evenly."""
-    total = calls * workers
+    total = calls * house.workers
     with tempfile.TemporaryDirectory(prefix="media-reanchor-") as name:
         folder = Path(name)
-        path, target = configuration(folder, total, workers)
+        plan, target = configuration(folder, total, house)
         voices = Voice(TRUNK, CALLER, SEAT), Voice(SEATS, SEAT, CALLER)
         callers, seats = Side("trunk", voices[0]), Side("8001", voices[1])
         with (folder / "engine.log").open("wb") as log:
-            engine = Engine(path, log)
+            engine = Engine(folder / "engine.toml", log)
             try:
                 await engine.start(START_SECONDS)
                 await callers.open(TRUNK)
                 await seats.open(SEATS)
                 await talk(callers, seats, target, total)
+                if house.spare:
+                    await spare_is_up(plan.http_port)
                 return await kill(engine.pid, callers, seats, calls)
             finally:
                 for side in (callers, seats):
@@ -229,6 +246,12 @@ async def talk(callers: Side, seats: Side, target: Address, total: int) -> None:
     if not await until(lambda: all(hears(side) == total for side in (callers, seats)), 30):
         raise SystemExit(f"voice in {hears(callers)} and {hears(seats)} of {total} calls")
     say(f"{total} calls talk")
+
+
+async def spare_is_up(http_port: int) -> None:
+    async with asyncio.timeout(START_SECONDS):
+        while not await asyncio.to_thread(waiting, http_port):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
 
 
 async def accept(seats: Side, total: int) -> None:
@@ -253,7 +276,7 @@ async def kill(engine: int, callers: Side, seats: Side, calls: int) -> dict[str,
     await until(lambda: all(len(back(side)) >= calls for side in sides), WAIT_SECONDS)
     times = sorted(back(callers) + back(seats))
     figures = {
-        "workers": len(workers),
+        "workers_and_spares": len(workers),
         "calls_moved": min(len(moved(side)) for side in sides),
         "calls_back": min(len(back(side)) for side in sides),
         "first_seconds": round(min(times, default=0.0), 3),
@@ -264,21 +287,35 @@ async def kill(engine: int, callers: Side, seats: Side, calls: int) -> dict[str,
     return figures
 
 
+def waiting(http_port: int) -> int:
+    """Spares that are up, as the engine tells (docs/metrics.md)."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{http_port}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    found = next(line for line in lines if line.startswith("callcore_media_spare_workers "))
+    return int(float(found.split()[1]))
+
+
 def media_workers(engine: int) -> list[int]:
-    """Its children that are media workers."""
+    """Its children that are media workers, the oldest first."""
     children = Path(f"/proc/{engine}/task/{engine}/children").read_text(encoding="ascii").split()
     told = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
     return [int(pid) for pid in children if b"media.io.worker" in told[pid]]
 
 
+ALONE = House(1)
+HOUSES = {"to_another": House(2), "to_the_spare": House(1, spare=True), "to_its_successor": ALONE}
+
+
 def main() -> None:
-    """Two workers, then one."""
+    """Two workers, one with a spare, one alone."""
     given = parser("media_reanchor", __doc__).parse_args()
     calls = QUICK_CALLS if given.quick else CALLS
     outcome = Outcome("media_reanchor")
-    for name, workers in (("to_another", 2), ("to_its_successor", 1)):
-        figures = asyncio.run(measure(calls, workers))
+    for name, house in HOUSES.items():
+        figures = asyncio.run(measure(calls, house))
         outcome.figures[name] = figures
+        if house == ALONE:
+            continue
         outcome.bar(f"calls_back_{name}", calls, figures["calls_back"] >= calls)
         late = figures["last_seconds"]
         outcome.bar(f"seconds_{name}", BAR_SECONDS, late is not None and late <= BAR_SECONDS)

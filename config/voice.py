@@ -31,6 +31,11 @@ class Voice(Table):
     realtime: bool = Field(
         default=True, description="real-time priority for media processes, where it is allowed"
     )
+    spare: bool = Field(
+        default=True,
+        description="one more media process, started and idle, which takes the place of one that "
+        "died at once; costs about 80 MB of memory",
+    )
     sockets: Literal["auto", "io_uring", "plain"] = Field(
         default="auto",
         description="how media processes reach the network: io_uring costs about a third less, "

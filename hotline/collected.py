@@ -163,6 +163,8 @@ class PartsCollector(Collector):
         for kind in ("io_uring", "plain"):
             workers.add_metric([kind], stats.sockets.count(kind))
         yield workers
+        spare = stats.spare is not None
+        yield gauge("media_spare_workers", "Media processes that wait for one to die.", int(spare))
         packets = CounterMetricFamily(
             "callcore_media_packets", "RTP packets.", labels=["direction"]
         )

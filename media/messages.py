@@ -149,6 +149,12 @@ class Close(Command, frozen=True):
     leg: str
 
 
+class Serve(Command, frozen=True):
+    """A spare ticks from now on, on these cores; none: wherever."""
+
+    cpus: tuple[int, ...] = ()
+
+
 class Stop(Command, frozen=True):
     """Close everything, empty the writer's queue, exit."""
 
@@ -201,6 +207,7 @@ class Setup(msgspec.Struct, frozen=True):
     cpus: tuple[int, ...] = ()
     tones: dict[str, ToneSetup] = {}
     sockets: str = "auto"  # as MediaSettings
+    spare: bool = False  # it waits for Serve
 
 
 AnyCommand = (
@@ -221,6 +228,7 @@ AnyCommand = (
     | PauseRecord
     | StopRecord
     | Close
+    | Serve
     | Stop
 )
 AnyReport = (

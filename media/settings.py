@@ -53,6 +53,7 @@ class MediaSettings:
     realtime: bool = True
     cpus: tuple[int, ...] = ()  # the workers' cores in turn; none: wherever
     tones: dict[str, Tone] = field(default_factory=dict)  # beside, or instead of, tones.TONES
+    spare: bool = False  # one more worker, started and idle, for the place of one that died
     sockets: str = "auto"  # "io_uring", "plain", or whichever of them the kernel allows
 
     def knows(self, prompt: str) -> bool:
@@ -77,3 +78,4 @@ class PlaneStats:
     late: tuple[int, ...]
     sockets: tuple[str, ...]  # which kind each worker that is up uses
     counts: dict[str, int]  # by events.LegStats' names, of open and closed legs
+    spare: int | None = None  # the pid of a worker that waits to take a place

@@ -24,6 +24,7 @@ listen = ["udp://127.0.0.1:{sip_port}", "tcp://127.0.0.1:{sip_port}"]
 address = "127.0.0.1"
 ports = "{first_media_port}-{last_media_port}"
 workers = 1
+spare = {spare}
 
 [[trunks]]
 name = "ims"
@@ -82,6 +83,7 @@ class EnginePlan:
     policy: str = "fifo"
     promotion_seconds: float = 120
     wrap_up_seconds: float = 0
+    spare: bool = False  # a media worker more would cost each start a second of the processor
 
     @property
     def users(self) -> list[str]:
@@ -107,6 +109,7 @@ class EnginePlan:
             promotion_seconds=number(self.promotion_seconds),
             wrap_up_seconds=number(self.wrap_up_seconds),
             folder=self.folder.resolve(),
+            spare="true" if self.spare else "false",
         )
         path = self.folder / "engine.toml"
         path.write_text(text, encoding="utf-8")

@@ -166,6 +166,7 @@ def media_settings(config: Config) -> MediaSettings:
         realtime=config.media.realtime,
         cpus=config.media.cpus,
         sockets=config.media.sockets,
+        spare=config.media.spare,
         tones={tone.name: Tone(tone.hertz, tone.cadence, tone.dbm0) for tone in config.tones},
     )
 

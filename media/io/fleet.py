@@ -1,4 +1,7 @@
-"""Several processes of one kind: they start together, are watched, and stop together."""
+"""Several processes of one kind: they start together, are watched, and stop together.
+
+One more may wait, started, for one of them to die.
+"""
 
 import asyncio
 import contextlib
@@ -7,6 +10,8 @@ from media.errors import NotStarted
 from media.io.process import WorkerProcess
 
 START_SECONDS = 20.0
+SPARE_SECONDS = 3.0  # until a spare is started: others need the processor first
+SPARE = -1  # its number
 
 
 class Fleet:
@@ -14,6 +19,7 @@ class Fleet:
 
     def __init__(self, what: str, limit_seconds: float) -> None:
         self.processes: list[WorkerProcess] = []
+        self.spare: WorkerProcess | None = None
         self._what = what
         self._limit_seconds = limit_seconds
         self._watch: asyncio.Task[None] | None = None
@@ -28,6 +34,29 @@ class Fleet:
             raise NotStarted(f"no {self._what} within {START_SECONDS:.0f} s") from None
         self._watch = asyncio.create_task(self._look_after())
 
+    def keep(self, spare: WorkerProcess) -> None:
+        """One that nobody waits for, to take the place of another."""
+        self.spare = spare
+        spare.start()
+        spare.rest(SPARE_SECONDS)
+
+    def stand_in(self, place: int) -> WorkerProcess | None:
+        """The spare, in the place of a process that died and is the spare when it is up again.
+
+        None when there is none that is up.
+        """
+        spare, lost = self.spare, self.processes[place]
+        if spare is None or not spare.up:
+            return None
+        spare.number, lost.number = lost.number, spare.number
+        spare.setup, lost.setup = lost.setup, spare.setup
+        lost.rest(SPARE_SECONDS)
+        self.processes[place], self.spare = spare, lost
+        return spare
+
+    def _all(self) -> list[WorkerProcess]:
+        return [*self.processes, *([self.spare] if self.spare is not None else [])]
+
     async def stop(self, seconds: float) -> None:
         """Each has so long to end by itself."""
         if self._watch is not None:
@@ -35,11 +64,12 @@ class Fleet:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
             self._watch = None
-        await asyncio.gather(*(process.stop(seconds) for process in self.processes))
-        for process in self.processes:
+        await asyncio.gather(*(process.stop(seconds) for process in self._all()))
+        for process in self._all():
             if process.ready.done() and not process.ready.cancelled():
                 process.ready.exception()  # looked at, so that nobody is warned
         self.processes.clear()
+        self.spare = None
 
     async def _look_after(self) -> None:
         """Kill processes without a life sign; not for a pause of our own loop."""
@@ -49,7 +79,7 @@ class Fleet:
             asleep = loop.time()
             await asyncio.sleep(period)
             now = loop.time()
-            for process in self.processes:
+            for process in self._all():
                 if now - asleep > 2 * period:
                     process.heard = now
                 allowed = self._limit_seconds if process.up else START_SECONDS

@@ -16,7 +16,7 @@ from media.edge import PTIMES_MS, VOICES
 from media.errors import LocalProtocolError
 from media.g711 import CODECS
 from media.gain import MOST_DB
-from media.io.fleet import Fleet
+from media.io.fleet import SPARE, Fleet
 from media.io.process import WorkerProcess
 from media.io.sockets import udp
 from media.legs import COUNTERS
@@ -80,10 +80,8 @@ class MediaPlane:
                 for name, tone in self.settings.tones.items()
             },
         )
-        cpus = self.settings.cpus
         for number in range(self.settings.workers):
-            own = (cpus[number % len(cpus)],) if cpus else ()
-            mine = msgspec.structs.replace(setup, cpus=own)
+            mine = msgspec.structs.replace(setup, cpus=self._cores(number))
             worker = WorkerProcess(number, mine, self._report, self._lost)
             self._workers.append(worker)
             worker.start()
@@ -92,6 +90,13 @@ class MediaPlane:
         except BaseException:
             await self.stop()
             raise
+        if self.settings.spare:
+            waiting = msgspec.structs.replace(setup, spare=True)
+            self._fleet.keep(WorkerProcess(SPARE, waiting, self._report, self._lost))
+
+    def _cores(self, number: int) -> tuple[int, ...]:
+        cpus = self.settings.cpus
+        return (cpus[number % len(cpus)],) if cpus else ()
 
     async def stop(self) -> None:
         """Workers write what they hold and end."""
@@ -257,6 +262,7 @@ class MediaPlane:
     def stats(self) -> PlaneStats:
         """As of the workers' last heartbeats, each half a second."""
         beats = tuple(worker.heartbeat for worker in self._workers)
+        spare = self._fleet.spare
         return PlaneStats(
             legs=len(self._legs),
             recordings=len(self._recordings),
@@ -270,6 +276,7 @@ class MediaPlane:
             late=tuple(map(sum, zip(*(beat.late for beat in beats), strict=True))),
             sockets=tuple(w.told.sockets for w in self._workers if w.up),
             counts={name: sum(b.counts.get(name, 0) for b in beats) for name in COUNTERS},
+            spare=spare.pid if spare is not None and spare.up else None,
         )
 
     def _known(self, prompts: tuple[str, ...]) -> None:
@@ -327,6 +334,11 @@ class MediaPlane:
 
     def _lost(self, number: int) -> None:
         """Everything the worker held is gone; tell it once, when the tables are clean."""
+        if number == SPARE:
+            return
+        successor = self._fleet.stand_in(number)
+        if successor is not None:
+            successor.send(m.Serve(self._cores(number)))
         legs = tuple(leg for leg, place in self._legs.items() if place.worker == number)
         closing = [leg for leg, place in self._closing.items() if place.worker == number]
         for leg in (*legs, *closing):

@@ -77,6 +77,10 @@ class WorkerProcess(asyncio.Protocol):
         self._pending = []
         self._spawn(self._start())
 
+    def rest(self, seconds: float) -> None:
+        """To be started so much later, where `start` was called in this turn of the loop."""
+        self._delay_seconds = max(self._delay_seconds, seconds)
+
     @property
     def pid(self) -> int | None:
         return self.process.pid if self.process is not None else None

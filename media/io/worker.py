@@ -37,6 +37,7 @@ BEAT_TICKS = 10  # 0.2 s: a stuck worker is found out in little more than its ti
 COMMAND_SECONDS = 0.002  # for commands at a time: a tick must not wait for a thousand of them
 COLLECT_TICKS = 3000
 STOP_SECONDS = 5.0
+STAND_BY_SECONDS = 0.2  # between a spare's signs of life
 
 
 class Worker:
@@ -57,6 +58,7 @@ class Worker:
         self.switch = Switch(setup, bank, self.wire, self.writer, self.channel.send)
         self.decoder = msgspec.msgpack.Decoder(m.AnyCommand)
         self.commands: deque[bytes] = deque()
+        self.spare = setup.spare
         self.stopping = False
         self.skipped = 0
         self.late = [0] * (len(m.LATE_BUCKETS_MS) + 1)
@@ -65,6 +67,8 @@ class Worker:
 
     def run(self) -> None:
         """Ticks on absolute deadlines, so that no lateness ever adds up."""
+        while self.spare and not self.stopping and not self.channel.closed:
+            self._stand_by()
         deadline = time.monotonic() + TICK_SECONDS
         while not self.stopping and not self.channel.closed:
             now = self._wait(deadline)
@@ -78,6 +82,20 @@ class Worker:
                 self.skipped += behind
                 deadline += behind * TICK_SECONDS
         self._finish()
+
+    def _stand_by(self) -> None:
+        """A spare shows that it lives, and does nothing else until it is to serve."""
+        select.select([self.sock], [], [], STAND_BY_SECONDS)
+        self.commands.extend(self.channel.receive())
+        if self.commands:
+            command = self.decoder.decode(self.commands.popleft())
+            self.stopping = isinstance(command, m.Stop)
+            if isinstance(command, m.Serve):
+                self.spare = False
+                bind(command.cpus)
+        if not self.channel.backlog:
+            self.channel.send(self.beat())
+        self.channel.flush()
 
     def _wait(self, deadline: float) -> float:
         """Obey commands until the tick is due; at least one look, however late it is."""
@@ -169,15 +187,20 @@ def settle(realtime: bool, cpus: tuple[int, ...] = ()) -> None:
     """What the operating system allows for punctual ticks; where it refuses, go on without."""
     for name in (signal.SIGINT, signal.SIGTERM):  # the parent drains calls and then closes us
         signal.signal(name, signal.SIG_IGN)
-    if cpus:
-        with contextlib.suppress(OSError):  # no such core: anywhere, then
-            for thread in os.listdir("/proc/self/task"):
-                os.sched_setaffinity(int(thread), cpus)
+    bind(cpus)
     if realtime:
         with contextlib.suppress(OSError):
             os.nice(-10)  # the whole process, so that the writer never holds the lock for long
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))  # this thread only
+
+
+def bind(cpus: tuple[int, ...]) -> None:
+    """All our threads to these cores; none, or no such core: anywhere."""
+    if cpus:
+        with contextlib.suppress(OSError):
+            for thread in os.listdir("/proc/self/task"):
+                os.sched_setaffinity(int(thread), cpus)
 
 
 def allow_files() -> None:

@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from media import events
+from media.io import fleet
 from media.io.plane import Remote
 from tests.media.phones import Exchange, exchange
 
@@ -49,10 +50,10 @@ class Ear:
         self.socket.close()
 
 
-def anchor(it: Exchange, ear: Ear) -> set[int]:
+def anchor(it: Exchange, ear: Ear, calls: int = CALLS) -> set[int]:
     """All calls' legs on the worker of the first one; their ports."""
     ports = set()
-    for number in range(CALLS):
+    for number in range(calls):
         legs = (f"{number}-a", f"{number}-b")
         for leg in legs:
             near = None if leg == "0-a" else "0-a"
@@ -83,6 +84,50 @@ async def test_two_hundred_calls_go_on_when_their_worker_dies_or_stops(death: si
             it.plane.close(leg)
         await it.wait(events.LegClosed, 2 * CALLS, seconds=20)
         assert it.plane.stats().free_ports == free
+        ear.close()
+
+
+async def test_a_spare_takes_the_place_of_the_only_worker_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Nothing is started in between: the process that serves next was there before."""
+    monkeypatch.setattr(fleet, "SPARE_SECONDS", 0.0)
+    async with exchange(spare=True, cpus=(0,), port_quarantine_seconds=0, **RANGE) as it:
+        ear = Ear()
+        await ear.hears(anchor(it, ear, 10))
+        for deaths in (1, 2):  # the one that died is the next spare
+            spare = await waiting(it)
+            (victim,) = it.plane.stats().pids
+            os.kill(victim, signal.SIGKILL)
+            lost = (await it.wait(events.WorkerLost, deaths, seconds=20))[-1]
+            assert len(lost.legs) == 20
+            assert it.plane.stats().pids == (spare,)
+            await ear.hears(anchor(it, ear, 10))
+            threads = [int(task) for task in os.listdir(f"/proc/{spare}/task")]
+            assert {core for task in threads for core in os.sched_getaffinity(task)} == {0}
+        ear.close()
+
+
+async def waiting(it: Exchange) -> int:
+    """The spare's pid, once it is up."""
+    async with asyncio.timeout(20):
+        while (pid := it.plane.stats().spare) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return pid
+
+
+async def test_a_spare_that_dies_costs_nobody_a_call(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fleet, "SPARE_SECONDS", 0.0)
+    async with exchange(spare=True, **RANGE) as it:
+        ear = Ear()
+        spare = await waiting(it)
+        port = it.plane.open("a").port
+        it.plane.connect("a", Remote("127.0.0.1", ear.port, "PCMA", 8))
+        os.kill(spare, signal.SIGKILL)
+        while it.plane.stats().spare in (spare, None):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await ear.hears({port})
+        assert it.plane.workers_lost == 0
         ear.close()
 
 
