@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from config.fields import PositiveSeconds, User
+from config.passwords import PATTERN
 from config.secret import Secret
 from config.table import Allowed, Table
 
@@ -51,7 +52,15 @@ class Account(Table):
 
     name: User = Field(description="who it is, as the audit log says")
     token: Annotated[Secret, Field(min_length=16)] = Field(
-        description="what requests show as `Authorization: Bearer TOKEN`; 16 characters at least"
+        default=SecretStr(""),
+        description="what requests show as `Authorization: Bearer TOKEN`; 16 characters at least",
+    )
+    password_hash: str = Field(
+        default="",
+        pattern=f"{PATTERN}|^$",
+        description="in place of a token, or beside it: `callcore user add` writes it; browsers "
+        "ask for name and password then",
+        json_schema_extra={"allowed": "a line that `callcore user add` wrote"},
     )
     role: Role = Field(
         description="agent: search and listen, their own seat's recordings; supervisor: also "

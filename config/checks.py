@@ -53,10 +53,15 @@ def _names(config: Config) -> Iterator[Clash]:
 
 
 def _accounts(config: Config) -> Iterator[Clash]:
-    """A token is the only thing that tells one account from another."""
+    """A token alone tells one account from another, unless there is a password."""
     seen = {config.http.token.get_secret_value()} - {""}
     for index, account in enumerate(config.accounts):
         token = account.token.get_secret_value()
+        if not token:
+            if not account.password_hash:
+                told = "missing: a token, or a password_hash (`callcore user add` writes one)"
+                yield Clash(("accounts", index, "token"), "", told)
+            continue
         if token in seen:
             told = "a token of its own: another account, or [http], has it already"
             yield Clash(("accounts", index, "token"), "(hidden)", told)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from config.fields import Name, parsed
+from config.passwords import PATTERN
 from config.secret import Secret
 from config.table import Allowed, Table
 from config.values import Store
@@ -44,7 +45,7 @@ class Approver(Table):
 
     name: Name = Field(description="the account")
     password_hash: str = Field(
-        pattern=r"^scrypt:[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$",
+        pattern=PATTERN,
         description="as `callcore recordings approver` prints it",
         json_schema_extra={"allowed": "a line that `callcore recordings approver` printed"},
     )
