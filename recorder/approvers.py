@@ -23,6 +23,6 @@ class Approvers:
         """Raises NotAllowed; takes as long for a name that is unknown."""
         if not fits(password, self._hashes.get(name, NOBODY)):
             raise NotAllowed(
-                f"{name!r} is no approver with that password: see recordings.approvers, and "
-                "`callcore recordings approver`"
+                f"{name!r} is no approver with that password: see [[accounts]], the right "
+                "custody, and `callcore recordings approver`"
             )

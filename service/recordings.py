@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from config.access import approvers_of
 from service.configured import CONFIG, ConfigOption, ask_password, loaded, must_have_index, places
 from service.exits import fail, failures, mistakes
 
@@ -27,7 +28,7 @@ key_app = typer.Typer(help="Keys that recordings are encrypted with.", no_args_i
 recordings_app.add_typer(key_app, name="key")
 
 Recording = Annotated[str, typer.Argument(metavar="RECORDING", help="Its name in the index.")]
-By = Annotated[str, typer.Option(help="Who does it: one of recordings.approvers.")]
+By = Annotated[str, typer.Option(help="Who does it: an account with the right custody.")]
 Reason = Annotated[str, typer.Option(help="Why; it stays with the recording for good.")]
 
 
@@ -198,12 +199,12 @@ def rotate(config: ConfigOption = CONFIG) -> None:
 
 @recordings_app.command()
 def approver(name: Annotated[str, typer.Argument(help="The account.")]) -> None:
-    """Print the line of recordings.approvers for a person; the password comes on standard input."""
+    """Print a custodian's [[accounts]]; the password comes on standard input."""
     from recorder.approvers import SALT_BYTES, password_hash
 
     with mistakes():
         hashed = password_hash(ask_password(), os.urandom(SALT_BYTES))
-    print(f'{{ name = "{name}", password_hash = "{hashed}" }}')
+    print(f'[[accounts]]\nname = "{name}"\nrole = "custodian"\npassword_hash = "{hashed}"')
 
 
 @recordings_app.command()
@@ -288,8 +289,7 @@ def _custodian(config: Path, vault: Vault) -> Custodian:
     from recorder.approvers import Approvers
     from recorder.io.custodian import Custodian
 
-    people = loaded(config).recordings.approvers
-    return Custodian(vault, Approvers({one.name: one.password_hash for one in people}))
+    return Custodian(vault, Approvers(dict(approvers_of(loaded(config).accounts))))
 
 
 def _do(config: Path, work: Callable[[Custodian], Custody]) -> None:
