@@ -48,6 +48,9 @@ class Engine(Readings, LegCommands):
         self.describe: Callable[[str, Transport, bytes], bytes] = lambda leg, transport, offer: (
             offer
         )
+        # The protected description for whoever is called over a transport, who may refuse it and
+        # is offered the other one then; None: there is no choice.
+        self.protect: Callable[[str, Transport], bytes | None] = lambda leg, transport: None
         self.registrar = Registrar(settings.registrar)
         self.trunks = Trunks(settings.trunks)
         self.lines = Lines(settings, self.trunks, identifiers)
@@ -237,11 +240,15 @@ class Engine(Readings, LegCommands):
 
     def begin(
         self, branch: str, destination: Destination, flow: Flow, call: Call, now: float
-    ) -> None:
-        """Place one branch."""
-        offer = call.offer
+    ) -> bool:
+        """Place one branch; whether it is offered a protection that it may refuse."""
+        leg = self._outgoing.leg(branch)
+        offer, trunk = call.offer, self._trunk_of.get(leg)
         if destination.kind == "seat":
-            offer = self.describe(self._outgoing.leg(branch), flow.transport, offer)
+            offer = self.describe(leg, flow.transport, offer)
+        protected = None if destination.plain else self.protect(leg, flow.transport)
+        if protected is not None:
+            offer = protected if trunk is None else self._resolution.fitting(protected, trunk)
         placement = Placement(
             request_uri=destination.request_uri,
             flow=flow,
@@ -252,9 +259,10 @@ class Engine(Readings, LegCommands):
             headers=(*destination.headers, *call.headers),
             credentials=destination.credentials,
             kind=destination.kind,
-            terms=self._terms(self._trunk_of.get(self._outgoing.leg(branch))),
+            terms=self._terms(trunk),
         )
         self._legged(self._legs.place(branch, placement, now), now)
+        return protected is not None
 
     def tell(self, event: CallEvent) -> None:
         """Tell a fact of a leg."""

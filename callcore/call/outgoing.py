@@ -8,6 +8,7 @@ from callcore.call.cause import ELSEWHERE
 from callcore.call.events import Answered, CallEvent, Ended, Progressed
 from callcore.call.fork import Failure, Fork
 from callcore.call.placement import Headers
+from callcore.call.refusals import REFUSING, Refusals
 from callcore.call.target import Call, Destination
 from callcore.call.trunk import Target
 from callcore.flow import Flow
@@ -25,8 +26,8 @@ class Carrier(Protocol):
 
     def begin(
         self, branch: str, destination: Destination, flow: Flow, call: Call, now: float
-    ) -> None:
-        """Place one branch."""
+    ) -> bool:
+        """Place one branch; whether it is offered a protection that it may refuse."""
         ...
 
     def drop(self, branch: str, reason: str | None, now: float, headers: Headers = ()) -> None:
@@ -54,6 +55,8 @@ class Outgoing:
         self._patience: dict[str, float] = {}  # of branches that say nothing, until when
         self._contacts: dict[str, str] = {}  # of branches to a phone of a seat
         self._parting: dict[str, tuple[str, float]] = {}  # of those hung up, and until when
+        self._refusals = Refusals()
+        self._protected: dict[str, Destination] = {}  # branches that may refuse to be
         self._held: dict[str, float] = {}  # legs that wait for such phones, until when
 
     def __contains__(self, leg: str) -> bool:
@@ -209,6 +212,8 @@ class Outgoing:
     def _begin(self, leg: str, flow: Flow, now: float) -> None:
         fork = self._forks[leg]
         branch, destination = fork.next_branch, fork.waiting[0]
+        if self._refusals.hold(destination.party, now):
+            destination = replace(destination, plain=True)
         fork = self._forks[leg] = fork.started(branch)
         if branch != leg:
             self._legs[branch] = leg
@@ -218,7 +223,9 @@ class Outgoing:
             self._contacts[branch] = destination.request_uri
         if fork.patience_seconds and fork.waiting:
             self._patience[branch] = now + fork.patience_seconds
-        self._carrier.begin(branch, destination, flow, fork.call, now)
+        choice = self._carrier.begin(branch, destination, flow, fork.call, now)
+        if choice and leg in self._forks and branch in self._forks[leg].live:
+            self._protected[branch] = destination
 
     def _win(self, fork: Fork, branch: str, now: float) -> None:
         self._forks[fork.leg], losers = fork.won(branch)
@@ -233,11 +240,16 @@ class Outgoing:
             self._note_death(branch, event.reason or event.by, now)
         self._ways.pop(branch, None)
         self._legs.pop(branch, None)
+        protected = self._protected.pop(branch, None)
         was_ringing = branch in fork.ringing
         fork = fork.ended(branch)
         if fork.winner == branch:
             self._forks[leg] = fork
             self._tell_end(leg, event if branch == leg else replace(event, leg=leg))
+        elif was_ringing and protected and event.by == "remote" and event.status in REFUSING:
+            self._refusals.note(protected.party, now)
+            self._forks[leg] = fork.repeated(branch, replace(protected, plain=True))
+            self._try_next(leg, now)
         elif was_ringing:
             self._forks[leg] = fork.failed(branch, Failure(event.status, event.reason, event.by))
             self._advance(leg, now)
