@@ -110,6 +110,28 @@ def init(config: ConfigOption) -> None:
 
 
 @recordings_app.command()
+def expire(config: ConfigOption) -> None:
+    """Delete what is past its date and not held, where the store has no rule for it: a directory.
+
+    The engine does so once a day; here the clock of this machine is believed at once.
+    """
+    from recorder.io.audit import Problem
+    from recorder.io.expiry import expire as expired
+
+    with opened(config) as vault:
+        if not vault.store.abilities().ours:
+            fail(f"{vault.store.url} has rules of its own: see `callcore recordings init`")
+        found = list(expired(vault, _custodian(config, vault), _now_ms()))
+        problems = [one for one in found if isinstance(one, Problem)]
+        for one in found:
+            if not isinstance(one, Problem):
+                print(f"{one.recording}: expired")
+        if problems:
+            _fail_with(problems, f"{len(problems)} recordings cannot be expired; see the list")
+        print(f"{len(found)} recordings were past their date")
+
+
+@recordings_app.command()
 def inventory(config: ConfigOption) -> None:
     """Find objects without a recording in the index, and recordings without their objects."""
     from recorder.io.inventory import inventory as counted

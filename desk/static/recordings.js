@@ -1,7 +1,7 @@
 // The recordings page: search, quality and audit; each account sees what it has the right to.
 import { $, ask, button, clock, element, fields, may, me, query, reason, row, span, translate, tried, turn, why, words }
   from "/static/recordings_page.js";
-import { open, playing } from "/static/recordings_player.js";
+import { open, playing, showComments } from "/static/recordings_player.js";
 
 const PAGE = 50;
 let wanted = {}, after = null, cards = [];
@@ -89,7 +89,7 @@ async function review(form) {
   const { note, ...given } = Object.fromEntries(new FormData(form));
   const scores = Object.fromEntries(Object.entries(given).map(([key, value]) => [key, Number(value)]));
   await ask(`/recordings/${encodeURIComponent(playing.recording)}/reviews`, { card: cards[0].name, scores, note });
-  await Promise.all([showCard(), showQuality()]);
+  await Promise.all([showCard(), showQuality(), showComments()]);  // a calibration is blind until now
 }
 
 async function draw(form) {

@@ -78,7 +78,7 @@ async def test_a_reviewer_finds_a_recording_plays_seeks_comments_and_scores(
     await page.fill("#comment input", "此处打断了诉求人")
     await page.click("#comment button")
     await page.wait_for_selector("#comments li")
-    (comment,) = await desk.archive.comments("c2-1")
+    (comment,) = await desk.archive.comments("c2-1", "reviewer")
     assert SECONDS * 500 <= comment.at_ms < SECONDS * 500 + 4000
 
     for field in await page.locator("#review input[type=number]").all():

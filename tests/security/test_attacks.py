@@ -169,7 +169,8 @@ async def test_svcrack_gets_no_password_even_where_the_right_one_is_in_its_list(
     cracking = asyncio.create_task(attack(target.folder, *crack, until=blocked))
     assert await target.serves_during(seat, cracking) > 0
     said = await cracking
-    assert await blocked()
+    counts = [await target.refused(why) for why in ("wrong password", "blocked")]
+    assert await blocked(), (counts, said.text)
     assert "secret-8001" not in said.text, said.text
 
 

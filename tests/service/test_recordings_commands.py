@@ -67,6 +67,7 @@ def test_a_store_is_set_up_proved_counted_and_indexed_again(callcore, house, tmp
         (["verify"], "1 recordings are in the store, whole, and kept long enough"),
         (["verify", "--sample", "5"], "1 recordings are in the store"),
         (["prove"], "r1: plays as it was sealed"),
+        (["expire"], "0 recordings were past their date"),
         (["inventory"], "2 objects of 1 recordings, and nothing else"),
         (["reindex"], "1 recordings and 0 custodies"),
         (["rotate"], "0 recordings have a newly wrapped key"),
