@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import TypeGuard
 
 from callcore.call.addresses import Addresses
 from callcore.call.commands import LegCommands
@@ -31,11 +33,12 @@ from callcore.effects import Close, Connect, Raw, Resolve
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow, Transport
 from callcore.identifiers import Identifiers
-from callcore.message import response
+from callcore.message import Message, Request, response
 from callcore.transaction import Answered, Failed, Incoming, TransactionLayer, Transmit
 from callcore.transaction import Effect as LayerEffect
 
 TRUNKS = (Keep, Probe)  # owners
+NO_DIALOG = Refusal(481, "no dialog", counts=False)
 Effect = Transmit | Raw | Connect | Close | Resolve | Event
 
 
@@ -118,6 +121,9 @@ class Engine(Readings, LegCommands):
         """A datagram, or bytes of a stream however cut; never raises for what is in them."""
         for message in self._reception.receive(data, flow, now):
             try:
+                if self._is_homeless(message):
+                    self._reception.refuse(message, flow, NO_DIALOG, now)
+                    continue
                 self._layered(self._layer.receive(message, flow, now), now)
             except RemoteProtocolError as error:
                 self._reception.unmatched(message, flow, error)
@@ -136,10 +142,13 @@ class Engine(Readings, LegCommands):
         """A certificate of whoever connected to us was checked: these are its names."""
         self._connections.proven(flow, names)
 
-    def transport_failed(self, flow: Flow, now: float) -> None:
-        """Something could not be sent."""
+    def transport_failed(self, flow: Flow, now: float, message: Message | None = None) -> None:
+        """Something could not be sent; a datagram of `message` alone, or all of a connection."""
         self.counters["out", "failed", 0] += 1
-        self._layered(self._layer.transport_failed(flow, now), now)
+        if flow.transport != "udp":
+            self._layered(self._layer.transport_failed(flow, now), now)
+        elif isinstance(message, Request):
+            self._layered(self._layer.not_sent(message, now), now)
 
     def connected(self, asked: Connect, flow: Flow, now: float) -> None:
         """A connection that we asked for is open."""
@@ -182,8 +191,8 @@ class Engine(Readings, LegCommands):
         return out
 
     def keeps(self, flow: Flow) -> bool:
-        """Whether a silent connection is of use: a trunk's, or one that a seat is reached by."""
-        return self._gate.knows(flow) or flow in self._connections
+        """Whether a silent connection is of use: a trunk's, a seat's, or one with a call on it."""
+        return self._gate.knows(flow) or flow in self._connections or self._legs.is_carried_by(flow)
 
     def is_waiting(self, flow: Flow) -> bool:
         """Whether a message has come in part only."""
@@ -216,7 +225,8 @@ class Engine(Readings, LegCommands):
             return
         call = self._resolution.carried(target, offer, headers)
         if plan.trunk is None:
-            self._outgoing.place_all(leg, plan.destinations, call, now)
+            again = partial(self._resolution.plan, target, caller, Call(offer, headers))
+            self._outgoing.place_all(leg, plan.destinations, call, now, again)
             return
         if seat is not None:
             self._guard.began(leg, seat, now)
@@ -292,6 +302,19 @@ class Engine(Readings, LegCommands):
 
     # -- within -----------------------------------------------------------------------------
 
+    def _is_homeless(self, message: Message) -> TypeGuard[Request]:
+        """A request within a dialog that we do not have: answered without a transaction.
+
+        Anybody can make such requests up, so nothing is kept of them (RFC 3261 §8.2.7).
+        """
+        return (
+            isinstance(message, Request)
+            and message.to.tag is not None
+            and message.method not in ("ACK", "CANCEL")
+            and not self._legs.has_dialog(message)
+            and not self._layer.serves(message)
+        )
+
     def _layered(self, effects: Sequence[LayerEffect], now: float) -> None:
         """Pass on what transactions report: to legs, to trunks, or to gate and registrar."""
         for effect in effects:
@@ -300,7 +323,10 @@ class Engine(Readings, LegCommands):
             elif isinstance(effect, (Answered, Failed)) and isinstance(effect.owner, TRUNKS):
                 self._lined(effect, effect.owner, now)
             elif isinstance(effect, Incoming) and not self._legs.wants(effect):
-                self._incoming(effect, now)
+                try:
+                    self._incoming(effect, now)
+                except RemoteProtocolError as error:  # by its transaction, which waits for it
+                    self._respond(effect, Refusal(error.status, str(error), counts=False), now)
             else:
                 if isinstance(effect, Answered) and isinstance(effect.owner, LegOwner):
                     self._outgoing.heard(effect.owner.leg)
@@ -332,7 +358,7 @@ class Engine(Readings, LegCommands):
         """A request outside a dialog that has a transaction now."""
         request, flow = incoming.request, incoming.flow
         if request.method not in ("REGISTER", "INVITE"):
-            self._respond(incoming, Refusal(481, "no dialog", counts=False), now)
+            self._respond(incoming, NO_DIALOG, now)
             return
         judged = self._gate.judge(request, flow, now)
         if isinstance(judged, Refusal):
