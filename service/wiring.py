@@ -6,7 +6,6 @@ from pathlib import Path
 
 from callcore.call.numbers import make_rules
 from callcore.call.profile import Profile
-from callcore.call.registrar import Registrar
 from callcore.call.settings import (
     AuthSettings,
     BanSettings,
@@ -188,17 +187,17 @@ def snippets(folder: str) -> dict[str, str]:
     return found
 
 
-def leg_terms(config: Config, registrar: Registrar) -> Terms:
-    """How legs are described: SRTP is offered to seats that are reached over TLS alone."""
+def leg_terms(config: Config) -> Terms:
+    """How legs are described."""
     media = config.media
-
-    def over_tls(seat: str) -> bool:
-        bindings = registrar.bindings(seat)
-        return bool(bindings) and all(b.flow.transport in ("tls", "wss") for b in bindings)
-
-    own = {seat.user: seat.srtp for seat in config.seats}
+    seats = {seat.user: seat.srtp for seat in config.seats}
+    trunks = {trunk.name: trunk.srtp for trunk in config.trunks}
     return Terms(
-        media.public_address, media.srtp, over_tls, media.codecs, lambda seat: own.get(seat, "")
+        media.public_address,
+        media.srtp,
+        media.codecs,
+        srtp_of=lambda seat: seats.get(seat, ""),
+        trunk_srtp=lambda trunk: trunks.get(trunk, ""),
     )
 
 
