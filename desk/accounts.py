@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from config.access import RIGHTS, ROLES, Account, Right
+from config.access import RIGHTS, Account, Right, rights_of
 
 
 class Forbidden(Exception):
@@ -17,11 +17,15 @@ class Forbidden(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An account as it asks; `seat`: only that seat's recordings, empty = all."""
+    """An account as it asks; `seat`: only that seat's recordings, empty = all.
+
+    A member unit has no rights; what it may use, masking.py says.
+    """
 
     name: str
     rights: frozenset[Right]
     seat: str = ""
+    is_unit: bool = False
 
     def must(self, right: Right) -> None:
         """Raises Forbidden without the right."""
@@ -39,8 +43,8 @@ MEANS: dict[Right, str] = {
     "score": "review recordings",
     "manage": "draw samples and see how reviewers agree",
     "operate": "use anything but recordings",
+    "custody": "hold recordings, or delete them with somebody else",
 }
-UNIT = Person("unit", frozenset())  # what it may use, masking.py says
 OPERATOR = Person("operator", frozenset(RIGHTS))
 
 
@@ -52,7 +56,8 @@ class Accounts:
     accounts: tuple[Account, ...] = ()
 
     def __post_init__(self) -> None:
-        known = {_digest(one.token.get_secret_value()): person_of(one) for one in self.accounts}
+        tokens = ((one.token.get_secret_value(), one) for one in self.accounts)
+        known = {_digest(token): person_of(one) for token, one in tokens if token}
         if self.token:
             known[_digest(self.token)] = OPERATOR
         object.__setattr__(self, "_known", known)
@@ -91,9 +96,8 @@ class Accounts:
 
 def person_of(account: Account) -> Person:
     """The role's rights and those beside; an agent is held to a seat."""
-    rights = ROLES[account.role] | frozenset(account.rights)
     seat = (account.seat or account.name) if account.role == "agent" else ""
-    return Person(account.name, rights, seat)
+    return Person(account.name, rights_of(account), seat, account.role == "unit")
 
 
 def _digest(token: str) -> bytes:
@@ -134,7 +138,7 @@ RECORDINGS_ALONE = (
 
 def may_use(asking: Person, path: str) -> bool:
     """Whether the account has anything to do there at all."""
-    return "operate" in asking.rights or _below(path, RECORDINGS_ALONE)
+    return "operate" in asking.rights or (bool(asking.rights) and _below(path, RECORDINGS_ALONE))
 
 
 def _below(path: str, folders: Iterable[str]) -> bool:

@@ -9,7 +9,7 @@ from fastapi.staticfiles import StaticFiles
 
 from config.access import Account, RecordingAccess
 from desk import api, audit, callers, calls, custody, floor, live, quality, recordings, trace
-from desk.accounts import UNIT, Accounts, Forbidden, may_use
+from desk.accounts import Accounts, Forbidden, may_use
 from desk.idempotency import Replays
 from desk.links import LinkExpired, LinkForged
 from desk.listening import Door
@@ -38,11 +38,10 @@ def create_app(
     token: str = "",
     accounts: tuple[Account, ...] = (),
     access: RecordingAccess | None = None,
-    unit_token: str = "",
 ) -> FastAPI:
     """The application; with `token` or `accounts`, all but the health checks demand one.
 
-    Who brings `unit_token` sees masked numbers, and of the API what units need (masking.py).
+    A member unit's sees masked numbers, and of the API what units need (masking.py).
 
     A token comes as `Authorization: Bearer` or, for players and sockets of the page,
     as the cookie that `/?token=` sets.
@@ -60,7 +59,7 @@ def create_app(
     app.state.door = Door(archive, known, access or RecordingAccess())
     app.state.replays = Replays()
     add_errors(app)
-    app.middleware("http")(demand(known, unit_token))
+    app.middleware("http")(demand(known))
     add_health(app, hotline)
     for one in ROUTERS:
         app.include_router(one.router, prefix="/api/v1")
@@ -124,18 +123,16 @@ def add_errors(app: FastAPI) -> None:
 
 
 def demand(
-    accounts: Accounts, unit_token: str = ""
+    accounts: Accounts,
 ) -> Callable[[Request, Callable[[Request], Awaitable[Response]]], Awaitable[Response]]:
     """The check in front of everything but health."""
-    units = Accounts(unit_token)
 
     async def check(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
         path = request.url.path
         person = request.state.person = accounts.who(request.headers, request.cookies)
         if path in OPEN_PATHS or is_phone(path):
             return await go_on(request)
-        if unit_token and units.who(request.headers, request.cookies):
-            request.state.person = UNIT
+        if person is not None and person.is_unit:
             return await serve_unit(request, go_on)
         if person is None and path in PAGES:
             return await let_in(request, go_on)

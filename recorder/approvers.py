@@ -37,8 +37,8 @@ class Approvers:
         found = _derived(password, base64.b64decode(salt))
         if not hmac.compare_digest(found, wanted) or name not in self._hashes:
             raise NotAllowed(
-                f"{name!r} is no approver with that password: see recordings.approvers, and "
-                "`callcore recordings approver`"
+                f"{name!r} is no approver with that password: see [[accounts]], the right "
+                "custody, and `callcore recordings approver`"
             )
 
 

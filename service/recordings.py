@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from config.access import approvers_of
 from config.loader import ConfigError, load
 from config.schema import Config
 from service.exits import USAGE, fail, failures, mistakes
@@ -33,7 +34,7 @@ ConfigOption = Annotated[
     typer.Option("--config", "-c", metavar="FILE", help="The configuration, a TOML file."),
 ]
 Recording = Annotated[str, typer.Argument(metavar="RECORDING", help="Its name in the index.")]
-By = Annotated[str, typer.Option(help="Who does it: one of recordings.approvers.")]
+By = Annotated[str, typer.Option(help="Who does it: an account with the right custody.")]
 Reason = Annotated[str, typer.Option(help="Why; it stays with the recording for good.")]
 
 
@@ -204,12 +205,12 @@ def rotate(config: ConfigOption) -> None:
 
 @recordings_app.command()
 def approver(name: Annotated[str, typer.Argument(help="The account.")]) -> None:
-    """Print the line of recordings.approvers for a person; the password comes on standard input."""
+    """Print a custodian's [[accounts]]; the password comes on standard input."""
     from recorder.approvers import SALT_BYTES, password_hash
 
     with mistakes():
         hashed = password_hash(_password(), os.urandom(SALT_BYTES))
-    print(f'{{ name = "{name}", password_hash = "{hashed}" }}')
+    print(f'[[accounts]]\nname = "{name}"\nrole = "custodian"\npassword_hash = "{hashed}"')
 
 
 @recordings_app.command()
@@ -287,8 +288,7 @@ def _custodian(config: Path, vault: Vault) -> Custodian:
     from recorder.approvers import Approvers
     from recorder.io.custodian import Custodian
 
-    people = _loaded(config).recordings.approvers
-    return Custodian(vault, Approvers({one.name: one.password_hash for one in people}))
+    return Custodian(vault, Approvers(dict(approvers_of(_loaded(config).accounts))))
 
 
 def _do(config: Path, work: Callable[[Custodian], Custody]) -> None:

@@ -95,7 +95,6 @@ async def start(config: Config, stack: AsyncExitStack) -> Conductor:
             token=config.http.token.get_secret_value(),
             accounts=config.accounts,
             access=config.recording_access,
-            unit_token=config.http.unit_token.get_secret_value(),
         ),
         config.http.listen,
     )

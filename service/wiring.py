@@ -21,6 +21,7 @@ from callcore.io.certificates import TlsSettings, Trust
 from callcore.io.resolve import ResolverSettings
 from callcore.io.server import ServerSettings
 from config import sip as sip_schema
+from config.access import approvers_of
 from config.schema import Config
 from config.security import Security, number_classes
 from config.values import TRANSPORTS, WEB_TRANSPORTS, is_wildcard
@@ -256,7 +257,7 @@ def keeper_settings(config: Config) -> KeeperSettings:
             recordings.object_lock,
             recordings.part_mib << 20,
         ),
-        approvers=tuple((one.name, one.password_hash) for one in recordings.approvers),
+        approvers=approvers_of(config.accounts),
         guard_per_day=recordings.guard_per_day,
         apart=True,
     )

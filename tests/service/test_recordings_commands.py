@@ -39,10 +39,9 @@ def house(tmp_path, callcore):
         store = "file:{tmp_path}/store"
         spool = "{tmp_path}/spool"
         key = "KEY"
-        approvers = [{", ".join(people)}]
         [database]
         url = "sqlite:///{tmp_path}/index.db"
-    """
+    """ + "\n".join(people)
     path = tmp_path / "my.toml"
     path.write_text(text.replace("KEY", key))
     from config.loader import load
