@@ -3,27 +3,19 @@
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
+from config import starting
+from config.clash import Clash, Key
 from config.quality import score_cards
 from config.queues import is_able
 from config.schema import Config
 from config.security import number_classes
 from config.sip import Trunk
-from config.sounds import BUILT_IN
 from config.values import SECURE_TRANSPORTS, WEB_TRANSPORTS, is_loopback, is_wildcard
 
-Key = tuple[str | int, ...]
+__all__ = ["Clash", "Key", "clashes"]
+
 READABLE = "a file that exists and can be read"
-
-
-@dataclass(frozen=True, slots=True)
-class Clash:
-    """A key that does not go with another one."""
-
-    key: Key
-    value: str
-    allowed: str
 
 
 def clashes(config: Config) -> list[Clash]:
@@ -224,16 +216,6 @@ def _trunk_peers(config: Config) -> Iterator[Clash]:
             yield Clash(("trunks", index, "peers", number), str(other), told)
 
 
-def _tones(config: Config) -> Iterator[Clash]:
-    known = {*BUILT_IN, *(tone.name for tone in config.tones)}
-    for index, queue in enumerate(config.queues):
-        for field in ("announcement", "music"):
-            kind, _, name = getattr(queue, field).partition(":")
-            if kind == "tone" and name not in known:
-                told = "tone: and one of " + ", ".join(sorted(known))
-                yield Clash(("queues", index, field), f"tone:{name}", told)
-
-
 def _queues(config: Config) -> Iterator[Clash]:
     known = {queue.name for queue in config.queues}
     for index, route in enumerate(config.routes):
@@ -313,7 +295,9 @@ CHECKS: tuple[Callable[[Config], Iterator[Clash]], ...] = (
     _trunk_modes,
     _trunk_peers,
     _queues,
-    _tones,
+    starting.prompts,
+    starting.listeners,
+    starting.feature_codes,
     _calendar,
     _stores,
     _encryption,

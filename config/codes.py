@@ -7,7 +7,9 @@ from pydantic import Field
 from config.table import Allowed, Table
 
 Code = Annotated[
-    str, Field(pattern=r"^([*#]?[0-9*]{1,5})?$"), Allowed("1 to 6 of 0-9 and *, or empty")
+    str,
+    Field(pattern=r"^([*#]?[0-9*]{1,5})?$"),
+    Allowed("an optional * or #, then 1 to 5 of 0-9 and *; or empty"),
 ]
 
 

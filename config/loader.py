@@ -33,7 +33,7 @@ _SECRET_NAMES = re.compile(r"pass|secret|token|key|url", re.IGNORECASE)
 def load(path: str | Path, environ: Mapping[str, str] | None = None) -> Config:
     """Read the file; ConfigError names every mistake in it at once."""
     try:
-        text = Path(path).read_bytes().decode("utf-8")
+        text = Path(path).read_bytes().decode("utf-8-sig")  # editors may put a mark in front
     except OSError as error:
         why = f"a file that can be read ({error.strerror})"
         raise ConfigError([Mistake(str(path), "file", "", why)]) from None
@@ -83,7 +83,7 @@ def _with_profiles(file: str, lines: Lines, data: dict[str, Any]) -> list[Mistak
         key: Key = ("trunks", index, "profile")
         path = profile_path(name)
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError):
             shipped = ", ".join(sorted(one.stem for one in PROFILES.glob("*.toml")))
             told = f"{shipped}, or the path of a profile that can be read"
@@ -134,6 +134,8 @@ def _mistake(
     error = detail.get("ctx", {}).get("error")
     if isinstance(error, ValueError) and str(error):
         told = f"{told} ({error})"
+    if field is not None and isinstance(detail["input"], dict) and told == "tables":
+        told = f"write [[{_dotted(key)}]] in double brackets, once for each"
     hidden = field is not None and is_secret(field)
     return Mistake(file, _dotted(key), _shown(detail["input"], hidden), told, line)
 

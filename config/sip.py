@@ -13,7 +13,10 @@ from config.values import Listen, Peer, nameserver
 SipListen = Annotated[
     Listen,
     parsed(Listen.parse, Listen),
-    Allowed("udp://, tcp://, tls://, ws:// or wss:// and an IP address with a port"),
+    Allowed(
+        "udp://, tcp://, tls://, ws:// or wss:// and an IP address (or localhost) with a port, "
+        "which may be left out (5060; with tls:// 5061)"
+    ),
 ]
 TrunkPeer = Annotated[
     Peer,

@@ -36,6 +36,8 @@ def _of_type(annotation: Any, metadata: list[Any]) -> str:
     if get_origin(annotation) is typing.Annotated:
         inner, *more = get_args(annotation)
         return said or _of_type(inner, [*metadata, *more])
+    if annotation is SecretStr and not said and (least := _minimum_length(metadata)):
+        return f"{'not empty' if least == 1 else f'at least {least} characters'}: {SECRET}"
     if annotation is SecretStr and said:
         return f'{said}; also {{ env = "NAME" }} or {{ file = "PATH" }}'
     if said:

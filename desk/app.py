@@ -1,6 +1,7 @@
 """The desk's HTTP side: health, metrics, the API and the live status page (docs/http-api.md)."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
@@ -9,10 +10,10 @@ from fastapi.staticfiles import StaticFiles
 
 from config.access import Account, RecordingAccess
 from desk import api, audit, callers, calls, custody, floor, live, quality, recordings, trace
-from desk.accounts import Accounts, Forbidden, may_use
+from desk.accounts import Accounts, Forbidden, Person, may_use
 from desk.idempotency import Replays
 from desk.links import LinkExpired, LinkForged
-from desk.listening import Door
+from desk.listening import Door, ReasonNeeded
 from desk.masking import serve_unit
 from desk.passwords import SESSION, basic
 from desk.phone_page import add_phone, is_phone
@@ -30,6 +31,20 @@ STATIC = Path(__file__).parent / "static"
 OPEN_PATHS = ("/healthz", "/readyz")
 PAGES = {"/": "index.html", "/recordings": "recordings.html"}
 ROUTERS = (api, callers, calls, custody, floor, live, trace, recordings, audit, quality)
+
+# What the hotline refuses, as HTTP says it; the code is for screens with words of their own.
+ERRORS: dict[type[Exception], tuple[int, str]] = {
+    UnknownThing: (404, "unknown"),
+    WrongState: (409, "wrong_state"),
+    NotAllowed: (422, "not_allowed"),
+    ReasonNeeded: (422, "reason_needed"),
+    Unavailable: (503, "unavailable"),
+    Forbidden: (403, "forbidden"),
+    WrongPerson: (403, "wrong_person"),
+    LinkForged: (403, "link_forged"),
+    LinkExpired: (410, "link_expired"),
+    Gone: (410, "gone"),
+}
 
 
 def create_app(
@@ -94,6 +109,8 @@ def add_health(app: FastAPI, hotline: HotlineCommands) -> None:
             "role": readiness.role,
             "reasons": list(readiness.reasons),
             "warnings": list(readiness.warnings),
+            "reason_codes": [asdict(one) for one in readiness.reason_codes],
+            "warning_codes": [asdict(one) for one in readiness.warning_codes],
         }
         return JSONResponse(body, 200 if readiness.ready else 503)
 
@@ -104,21 +121,12 @@ def add_health(app: FastAPI, hotline: HotlineCommands) -> None:
 
 def add_errors(app: FastAPI) -> None:
     """The hotline's refusals as HTTP statuses, each naming the thing."""
-    statuses = {
-        UnknownThing: 404,
-        WrongState: 409,
-        NotAllowed: 422,
-        Unavailable: 503,
-        Forbidden: 403,
-        WrongPerson: 403,
-        LinkForged: 403,
-        LinkExpired: 410,
-        Gone: 410,
-    }
-    for kind, status in statuses.items():
+    for kind, (status, code) in ERRORS.items():
 
-        async def answer(_: Request, error: Exception, status: int = status) -> JSONResponse:
-            return JSONResponse({"detail": str(error)}, status)
+        async def answer(
+            _: Request, error: Exception, status: int = status, code: str = code
+        ) -> JSONResponse:
+            return JSONResponse({"detail": str(error), "code": code}, status)
 
         app.add_exception_handler(kind, answer)
 
@@ -141,7 +149,7 @@ def demand(
         if person is None and not is_link(request):
             return no_token()
         if person is not None and not may_use(person, path):
-            return JSONResponse({"detail": f"{person.name} may use recordings alone"}, 403)
+            return recordings_alone(person)
         response = await go_on(request)
         session = accounts.passwords.session(person.name) if person is not None else ""
         if session and basic(request.headers)[0] and request.cookies.get(SESSION) != session:
@@ -155,7 +163,7 @@ def demand(
         if person is None:
             return no_token(asks_password=bool(accounts.passwords))
         if not may_use(person, request.url.path):
-            return JSONResponse({"detail": f"{person.name} may use recordings alone"}, 403)
+            return recordings_alone(person)
         response = await go_on(request)
         response.set_cookie("callcore_token", token, httponly=True, samesite="strict")
         return response
@@ -168,11 +176,20 @@ def is_link(request: Request) -> bool:
     return request.url.path.endswith("/audio") and bool(request.query_params.get("link"))
 
 
+def recordings_alone(person: Person) -> JSONResponse:
+    """403."""
+    told = f"{person.name} may use recordings alone"
+    return JSONResponse({"detail": told, "code": "forbidden"}, 403)
+
+
 def no_token(*, asks_password: bool = False) -> JSONResponse:
     """401; a browser that opens a page asks for name and password then (RFC 7617)."""
     scheme = 'Basic realm="callcore", charset="UTF-8"' if asks_password else "Bearer"
     return JSONResponse(
-        {"detail": "a token is needed: send 'Authorization: Bearer <[http] token>'"},
+        {
+            "detail": "a token is needed: send 'Authorization: Bearer <[http] token>'",
+            "code": "token_needed",
+        },
         401,
         headers={"WWW-Authenticate": scheme},
     )

@@ -22,6 +22,10 @@ LINKS_KEPT = 100_000
 EXPORTS_KEPT = 100
 
 
+class ReasonNeeded(NotAllowed):
+    """Nobody listens, downloads or reveals here without saying why (HTTP 422)."""
+
+
 class FirstUses:
     """A player asks for a link's sound piece by piece: that is one access."""
 
@@ -70,10 +74,10 @@ class Door:
         return Limits(self.settings.export_recordings, self.settings.export_mib << 20)
 
     def must_say_why(self, reason: str) -> str:
-        """NotAllowed without a reason, where one is wanted."""
+        """ReasonNeeded without a reason, where one is wanted."""
         reason = reason.strip()
         if self.settings.reason_required and not reason:
-            raise NotAllowed("a reason is needed: give it as `reason`")
+            raise ReasonNeeded("a reason is needed: give it as `reason`")
         return reason
 
     async def reach(self, asking: Person, recording: str) -> RecordingEntry:

@@ -46,7 +46,9 @@ class Accounts:
                 f"of {alert.month} are used ({alert.used_minutes:.0f})"
             )
             log.warning("minutes", trunk=alert.trunk, share=alert.share, used=alert.used_minutes)
-            self._hub.publish(self._clock.iso_now(), Alert("minutes", text))
+            self._hub.publish(
+                self._clock.iso_now(), Alert("minutes", text, f"{alert.trunk} {alert.share:.0%}")
+            )
         self._write()
         return charge
 

@@ -34,7 +34,7 @@ class BrowserCare:
         """Each browser is told by re-INVITE where its next gateway is (RFC 8839 §4.4.1)."""
         log.error("gateway lost", gateway=event.gateway, legs=len(event.legs))
         parts = self._parts
-        alert = Alert("gateway", f"gateway {event.gateway} was replaced")
+        alert = Alert("gateway", f"gateway {event.gateway} was replaced", str(event.gateway))
         parts.hub.publish(iso(parts.clock.wall_ms()), alert)
         for leg in event.legs:
             try:

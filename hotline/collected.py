@@ -245,11 +245,13 @@ class PartsCollector(Collector):
         guarded.add_metric(["plays"], warden.played)
         guarded.add_metric(["fails"], warden.failed)
         yield guarded
-        yield gauge(
-            "recording_guard_last_success_timestamp_seconds",
-            "When the last recording was fetched and played.",
-            warden.played_at,
-        )
+        if warden.played_at is not None:  # 0 would be an alert at each start
+            yield gauge(
+                "recording_guard_last_success_timestamp_seconds",
+                "When the last recording was fetched and played.",
+                warden.played_at,
+            )
+        yield gauge("recording_database_up", "1: the database answers.", status.database_ok)
         abilities = GaugeMetricFamily(
             "callcore_recording_store_ability",
             "1: the store does it by itself.",

@@ -352,13 +352,26 @@ class ClusterStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """What a text is about, for screens that say it in words of their own."""
+
+    code: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether traffic should be sent here; `reasons` say why not, `warnings` what to mend."""
+    """Whether traffic should be sent here; `reasons` say why not, `warnings` what to mend.
+
+    The codes stand beside the texts, one for each.
+    """
 
     ready: bool
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     role: RoleName = "single"
+    reason_codes: tuple[Code, ...] = ()
+    warning_codes: tuple[Code, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,7 +267,7 @@ class Conductor:
 
     def _banned(self, fact: sip.Banned) -> None:
         log.warning("source banned", source=fact.source, why=fact.why, seconds=fact.seconds)
-        self.herald.tell(Alert("ban", f"{fact.source} is not listened to: {fact.why}"))
+        self.herald.tell(Alert("ban", f"{fact.source} is not listened to: {fact.why}", fact.source))
 
     # The queue --------------------------------------------------------------------------------
 

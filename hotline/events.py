@@ -69,6 +69,7 @@ class Alert:
 
     name: str
     text: str
+    about: str = ""  # whom or what, for screens that have words of their own
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from hotline.commands import (
 )
 from hotline.conductor import Conductor
 from hotline.custodies import Custodies
+from hotline.readiness import readiness
 from hotline.tracing import CallTrace
 from media.errors import LocalProtocolError as MediaError
 
@@ -114,31 +115,7 @@ class Facade(Custodies):
 
     def readiness(self) -> Readiness:
         """What keeps traffic away, and what only needs mending."""
-        reasons: list[str] = []
-        warnings: list[str] = []
-        if self._conductor.draining:
-            reasons.append("draining: no new calls are taken")
-        cluster = self.cluster()
-        if not self._parts.queueing.leads():
-            reasons.append(f"{cluster.role}: {cluster.leader or 'no node'} leads")
-        if cluster.trouble:
-            warnings.append(f"cluster: {cluster.trouble}")
-        trunks = [trunk.name for trunk in self._parts.config.trunks]
-        down = [name for name in trunks if not self._parts.sip.engine.trunk_up(name)]
-        if down:
-            (reasons if len(down) == len(trunks) else warnings).append(
-                f"trunk down: {', '.join(down)}"
-            )
-        if not self._parts.plane.stats().pids:
-            reasons.append("no media worker is alive")
-        status = self._parts.keeper.status()
-        warnings.extend(status.alerts)
-        gateway = self._parts.gateway
-        if gateway is not None and not gateway.is_up:
-            reasons.append("the gateway is down: browser seats cannot be called")
-        if not status.store_ok:
-            reasons.append(f"the store is away: {status.spooled} recordings wait in the spool")
-        return Readiness(not reasons, tuple(reasons), tuple(warnings), cluster.role)
+        return readiness(self._conductor, self.cluster())
 
     def cluster(self) -> ClusterStatus:
         """This node's part in its cluster."""

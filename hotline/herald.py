@@ -58,13 +58,15 @@ class Herald:
     def _overstayed(self, effect: acd.Overstayed) -> None:
         log.warning("agent in one state for long", user=effect.agent, state=effect.state)
         since = iso(effect.since_ms)
-        self.tell(Alert("overstayed", f"{effect.agent} is {effect.state} since {since}"))
+        self.tell(
+            Alert("overstayed", f"{effect.agent} is {effect.state} since {since}", effect.agent)
+        )
 
     def _sidelined(self, effect: acd.Sidelined) -> None:
         """Never silent: an agent who does not answer costs every caller after it."""
         log.warning("agent does not answer", user=effect.agent, misses=effect.misses)
         text = f"{effect.agent} missed {effect.misses} calls in a row and was made not ready"
-        self.tell(Alert("no_answer", text))
+        self.tell(Alert("no_answer", text, effect.agent))
 
     def _called_back(self, effect: acd.CallbackEnded) -> None:
         log.info("callback over", callback=effect.callback, result=effect.result)
@@ -94,11 +96,11 @@ class Herald:
 
     def _store_back(self, fact: recorder.StoreBack) -> None:
         log.info("store back", away_seconds=round(fact.away_seconds, 1))
-        self.tell(Alert("store", "back"))
+        self.tell(Alert("store", "back", "back"))
 
     def _space_changed(self, fact: recorder.SpaceChanged) -> None:
         log.warning("spool space", state=fact.state, free_bytes=fact.free_bytes, why=fact.why)
-        self.tell(Alert("spool", f"{fact.state}: {fact.why}"))
+        self.tell(Alert("spool", f"{fact.state}: {fact.why}", fact.state))
 
     def _store_limits(self, fact: recorder.StoreLimits) -> None:
         for why in fact.why:
@@ -115,7 +117,7 @@ class Herald:
             log.info("recording proved", recording=fact.recording)
             return
         log.error("recording does not play", recording=fact.recording, why=fact.why)
-        self.tell(Alert("recording guard", f"{fact.recording}: {fact.why}"))
+        self.tell(Alert("recording guard", f"{fact.recording}: {fact.why}", fact.recording))
 
 
 QUEUE: dict[type, Callable[..., None]] = {

@@ -76,14 +76,17 @@ class Listening:
         log.error("recording not written", recording=fact.recording, why=fact.why)
         self._parts.meters.sink_failures.inc()
         self._parts.keeper.sink_failed(fact.recording, fact.why)
-        self._conductor.herald.tell(Alert("recording", f"{fact.recording}: {fact.why}"))
+        self._conductor.herald.tell(
+            Alert("recording", f"{fact.recording}: {fact.why}", fact.recording)
+        )
 
     def _worker_lost(self, fact: media.WorkerLost) -> None:
         """Its calls go on over the new worker; taps whose call is over are sealed as they are."""
         conductor = self._conductor
         log.error("media worker lost", worker=fact.worker, legs=len(fact.legs))
         self._parts.meters.workers_lost.inc()
-        conductor.herald.tell(Alert("media worker", f"worker {fact.worker} was replaced"))
+        text = f"worker {fact.worker} was replaced"
+        conductor.herald.tell(Alert("media worker", text, str(fact.worker)))
         calls = dict.fromkeys(self._performer.call_of_leg.get(leg) for leg in fact.legs)
         for call_id in calls:
             if call_id is not None:

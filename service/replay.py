@@ -1,6 +1,8 @@
 """`callcore journal replay`: what the queue's core knew at the journal's end."""
 
+import errno
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,11 +72,20 @@ def _compared(path: Path, core: Core, head: Head | None) -> dict[str, Any] | Non
 
 def _head(path: Path) -> Head | None:
     if not path.is_dir():
-        return parse(content(path)).head
+        return _head_of_file(path)
     files = segments(path)
     if not files:
         raise JournalUnreadable(f"{path} holds no journal; name [engine] journal's folder")
     return head_of(files[0])
+
+
+def _head_of_file(path: Path) -> Head | None:
+    if not path.exists():  # else the name of its archive would be told, which nobody typed
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    segment = parse(content(path))
+    if segment.head is None and not segment.events:
+        raise JournalUnreadable(f"{path} is no journal: it holds no event")
+    return segment.head
 
 
 def _epoch(path: Path) -> int:

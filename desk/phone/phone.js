@@ -14,6 +14,7 @@ function translate() {
   words = STRINGS[language];
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   for (const place of document.querySelectorAll("[data-text]")) place.textContent = words[place.dataset.text];
+  for (const place of document.querySelectorAll("[data-label]")) place.setAttribute("aria-label", words[place.dataset.label]);
   for (const place of document.querySelectorAll("[data-placeholder]")) place.placeholder = words[place.dataset.placeholder];
   $("language").textContent = words.language;
   show();
@@ -24,11 +25,13 @@ function show(change = {}) {
   $("line").textContent = words[shown.line];
   $("line").className = "pill " + ({ registered: "good", lost: "bad" }[shown.line] || "");
   $("state").textContent = words[shown.state];
-  $("problem").textContent = (words[shown.problem] || "") + (shown.why || "");
+  $("problem").textContent = (words[shown.problem] || "")
+    + (shown.why ? words.causes[shown.why] ?? (language === "en" ? shown.why : words.cause) : "");
   $("problem").hidden = !shown.problem;
   $("login").hidden = agent !== null;
   $("phone").hidden = agent === null;
   document.body.dataset.state = shown.state;
+  ringing(shown.state === "incoming");
   document.body.dataset.line = shown.line;
   const established = Boolean(call?.isEstablished());
   $("answer").disabled = !(call && call.direction === "incoming" && call.isInProgress());
@@ -37,6 +40,47 @@ function show(change = {}) {
   for (const key of $("keys").children) key.disabled = !established;
   $("hold").setAttribute("aria-pressed", String(Boolean(call?.isOnHold().local)));
   $("mute").setAttribute("aria-pressed", String(Boolean(call?.isMuted().audio)));
+}
+
+// What is heard and seen of a call that waits for an answer ------------------------------------
+
+let tones = null;      // AudioContext; made at the login, for browsers want a click before any sound
+let bell = null;       // what sounds now, and its timers
+
+function ringing(wanted) {
+  if (wanted === (bell !== null)) {
+    if (!wanted) document.title = words.title;
+    return;
+  }
+  if (!wanted) {
+    clearInterval(bell.timer);
+    bell.tone?.stop();
+    bell = null;
+    document.title = words.title;
+    return;
+  }
+  bell = { tone: strike() };
+  document.title = `☎ ${words.incoming} ${$("party").textContent}`;
+  let seconds = 0;
+  bell.timer = setInterval(() => {
+    seconds += 1;
+    if (seconds % 5 === 0) bell.tone = strike();
+    // The title blinks: the page may be behind others.
+    document.title = seconds % 2 === 0 ? `☎ ${words.incoming} ${$("party").textContent}` : words.title;
+  }, 1000);
+}
+
+// 450 Hz, one second of five, as phones here ring; muted while there is no AudioContext.
+function strike() {
+  if (tones?.state === "suspended") tones.resume().catch(() => {});
+  if (!tones) return null;
+  const tone = tones.createOscillator(), loudness = tones.createGain();
+  tone.frequency.value = 450;
+  loudness.gain.value = 0.3;
+  tone.connect(loudness).connect(tones.destination);
+  tone.start();
+  tone.stop(tones.currentTime + 1);
+  return tone;
 }
 
 function stateOf(session) {
@@ -94,6 +138,7 @@ async function login(event) {
     show({ problem: "no_microphone", why: "" });
     return;
   }
+  tones ??= new AudioContext();
   const user = $("user").value.trim();
   agent = new JsSIP.UA({
     sockets: settings.sockets.map((address) => new JsSIP.WebSocketInterface(address)),
@@ -161,7 +206,12 @@ async function begin() {
   };
   setInterval(tick, 500);
   translate();
-  const found = await (await fetch("/phone/settings.json")).json();
+  const found = await fetch("/phone/settings.json").then((answer) => answer.ok && answer.json()).catch(() => null);
+  if (!found) {
+    show({ problem: "no_settings" });
+    for (const field of $("login").elements) field.disabled = true;
+    return;
+  }
   // Bound to all addresses: whoever loaded this page knows one of them.
   found.sockets = found.sockets.map((address) => address.replace(/:\/\/(0\.0\.0\.0|\[::\])/, `://${location.hostname}`));
   settings = found;

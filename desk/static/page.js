@@ -1,5 +1,6 @@
 // The live status page: reads the state once, then again (at most once a second) after each event.
 import { STRINGS } from "/static/strings.js";
+import { refused, told } from "/static/trouble.js";
 
 const $ = (id) => document.getElementById(id);
 let language = localStorage.getItem("language") === "en" ? "en" : "zh";
@@ -19,6 +20,9 @@ function translate() {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   for (const place of document.querySelectorAll("[data-text]")) place.textContent = words[place.dataset.text];
   $("language").textContent = words.language;
+  showLink();
+  for (const part of PARTS) if (part.last && part.id !== "ready") part.show(part.last);
+  showReady(ready);
 }
 
 // Personal data: the page shows numbers masked; whoever needs one whole asks the API, with the right to.
@@ -71,6 +75,7 @@ function showAgents(agents) {
 
 function tickClocks() {
   for (const place of document.querySelectorAll("[data-since]")) {
+    if (place.closest(".stale")) continue;   // nobody knows how long by now
     const seconds = Math.max(0, Math.round((Date.now() + offset - Date.parse(place.dataset.since)) / 1000));
     const minutes = Math.floor(seconds / 60);
     place.textContent = `${place.dataset.label} ${minutes}:${String(seconds % 60).padStart(2, "0")}`;
@@ -82,16 +87,27 @@ function player(call) {
   if (!call.recording) { cell.textContent = words.none; return cell; }
   if (!call.ended) { cell.textContent = words.storing; return cell; }
   const button = element("button", words.play);
-  button.addEventListener("click", () => {
-    const audio = element("audio");
-    audio.controls = true;
-    audio.src = `/api/v1/recordings/${encodeURIComponent(call.recording)}/audio`;
-    audio.addEventListener("error", () => { button.textContent = words.storing; cell.replaceChildren(button); });
-    cell.replaceChildren(audio);
-    audio.play().catch(() => {});
-  });
+  button.addEventListener("click", () => play(cell, call.recording));
   cell.append(button);
   return cell;
+}
+
+// By a signed link, as the recordings page does; what is refused is said, with the page that can ask for a reason.
+async function play(cell, recording) {
+  const elsewhere = element("a", words.open_recording);
+  elsewhere.href = `/recordings?recording=${encodeURIComponent(recording)}`;
+  const failed = (why) => cell.replaceChildren(element("span", why, "late"), " ", elsewhere);
+  try {
+    const link = await fetch(`/api/v1/recordings/${encodeURIComponent(recording)}/links`,
+      { method: "POST", body: "{}", headers: { "Content-Type": "application/json" } });
+    if (!link.ok) throw await refused(link);
+    const audio = element("audio");
+    audio.controls = true;
+    audio.src = (await link.json()).url;
+    audio.addEventListener("error", () => failed(words.no_sound));
+    cell.replaceChildren(audio);
+    audio.play().catch(() => {});
+  } catch (error) { failed(told(error, language)); }
 }
 
 const rows = new Map();   // call id -> {row, shown}: a playing recording must not be redrawn
@@ -118,42 +134,120 @@ function showCalls(calls) {
   $("empty").hidden = calls.length > 0;
 }
 
-async function read(path) {
-  const answer = await fetch(path);
+// Readiness and alerts -----------------------------------------------------------------------
+
+const codeWords = (text, code) => language === "en" || !words.codes[code?.code] ? text : words.codes[code.code](code.about);
+let ready = null;      // what /readyz said last; null = not known
+const alerts = [];     // those of the socket, newest first
+
+function showReady(document) {
+  ready = document;
+  const why = ready?.reasons.map((text, at) => codeWords(text, ready.reason_codes?.[at])).join("；");
+  $("ready").textContent = !ready ? words.unknown : ready.ready ? words.ready : `${words.not_ready_system}：${why}`;
+  $("ready").className = "pill " + (!ready ? "" : ready.ready ? "good" : "bad");
+  showAlerts();
+}
+
+function showAlerts() {
+  const lines = (ready?.warnings ?? []).map((text, at) => [codeWords(text, ready.warning_codes?.[at]), text]);
+  for (const one of alerts) {
+    const name = words.alerts[one.name] ?? one.name;
+    lines.push([`${clock(one.at)} ${name}：${language === "en" ? one.text : one.about || one.text}`, one.text]);
+  }
+  const shown = lines.map(([text, title]) => { const line = element("li", text); line.title = title; return line; });
+  if (shown.map((one) => one.textContent).join() !== [...$("alerts").children].map((one) => one.textContent).join()) {
+    $("alerts").replaceChildren(...shown);   // else a screen reader would read them out again
+  }
+  $("alerts").hidden = lines.length === 0;
+}
+
+function alerted(alert) {
+  if (alert.name === "store" && alert.text === "back") {
+    alerts.splice(0, alerts.length, ...alerts.filter((one) => one.name !== "store"));
+  } else alerts.unshift(alert);
+  alerts.length = Math.min(alerts.length, 8);
+  showAlerts();
+}
+
+// Reading ------------------------------------------------------------------------------------
+
+async function read(path, also) {
+  const answer = await fetch(path, { signal: AbortSignal.timeout(8000) });
   const date = answer.headers.get("date");
   if (date) { const off = Date.parse(date) - Date.now(); if (Math.abs(off) > 2000) offset = off; }
+  if (!answer.ok && answer.status !== also) throw await refused(answer);
   return answer.json();
+}
+
+// Each part stands for itself: one that cannot be read is greyed, for its figures are old.
+const PARTS = [
+  { id: "queues", path: "/api/v1/queues", show: showQueues }, { id: "agents", path: "/api/v1/agents", show: showAgents },
+  { id: "calls", path: "/api/v1/calls?limit=30", show: showCalls },
+  { id: "ready", path: "/readyz", also: 503, show: showReady, lost: () => showReady(null) },
+];
+
+async function readPart(part) {
+  try {
+    part.last = await read(part.path, part.also);
+    part.show(part.last);
+    $(part.id).classList.remove("stale");
+    return null;
+  } catch (error) {
+    part.lost?.();
+    $(part.id).classList.add("stale");
+    return error;
+  }
 }
 
 let reading = false, again = false;
 async function refresh() {
   if (reading) { again = true; return; }
   reading = true;
-  try {
-    const [queues, agents, calls, ready] = await Promise.all([read("/api/v1/queues"),
-      read("/api/v1/agents"), read("/api/v1/calls?limit=30"), read("/readyz")]);
-    showQueues(queues); showAgents(agents); showCalls(calls);
-    $("ready").textContent = ready.ready ? words.ready : words.not_ready_system + "：" + ready.reasons.join("; ");
-    $("ready").className = "pill " + (ready.ready ? "good" : "bad");
-  } catch { /* the socket's own state shows that the server is away */ }
+  const errors = await Promise.all(PARTS.map(readPart));
+  const stopped = link === "token_needed" || link === "forbidden";
+  if (errors.some((error) => error?.status === 401)) showLink("token_needed");
+  else if (stopped && errors.every((error) => error === null)) follow();   // logged in meanwhile
   setTimeout(() => { reading = false; if (again) { again = false; refresh(); } }, 500);
+}
+
+// The socket ---------------------------------------------------------------------------------
+
+const REFUSALS = { 4401: "token_needed", 4403: "forbidden" };   // asking again would not help
+let link = "connecting", socket = null;
+
+function showLink(state = link) {
+  link = state;
+  $("link").textContent = words.links[link];
+  $("link").className = "pill " + ({ connected: "good", connecting: "" }[link] ?? "bad");
 }
 
 function follow() {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const socket = new WebSocket(`${scheme}://${location.host}/api/v1/live${sequence == null ? "" : "?since=" + sequence}`);
-  socket.onopen = () => { $("link").textContent = words.connected; $("link").className = "pill good"; refresh(); };
-  socket.onmessage = (message) => { sequence = JSON.parse(message.data).sequence; refresh(); };
-  socket.onclose = () => {
-    $("link").textContent = words.lost; $("link").className = "pill bad";
-    setTimeout(follow, 1000);
+  const made = socket = new WebSocket(`${scheme}://${location.host}/api/v1/live${sequence == null ? "" : "?since=" + sequence}`);
+  let refusal = null;
+  made.onopen = () => refresh();
+  // The server accepts before it refuses: only its word, or silence for a moment, is a connection.
+  const settled = setTimeout(() => { if (made === socket && made.readyState === WebSocket.OPEN) showLink("connected"); }, 300);
+  made.onmessage = (message) => {
+    const event = JSON.parse(message.data);
+    sequence = event.sequence;
+    if (event.event === "alert") alerted(event);
+    refresh();
+  };
+  made.onclose = ({ code }) => {
+    clearTimeout(settled);
+    if (made !== socket) return;
+    refusal = REFUSALS[code];
+    showLink(refusal ?? "lost");
+    if (!refusal) setTimeout(follow, 1000);
+    else refresh();
   };
 }
 
 $("language").addEventListener("click", () => {
   language = language === "zh" ? "en" : "zh";
   localStorage.setItem("language", language);
-  translate(); $("link").textContent = words.connected; refresh();
+  translate();
 });
 translate(); follow();
 setInterval(tickClocks, 1000);

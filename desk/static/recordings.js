@@ -1,6 +1,7 @@
 // The recordings page: search, quality and audit; each account sees what it has the right to.
-import { $, ask, button, clock, element, fields, may, me, query, reason, row, span, translate, tried, turn, why, words }
+import { $, ask, button, clock, element, fields, may, me, query, reason, row, span, translate, tried, turn, words }
   from "/static/recordings_page.js";
+import { refused } from "/static/trouble.js";
 import { open, playing, showComments } from "/static/recordings_player.js";
 
 const PAGE = 50;
@@ -31,7 +32,7 @@ async function exportFound() {
   for (const name of ["min_seconds", "max_seconds"]) if (name in search) search[name] = Number(search[name]);
   const answer = await fetch("/api/v1/recordings/export", { method: "POST",
     headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ...search, reason: said }) });
-  if (!answer.ok) throw new Error(await why(answer));
+  if (!answer.ok) throw await refused(answer);
   const total = Number(answer.headers.get("export-bytes")) || 1, parts = [], reader = answer.body.getReader();
   let read = 0;
   for (let part = await reader.read(); !part.done; part = await reader.read()) {

@@ -1,5 +1,6 @@
 // What the recordings page's parts share: words, elements, the API, and who is asking.
 import { STRINGS } from "/static/recordings_strings.js";
+import { refused, told } from "/static/trouble.js";
 
 export const $ = (id) => document.getElementById(id);
 let language = localStorage.getItem("language") === "en" ? "en" : "zh";
@@ -40,23 +41,20 @@ export async function ask(path, body) {
   const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body),
     headers: { "Content-Type": "application/json" } };
   const answer = await fetch("/api/v1" + path, options);
-  if (!answer.ok) throw new Error(await why(answer));
+  if (!answer.ok) throw await refused(answer);
   return { headers: answer.headers, body: await answer.json() };
-}
-
-export async function why(answer) {
-  const said = await answer.json().catch(() => ({}));
-  const detail = said.detail ?? answer.statusText;
-  return typeof detail === "string" ? detail : detail.map((one) => `${one.loc.at(-1)}: ${one.msg}`).join("; ");
 }
 
 // Whatever a person does: what went wrong is said, and never left for the console.
 export async function tried(act) {
   $("trouble").hidden = true;
-  try { await act(); } catch (error) {
-    $("trouble").textContent = words.away + error.message;
-    $("trouble").hidden = false;
-  }
+  try { await act(); } catch (error) { complain(error); }
+}
+
+export function complain(error) {
+  $("trouble").textContent = words.away + (typeof error === "string" ? error : told(error, language));
+  $("trouble").title = typeof error === "string" ? "" : error.message;
+  $("trouble").hidden = false;
 }
 
 // The fields that hold something; times with the browser's zone, for the server may be elsewhere.
@@ -76,6 +74,7 @@ export function translate() {
   words = STRINGS[language];
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   for (const place of document.querySelectorAll("[data-text]")) place.textContent = words[place.dataset.text];
+  for (const place of document.querySelectorAll("[data-label]")) place.setAttribute("aria-label", words[place.dataset.label]);
   $("language").textContent = words.language;
 }
 

@@ -1,23 +1,49 @@
 // The player: the sound by a signed link, the waveform to seek in, comments at their moments.
-import { $, ask, button, clock, element, may, reason, span, tried, words } from "/static/recordings_page.js";
+import { $, ask, button, clock, complain, element, may, reason, span, tried, words } from "/static/recordings_page.js";
+import { refused } from "/static/trouble.js";
 
-export const playing = { recording: "", duration: 0, peaks: null, comments: [] };
+export const playing = { recording: "", duration: 0, peaks: null, comments: [], renewedAt: 0 };
 const sound = $("sound"), canvas = $("peaks");
 
 export async function open(recording) {
-  Object.assign(playing, { recording, duration: 0, peaks: null, comments: [] });
+  Object.assign(playing, { recording, duration: 0, peaks: null, comments: [], renewedAt: 0 });
+  canvas.setAttribute("aria-valuemax", "0");
   $("name").textContent = recording;
   $("player").hidden = false;
-  const link = await ask(`/recordings/${encodeURIComponent(recording)}/links`, { reason: reason() });
-  sound.src = link.body.url;
+  sound.src = await linkTo(recording);
   sound.play().catch(() => {});   // a browser that wants a click first gets one
   const wave = await ask(`/recordings/${encodeURIComponent(recording)}/waveform?points=1200`);
   if (playing.recording !== recording) return;
   playing.duration = wave.body.duration_ms;
+  canvas.setAttribute("aria-valuemax", String(Math.round(playing.duration / 1000)));
   playing.peaks = wave.body;
   showTalk(wave.body.talk);
   await Promise.all([showComments(), showHeard()]);
   $("player").dispatchEvent(new CustomEvent("opened"));
+}
+
+async function linkTo(recording) {
+  return (await ask(`/recordings/${encodeURIComponent(recording)}/links`, { reason: reason() })).body.url;
+}
+
+// A link ends after a while: a new one is taken once, and goes on where the old one stopped; then why is said.
+async function renew() {
+  const recording = playing.recording, at = sound.currentTime;
+  if (!recording) return;
+  await tried(async () => {
+    if (Date.now() - playing.renewedAt < 60000) {
+      const answer = await fetch(sound.src, { headers: { Range: "bytes=0-0" } });
+      if (!answer.ok) throw await refused(answer);
+      complain(words.no_sound);
+      return;
+    }
+    playing.renewedAt = Date.now();
+    const url = await linkTo(recording);
+    if (playing.recording !== recording) return;
+    sound.src = url;
+    sound.currentTime = at;
+    sound.play().catch(() => {});
+  });
 }
 
 export function seek(ms) {
@@ -47,6 +73,7 @@ function tick() {
   $("head").style.left = `${Math.min(100, 100 * share)}%`;
   $("clock").textContent = `${span(1000 * sound.currentTime)} / ${span(playing.duration)}`;
   canvas.setAttribute("aria-valuenow", String(Math.round(sound.currentTime)));
+  canvas.setAttribute("aria-valuetext", $("clock").textContent);
 }
 
 function showTalk(talk) {
@@ -87,6 +114,7 @@ canvas.addEventListener("keydown", (event) => {
   if (by) { event.preventDefault(); seek(Math.max(0, 1000 * sound.currentTime + by)); }
 });
 sound.addEventListener("timeupdate", tick);
+sound.addEventListener("error", renew);
 $("comment").addEventListener("submit", (event) => {
   event.preventDefault();
   tried(async () => {

@@ -52,9 +52,11 @@ class KeeperStatus:
     spool_bytes: int
     oldest_unstored_seconds: float
     store_ok: bool
+    database_ok: bool  # False until the first look at it
     free_bytes: int
     space: str  # ok, low, full
     alerts: tuple[str, ...]
+    alert_names: tuple[str, ...]  # what each is about: store, database, spool, guard, ...
 
 
 @dataclass(slots=True)
@@ -92,6 +94,7 @@ class Keeper:
         self._seen: set[str] = set()
         self._snapshot = Snapshot(frozenset(), 0, 0, {})
         self._room = Room()
+        self._database_seen = False
         self._failing = 0  # spool folders that cannot be written to
         self._try_out_at = 0.0
         self._counts = {"stored": 0, "failed": 0}
@@ -159,9 +162,11 @@ class Keeper:
             spool_bytes=self._snapshot.spool_bytes,
             oldest_unstored_seconds=oldest,
             store_ok=self._store_up.is_set(),
+            database_ok=self._database_seen and "database" not in self._whys,
             free_bytes=self._snapshot.free_bytes,
             space=self._room.state,
             alerts=tuple(self._whys[name] for name in sorted(self._whys)),
+            alert_names=tuple(sorted(self._whys)),
         )
 
     @property
@@ -334,7 +339,8 @@ class Keeper:
         """Space, orphans and the health of store and database, also when nobody calls."""
         probed = float("-inf")
         while True:
-            if time.monotonic() - probed >= PROBE_SECONDS:
+            pause = PROBE_SECONDS if self.status().database_ok else AWAY_PROBE_SECONDS
+            if time.monotonic() - probed >= pause:
                 probed = time.monotonic()
                 await self._check_health()
             await self._look()
@@ -348,6 +354,7 @@ class Keeper:
             self._store_lost(self._whys["store"])
         try:
             await self._in_thread(self._vault.index.prepare)
+            self._database_seen = True
             self._whys.pop("database", None)
         except IndexFailed as error:
             self._whys["database"] = str(error)

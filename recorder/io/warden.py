@@ -40,7 +40,7 @@ class Warden:
     abilities: Abilities = field(default_factory=Abilities)
     played: int = 0
     failed: int = 0
-    played_at: float = 0.0  # seconds since the epoch
+    played_at: float | None = None  # seconds since the epoch; None before the first
     looked: Look | None = None  # at the clocks
 
     async def find_abilities(self, store_up: asyncio.Event) -> None:

@@ -192,6 +192,13 @@ def test_a_clash_that_only_follows_from_another_mistake_is_not_told():
         ("[media]\nworkers = 1.5", "media.workers"),
         ('[http]\nlisten = "0.0.0.0:8080"', "http.token"),
         ('[http]\nlisten = "8080"', "http.listen"),
+        ('[http]\nlisten = "127.0.0.1:5060"', "http.listen"),
+        ('[feature_codes]\ntransfer = "*3"', "feature_codes.complete"),
+        ('[feature_codes]\nfire = "*31"', "feature_codes.fire"),
+        ('[survey]\nprompt = "nowhere.wav"', "survey.prompt"),
+        ('[survey]\nthanks = "tone:nothing"', "survey.thanks"),
+        ('[message]\nprompt = "nowhere.wav"', "message.prompt"),
+        ('[calls]\nconfirm = "nowhere.wav"', "calls.confirm"),
         ("[recordings]\nretention_days = 364", "recordings.retention_days"),
         ('[recordings]\nstore = "/var/x"', "recordings.store"),
         ('[recordings]\nspool = "recordings"', "recordings.spool"),
@@ -335,3 +342,45 @@ def test_the_demo_has_thirteen_agents_a_supervisor_and_a_seat_for_a_browser(monk
     assert len({seat.password.get_secret_value() for seat in config.seats}) == 15
     assert config.sip.listen[0] == Listen("udp", "127.0.0.1", 15060)
     assert [route.queue for route in config.routes] == ["12345"]
+
+
+def test_messages_say_what_to_write():
+    told = told_of('[[seats]]\nuser = "8001"\npassword = ""\n[queues]\nname = "12345"')
+    assert "not empty: a string, or" in told[0]
+    assert "write [[queues]] in double brackets, once for each" in told[1]
+    [told] = told_of('[[accounts]]\nname = "li"\nrole = "admin"\ntoken = "short"')
+    assert "at least 16 characters: a string, or" in told
+
+
+def test_a_mark_of_the_byte_order_is_no_mistake(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_bytes(b'\xef\xbb\xbf[sip]\ndomain = "example.org"\n')
+    assert load(path).sip.domain == "example.org"
+
+
+def test_prompts_of_queues_and_of_the_calendar_are_looked_for(tmp_path):
+    own = tmp_path / "own.wav"
+    own.touch()
+    sound = f'''
+    [[seats]]
+    user = "8001"
+    password = "x"
+    [[queues]]
+    name = "12345"
+    announcement = "{own}"
+    music = "tone:ringback"
+    callback = {{ prompt = "callback.wav" }}
+    '''
+    assert told_of(sound) == []
+    unsound = sound.replace(str(own), "a.wav").replace("tone:ringback", "b.wav")
+    told = told_of(unsound.replace("callback.wav", "c.wav"))
+    assert ["a.wav" in told[0], "b.wav" in told[1], "c.wav" in told[2]] == [True] * 3
+
+
+def told_of(text: str) -> list[str]:
+    """All mistakes, as they are printed."""
+    try:
+        loads(text)
+    except ConfigError as error:
+        return [str(one) for one in error.mistakes]
+    return []

@@ -64,6 +64,7 @@ class PaperHotline:
 
     def __init__(self) -> None:
         self.leads = True
+        self.broken = False
         self.hub = LiveHub(keep=3)
         self.ready = Readiness(True)
         self.asked: list[tuple[Any, ...]] = []
@@ -76,6 +77,8 @@ class PaperHotline:
         )
 
     def queues(self) -> list[QueueStatus]:
+        if self.broken:
+            raise Unavailable("broken")
         return [self.one]
 
     def queue(self, name: str) -> QueueStatus:

@@ -188,6 +188,16 @@ def test_a_journal_is_replayed(callcore, tmp_path):
         assert (agent["user"], agent["state"]) == ("8001", "ringing")
 
 
+def test_what_is_no_journal_is_named_as_it_was_typed(callcore, tmp_path):
+    done = callcore("journal", "replay", "nofile")
+    assert (done.code, done.err) == (1, "callcore: No such file or directory nofile\n")
+    empty = tmp_path / "empty.log"
+    empty.touch()
+    done = callcore("journal", "replay", str(empty))
+    assert (done.code, done.out) == (1, "")
+    assert f"{empty} is no journal: it holds no event" in done.err
+
+
 def test_recordings_are_verified(callcore, tmp_path):
     path = tmp_path / "my.toml"
     path.write_text(
