@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from acd.policies import POLICIES
+from desk.app import create_app
 from scripts import bench, make_policy_tables, make_queue_diagrams, make_trunk_docs
 from scripts.make_config_docs import PAGE, page
 
@@ -60,6 +62,15 @@ def test_the_navigation_and_the_index_name_each_page_once():
     )
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_the_readmes_lead_to_every_page_and_name_every_policy(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    pages = sorted((ROOT / "docs").glob("*.md"))
+    unlinked = [one.name for one in pages if f"](docs/{one.name})" not in text]
+    assert unlinked in ([], ["index.md"])
+    assert [one for one in POLICIES if f"`{one}`" not in text] == []
+
+
 def test_every_benchmark_is_in_the_table_once():
     text = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)\.py` \|", text, re.MULTILINE)
@@ -85,6 +96,29 @@ def test_every_anchor_of_a_link_is_a_heading(path):
         if anchor not in anchors(path.parent / file if file else path)
     ]
     assert dead == []
+
+
+def test_every_path_of_the_api_is_in_the_page():
+    app = create_app(None, None)  # type: ignore[arg-type]
+    text = (ROOT / "docs" / "http-api.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"(/[\w/.{}-]*)", text))
+    assert sorted(set(app.openapi()["paths"]) - documented) == []
+    for path in ("/api/v1/live", "/api/v1/trace", "/phone/", "/api/docs", "/api/openapi.json"):
+        assert path in documented
+
+
+def test_every_metric_is_in_the_page_and_every_one_of_the_page_exists():
+    sources = [*(ROOT / "hotline").glob("*.py"), *(ROOT / "service").glob("*.py")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    made = set(re.findall(r'"callcore_(\w+)"', text)) | set(re.findall(r'gauge\(\s*"(\w+)"', text))
+    page_ = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (`[^|]+`) \|", page_, re.MULTILINE)
+    listed = {
+        name.removesuffix("_total") for cell in cells for name in re.findall(r"`(\w+)`", cell)
+    }
+    assert sorted(made - listed) == []
+    looped = {f"queue_{name}" for name in re.findall(r'^            "(\w+)",$', text, re.MULTILINE)}
+    assert sorted(listed - made - looped - {"gateway_lost", "gateway_failed"}) == []
 
 
 def test_every_target_of_make_in_the_docs_exists():

@@ -168,9 +168,17 @@ async def test_the_database_away_frees_nothing(house, tmp_path):
     await house.wait(Delayed, 2)
     assert len(scan(house.spool)) == 1
     assert any("database.url" in alert for alert in keeper.status().alerts)
+    assert (keeper.status().database_ok, keeper.status().alert_names) == (False, ("database",))
     (tmp_path / "later").mkdir()
     await house.wait(Stored)
     assert keeper.status().alerts == ()
+
+
+async def test_the_database_is_usable_once_it_was_looked_at(house):
+    keeper = house.keeper()
+    assert not keeper.status().database_ok
+    await keeper.start()
+    await house.until(lambda: keeper.status().database_ok)
 
 
 async def test_killed_between_the_index_and_the_spool_stores_nothing_twice(house, tmp_path):
