@@ -2,11 +2,12 @@
 
 import base64
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, SecretStr
 
 from config.fields import PositiveSeconds, User
+from config.passwords import PATTERN
 from config.secret import Secret
 from config.table import Allowed, Table
 
@@ -22,18 +23,7 @@ Right = Literal[
     "operate",
     "custody",
 ]
-RIGHTS: tuple[Right, ...] = (
-    "search",
-    "listen",
-    "download",
-    "export",
-    "reveal",
-    "audit",
-    "score",
-    "manage",
-    "operate",
-    "custody",
-)
+RIGHTS: tuple[Right, ...] = get_args(Right)
 Role = Literal["agent", "supervisor", "reviewer", "auditor", "custodian", "unit", "admin"]
 ROLES: dict[Role, frozenset[Right]] = {
     "agent": frozenset(("search", "listen")),  # their own seat's alone
@@ -58,22 +48,21 @@ def _key(value: SecretStr) -> SecretStr:
 class Account(Table):
     """Somebody, or a member unit, who may do something here; write [[accounts]] once for each.
 
-    Without a token in any, whoever has the [http] token, or is on loopback where none is set, has
+    Without any, whoever has the [http] token, or is on loopback where none is set, has
     every right. See [who may do what](recording-access.md).
     """
 
     name: User = Field(description="who it is, as the audit log says")
     token: Annotated[Secret, Field(min_length=16)] = Field(
         default=SecretStr(""),
-        description="what requests show as `Authorization: Bearer TOKEN`; 16 characters at least; "
-        "empty = this account uses the command line alone",
+        description="what requests show as `Authorization: Bearer TOKEN`; 16 characters at least",
     )
     password_hash: str = Field(
         default="",
-        pattern=r"^(scrypt:[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+)?$",
-        description="of the password that whoever has the right `custody` gives each time, as "
-        "`callcore recordings approver` prints it",
-        json_schema_extra={"allowed": "a line that `callcore recordings approver` printed"},
+        pattern=f"{PATTERN}|^$",
+        description="in place of a token, or beside it, as `callcore user add` writes it: of the "
+        "password that browsers ask for, and that the right `custody` asks for each time",
+        json_schema_extra={"allowed": "a line that `callcore user add` wrote"},
     )
     role: Role = Field(
         description="agent: search and listen, their own seat's recordings; supervisor: also "
@@ -97,7 +86,8 @@ def rights_of(account: Account) -> frozenset[Right]:
 
 def approvers_of(accounts: Iterable[Account]) -> tuple[tuple[str, str], ...]:
     """Names and hashes of those who may hold recordings and delete them, two at a time."""
-    return tuple((one.name, one.password_hash) for one in accounts if one.password_hash)
+    able = (one for one in accounts if one.password_hash and "custody" in rights_of(one))
+    return tuple((one.name, one.password_hash) for one in able)
 
 
 class RecordingAccess(Table):

@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from config.access import rights_of
 from config.quality import score_cards
 from config.queues import is_able
 from config.schema import Config
@@ -54,7 +53,7 @@ def _names(config: Config) -> Iterator[Clash]:
 
 
 def _accounts(config: Config) -> Iterator[Clash]:
-    """A token is the only thing that tells one account from another; two approve who are two."""
+    """A token is the only thing that tells one account from another, unless it has a password."""
     seen = {config.http.token.get_secret_value()} - {""}
     for index, account in enumerate(config.accounts):
         token = account.token.get_secret_value()
@@ -63,11 +62,8 @@ def _accounts(config: Config) -> Iterator[Clash]:
             yield Clash(("accounts", index, "token"), "(hidden)", told)
         seen.add(token)
         if not token and not account.password_hash:
-            told = "a token, or the password_hash of somebody with the right custody"
+            told = "missing: a token, or a password_hash (`callcore user add` writes one)"
             yield Clash(("accounts", index, "token"), "", told)
-        if account.password_hash and "custody" not in rights_of(account):
-            told = "empty, or the account has the role custodian, or the right custody"
-            yield Clash(("accounts", index, "password_hash"), "(hidden)", told)
         if account.role == "unit" and account.rights:
             told = "empty: a member unit has what masking leaves it, and no more"
             yield Clash(("accounts", index, "rights"), ", ".join(account.rights), told)
@@ -292,8 +288,7 @@ def _encryption(config: Config) -> Iterator[Clash]:
 
 def _tokens(config: Config) -> Iterator[Clash]:
     listen = config.http.listen
-    shown = (config.http.token, *(account.token for account in config.accounts))
-    closed = any(token.get_secret_value() for token in shown)
+    closed = config.http.token.get_secret_value() or config.accounts
     if not is_loopback(listen.host) and not closed:
         told = f"a token, because {listen} can be reached from other machines"
         yield Clash(("http", "token"), "", told)

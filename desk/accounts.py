@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from config.access import RIGHTS, Account, Right, rights_of
+from desk.passwords import Passwords
 
 
 class Forbidden(Exception):
@@ -60,14 +61,19 @@ class Accounts:
         known = {_digest(token): person_of(one) for token, one in tokens if token}
         if self.token:
             known[_digest(self.token)] = OPERATOR
+        people = {one.name: person_of(one) for one in self.accounts}
         object.__setattr__(self, "_known", known)
+        object.__setattr__(self, "_people", people)
+        object.__setattr__(self, "passwords", Passwords(self.accounts))
 
     @property
     def is_open(self) -> bool:
         """Nobody has to show anything."""
-        return not self._known
+        return not self._known and not self.passwords
 
+    passwords: Passwords = field(init=False, repr=False, compare=False)
     _known: dict[bytes, Person] = field(init=False, repr=False, default_factory=dict)
+    _people: dict[str, Person] = field(init=False, repr=False, default_factory=dict)
 
     def by_token(self, token: str) -> Person | None:
         """Compared in constant time."""
@@ -79,19 +85,26 @@ class Accounts:
         return found
 
     def who(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Person | None:
-        """By `Authorization: Bearer`, or by the cookie that `/?token=` sets."""
+        """By a bearer's token, by a password that was right before, or by the cookie of either."""
         if self.is_open:
             return OPERATOR
         bearer = headers.get("authorization", "")
         if bearer.startswith("Bearer "):
             return self.by_token(bearer.removeprefix("Bearer "))
         cookie = cookies.get("callcore_token", "")
-        return self.by_token(cookie) if cookie else None
+        found = self.by_token(cookie) if cookie else None
+        return found or self._people.get(self.passwords.remembered(headers, cookies))
+
+    async def log_in(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Person | None:
+        """As `who`; a password that nobody has shown yet is tried."""
+        return self.who(headers, cookies) or self._people.get(await self.passwords.try_out(headers))
 
     def named(self, name: str) -> Person | None:
         """An account as it is now, for what was signed for it."""
-        people = [*self._known.values()] if self._known else [OPERATOR]
-        return next((one for one in people if one.name == name), None)
+        found = self._people.get(name)
+        if found is None and name == OPERATOR.name and (self.token or self.is_open):
+            return OPERATOR
+        return found
 
 
 def person_of(account: Account) -> Person:

@@ -66,6 +66,10 @@ class Index:
         with self._connection():
             pass
 
+    def is_there(self) -> bool:
+        """Whether there is a table, without making one, nor the database."""
+        return self.database.has(RECORDINGS)
+
     def analyse(self) -> None:
         """Lets SQLite look again at how the table's values are spread."""
         self.database.analyse(RECORDINGS)

@@ -31,9 +31,9 @@ def test_who_may_approve_is_read_off_the_accounts() -> None:
     assert keeper_settings(config).approvers == approvers_of(config.accounts)
 
 
-def test_an_account_without_a_token_closes_nothing_and_opens_nothing() -> None:
-    open_house = accounts(LI)
-    assert open_house.is_open
+def test_a_password_closes_the_desk_as_a_token_does_and_a_missing_token_opens_nothing() -> None:
+    assert accounts().is_open
+    assert not accounts(LI).is_open
     closed = accounts(LI, WANG)
     assert not closed.is_open
     assert closed.by_token("") is None
