@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -23,18 +23,7 @@ Right = Literal[
     "operate",
     "custody",
 ]
-RIGHTS: tuple[Right, ...] = (
-    "search",
-    "listen",
-    "download",
-    "export",
-    "reveal",
-    "audit",
-    "score",
-    "manage",
-    "operate",
-    "custody",
-)
+RIGHTS: tuple[Right, ...] = get_args(Right)
 Role = Literal["agent", "supervisor", "reviewer", "auditor", "custodian", "unit", "admin"]
 ROLES: dict[Role, frozenset[Right]] = {
     "agent": frozenset(("search", "listen")),  # their own seat's alone

@@ -5,7 +5,7 @@ import { refused } from "/static/trouble.js";
 import { open, playing, showComments } from "/static/recordings_player.js";
 
 const PAGE = 50;
-let wanted = {}, after = null, cards = [];
+let wanted = {}, after = null, cards = [], card = null;
 
 // Search -------------------------------------------------------------------------------------
 
@@ -68,7 +68,8 @@ const title = (one) => one && (document.documentElement.lang === "en" ? one.en :
 
 async function showCard() {
   if (!may("score") || !cards.length) return;
-  const card = cards[0];
+  const wants = (await ask("/quality/tasks")).body.find((task) => task.recording === playing.recording);
+  card = cards.find((one) => one.name === wants?.card) ?? cards[0];
   $("card").textContent = title(card);
   const lines = card.items.map((item) => {
     const label = element("label"), field = element("input");
@@ -89,7 +90,7 @@ async function showCard() {
 async function review(form) {
   const { note, ...given } = Object.fromEntries(new FormData(form));
   const scores = Object.fromEntries(Object.entries(given).map(([key, value]) => [key, Number(value)]));
-  await ask(`/recordings/${encodeURIComponent(playing.recording)}/reviews`, { card: cards[0].name, scores, note });
+  await ask(`/recordings/${encodeURIComponent(playing.recording)}/reviews`, { card: card.name, scores, note });
   await Promise.all([showCard(), showQuality(), showComments()]);  // a calibration is blind until now
 }
 

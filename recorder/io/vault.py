@@ -151,7 +151,11 @@ class Vault:
 
     def _store(self, name: str, sealed: Sealed, facts: dict[str, Any] | None) -> Entry:
         packer = self.packer
-        with packer.packed(self._manifest(name, sealed, facts), sealed.path) as packed:
+        manifest = self._manifest(name, sealed, facts)
+        noted = self.index.get(name)
+        if noted is not None and noted.order:  # perhaps by another node
+            manifest = msgspec.structs.replace(manifest, order=noted.order)
+        with packer.packed(manifest, sealed.path) as packed:
             manifest = packed.manifest
             kept = self._already_kept(packed)
             if kept is not None:
@@ -237,30 +241,34 @@ class Vault:
     def _without_segments(self, recording: str, facts: dict[str, Any]) -> Outcome:
         """Killed between freeing the spool and deleting the note; or there never was any audio.
 
-        Or it was stored, or deleted, before all was known of it.
+        Or it was stored before all was known of it; or lies in the spool of another node.
         """
         entry = self.index.get(recording)
-        if entry is None or entry.state == "spooled":
-            entry = self._fail(recording, facts, "there is no audio of it in the spool")
         order = str(facts.get("order") or "")
-        outcome: Outcome = _stored(entry)
-        if entry.state == "failed":
-            outcome = Failed(recording, entry.note)
-        elif entry.state == "deleted" or order not in ("", entry.order):
-            outcome = self._amended(entry, order)
+        late = order and "ended_ms" not in facts  # not the end of a call, but a word after it
+        if not late and (entry is None or entry.state == "spooled"):
+            entry = self._fail(recording, facts, "there is no audio of it in the spool")
+        if late or (entry and entry.state == "stored" and order not in ("", entry.order)):
+            outcome: Outcome = self._amended(entry, recording, order)
+        else:
+            assert entry is not None
+            failed = entry.state == "failed"
+            outcome = Failed(recording, entry.note) if failed else _stored(entry)
         self.spooled.drop_note(recording)
         return outcome
 
-    def _amended(self, entry: Entry, order: str) -> Amended:
+    def _amended(self, entry: Entry | None, recording: str, order: str) -> Amended:
         """The manifest is put again, as long to be kept and as held as it was; then the index."""
-        if entry.state == "stored":
+        if entry is not None and entry.state == "stored":
             with contextlib.suppress(ObjectMissing):  # verify's to report, or its time is over
                 manifest = fetch_manifest(self.store, entry.key)
                 self.store_manifest(msgspec.structs.replace(manifest, order=order))
                 if CustodyBook(self.index.database, self.store).of(entry).state is State.HELD:
                     self.store.hold(manifests.manifest_key(entry.key), True)
             self.index.put(dataclasses.replace(entry, order=order))
-        return Amended(entry.recording, order)
+        else:
+            self.index.note_order(recording, order)  # for whoever stores it
+        return Amended(recording, order)
 
     def _set_aside(self, recording: str, segments: list[Segment]) -> Failed:
         """Nothing readable: kept for a human, out of the way of the next start."""

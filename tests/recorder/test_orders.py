@@ -9,7 +9,7 @@ import pytest
 from spooled_call import spool_call
 
 from recorder.approvers import Approvers, password_hash
-from recorder.events import Amended, Delayed, Failed, Stored, StoreLost
+from recorder.events import Amended, Delayed, Stored, StoreLost
 from recorder.io.custodian import Custodian, Person
 from recorder.io.index import Query
 from recorder.io.inventory import reindex
@@ -147,7 +147,28 @@ async def test_what_is_gone_stays_gone(house, state):
         path.unlink()
     keeper.vault.index.put(type(entry)(entry.recording, state=state, note="as it was told"))
     keeper.finish("r1", {"order": "W-1"})
-    await house.wait(Amended if state == "deleted" else Failed)
+    await house.wait(Amended)
     gone = keeper.vault.index.get("r1")
     assert (gone.state, gone.note, gone.order) == (state, "as it was told", "")
     assert not list(house.store.rglob("r1.*"))
+
+
+async def test_a_number_given_at_another_node_waits_in_the_index(house, tmp_path):
+    """The spool that the recording is in is not ours: it is no failure, and is not lost."""
+    house.store.write_text("in the way")
+    keeper = house.keeper(guard_per_day=0)
+    await keeper.start()
+    await house.wait(StoreLost)
+    spool_call(house.spool, "r1", 50)
+    keeper.finish("r1", {"order": "W-0"})
+    await house.until(lambda: found(keeper, "W-0") == ["r1"])
+    away = DirectoryStore(tmp_path / "elsewhere")
+    other = house.keeper(away, spool=str(tmp_path / "spool-2"), guard_per_day=0)
+    await other.start()
+    other.finish("r1", {"order": "W-1"})
+    await house.wait(Amended)
+    assert other.status().failed == 0
+    house.store.unlink()
+    await house.wait(Stored)
+    assert found(keeper, "W-1") == ["r1"]
+    assert order_in_the_store(keeper, "r1") == "W-1"
