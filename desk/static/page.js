@@ -204,19 +204,24 @@ async function refresh() {
   if (reading) { again = true; return; }
   reading = true;
   const errors = await Promise.all(PARTS.map(readPart));
-  const stopped = link === "token_needed" || link === "forbidden";
-  if (errors.some((error) => error?.status === 401)) showLink("token_needed");
-  else if (stopped && errors.every((error) => error === null)) follow();   // logged in meanwhile
+  if (errors.some((error) => error?.status === 401)) {
+    showLink("token_needed");
+    mayAgain = true;
+  } else if (link === "token_needed" && mayAgain && errors.every((error) => error === null)) {
+    mayAgain = false;   // logged in meanwhile: once, for a socket may be refused all the same
+    follow();
+  }
   setTimeout(() => { reading = false; if (again) { again = false; refresh(); } }, 500);
 }
 
 // The socket ---------------------------------------------------------------------------------
 
 const REFUSALS = { 4401: "token_needed", 4403: "forbidden" };   // asking again would not help
-let link = "connecting", socket = null;
+let link = "connecting", socket = null, mayAgain = true;
 
 function showLink(state = link) {
   link = state;
+  if (link === "connected") mayAgain = true;
   $("link").textContent = words.links[link];
   $("link").className = "pill " + ({ connected: "good", connecting: "" }[link] ?? "bad");
 }
@@ -224,7 +229,6 @@ function showLink(state = link) {
 function follow() {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   const made = socket = new WebSocket(`${scheme}://${location.host}/api/v1/live${sequence == null ? "" : "?since=" + sequence}`);
-  let refusal = null;
   made.onopen = () => refresh();
   // The server accepts before it refuses: only its word, or silence for a moment, is a connection.
   const settled = setTimeout(() => { if (made === socket && made.readyState === WebSocket.OPEN) showLink("connected"); }, 300);
@@ -237,7 +241,7 @@ function follow() {
   made.onclose = ({ code }) => {
     clearTimeout(settled);
     if (made !== socket) return;
-    refusal = REFUSALS[code];
+    const refusal = REFUSALS[code];
     showLink(refusal ?? "lost");
     if (!refusal) setTimeout(follow, 1000);
     else refresh();
