@@ -243,7 +243,8 @@ def test_a_queue_shows_what_the_contract_names(desk: TestClient) -> None:
 def test_unknown_things_are_404_and_wrong_states_409(
     desk: TestClient, hotline: PaperHotline
 ) -> None:
-    assert desk.get("/api/v1/queues/110").json() == {"detail": "no queue '110'; there are: 12345"}
+    refused = desk.get("/api/v1/queues/110").json()
+    assert refused == {"detail": "no queue '110'; there are: 12345", "code": "unknown"}
     assert desk.get("/api/v1/calls/x").status_code == 404
     assert desk.delete("/api/v1/calls/c1").status_code == 409
     answer = desk.put("/api/v1/agents/8001/state", json={"state": "ready"})

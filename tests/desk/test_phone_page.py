@@ -32,7 +32,7 @@ window.fail = (cause) => heard.failed({ cause });
 window.JsSIP = { WebSocketInterface: class {}, UA: class {
   constructor() { window.come = () => this.newRTCSession({ session }); }
   on(name, act) { this[name] = act; }
-  start() { this.registered(); }
+  start() { setTimeout(() => this.registered()); }
   stop() {}
 } };
 """

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, Route, async_playwright
 from recordings_desk import SECONDS, TOKENS, Desk
 
 from config.values import Address
@@ -133,3 +133,35 @@ async def test_a_calibration_is_scored_by_its_own_card_and_blind_until_then(
     await page.wait_for_selector("#comments li:has-text('未核实地址')")
     (review,) = await desk.archive.reviews("c2-1", "reviewer")
     assert (review.card, review.score) == ("short", 100)
+
+
+async def test_a_link_that_has_run_out_is_taken_anew_once_and_then_why_is_said(
+    page: Page,
+) -> None:
+    links: list[str] = []
+    page.on("request", lambda one: links.append(one.url) if one.url.endswith("/links") else None)
+    refusals = 1
+
+    async def refuse(route: Route) -> None:
+        nonlocal refusals
+        if refusals:
+            refusals -= 1
+            body = '{"detail": "the link has run out", "code": "link_expired"}'
+            await route.fulfill(status=410, body=body, content_type="application/json")
+        else:
+            await route.continue_()
+
+    await page.route("**/audio?*", refuse)
+    await page.fill("[name=reason]", "抽检")
+    await page.click("#found button")
+    await page.wait_for_function(PLAYS)
+    assert len(links) == 2
+    slider = page.locator("#peaks")
+    assert await slider.get_attribute("aria-label") == "播放位置"
+    shown = "document.getElementById('peaks').getAttribute('aria-valuemax')"
+    await page.wait_for_function(f"{shown} === '{round(SECONDS)}'")
+    refusals = 100
+    await page.evaluate("() => { document.getElementById('sound').src += '&again'; }")
+    await page.wait_for_selector("#trouble:not([hidden])")
+    assert "链接已过期" in await page.inner_text("#trouble")
+    assert len(links) == 2
