@@ -8,6 +8,8 @@ no difference, each has its own port, source and SSRC. KIND is plain; srtp (each
 sealed by libsrtp) or mixed (what is heard is a sum): then what arrives is only counted.
 """
 
+# benchmarks: a part of others
+
 import contextlib
 import ctypes
 import json

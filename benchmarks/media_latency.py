@@ -2,7 +2,8 @@
 
 Part one: two-party bridges, senders without jitter in a process of their own; every packet is
 found again by its mark, so every delay is a packet's. Part two: one sender whose packets come at
-random up to 60 ms late for a while; the worker is asked four times a second how deep the buffer is.
+random up to 60 ms late for a while; the worker is asked four times a second how deep the buffer is,
+which is how long a packet waits that came at once (RFC 3611 §4.7.7).
 """
 
 import asyncio
@@ -134,7 +135,7 @@ def follows(seen: list[tuple[float, int, int]], begin: float, end: float, jitter
     last = begin
     for place in range(SMOOTH, len(seen)):
         at = seen[place][0]
-        # What is in hand swings with every packet: the median of a second.
+        # The median of a second.
         depth = np.median([depth for _, depth, _ in seen[place - SMOOTH : place + 1]])
         if begin <= at < end and not jitter - LOW_MS <= depth <= jitter + HIGH_MS:
             last = at + 0.25

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.outcome import Outcome, parser, say
 from benchmarks.recorder import conversation
 from benchmarks.s3_server import KEYS, client_of, s3_server
-from recorder.events import Event, Failed, Stored
+from recorder.events import Event, Failed, StoreBack, Stored
 from recorder.io.keeper import Keeper, KeeperSettings
 from recorder.io.spool import SpoolSink
 from tests.peers.fault_proxy import FaultProxy
@@ -54,6 +54,7 @@ class Tally:
     frames: dict[str, int] = field(default_factory=dict)
     stored: dict[str, Stored] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
+    known_back: float = 0.0  # monotonic seconds
 
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -71,6 +72,8 @@ class Tally:
             self.stored[event.recording] = event
         elif isinstance(event, Failed):
             self.failed.append(event.recording)
+        elif isinstance(event, StoreBack):
+            self.known_back = time.monotonic()
 
     @property
     def missing(self) -> list[str]:
@@ -169,6 +172,7 @@ async def run(folder: str, proxy: FaultProxy, plan: Plan) -> tuple[Outcome, Tall
         "waited_in_the_spool": waiting,
         "spool_mib_at_the_end_of_the_outage": round(spool_bytes / 2**20, 1),
         "stored_before_the_outage_ended": stored_then,
+        "known_to_be_back_seconds": round(tally.known_back - back, 1),
         "caught_up_seconds": round(caught_up, 1),
         "caught_up_share_of_the_outage": round(caught_up / plan.away, 3),
         "rss_mib_before": round(before_mib, 1),

@@ -8,6 +8,8 @@ s0 upwards, whose password is their name; and since one host stands for all of t
 one host are lifted: the work of keeping them is done all the same.
 """
 
+# benchmarks: a part of others
+
 import argparse
 import asyncio
 import contextlib

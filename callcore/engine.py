@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import TypeGuard
 
 from callcore.call.addresses import Addresses
 from callcore.call.commands import LegCommands
@@ -31,11 +33,12 @@ from callcore.effects import Close, Connect, Raw, Resolve
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow, Transport
 from callcore.identifiers import Identifiers
-from callcore.message import response
+from callcore.message import Message, Request, response
 from callcore.transaction import Answered, Failed, Incoming, TransactionLayer, Transmit
 from callcore.transaction import Effect as LayerEffect
 
 TRUNKS = (Keep, Probe)  # owners
+NO_DIALOG = Refusal(481, "no dialog", counts=False)
 Effect = Transmit | Raw | Connect | Close | Resolve | Event
 
 
@@ -48,6 +51,9 @@ class Engine(Readings, LegCommands):
         self.describe: Callable[[str, Transport, bytes], bytes] = lambda leg, transport, offer: (
             offer
         )
+        # The protected description for whoever is called over a transport, who may refuse it and
+        # is offered the other one then; None: there is no choice.
+        self.protect: Callable[[str, Transport], bytes | None] = lambda leg, transport: None
         self.registrar = Registrar(settings.registrar)
         self.trunks = Trunks(settings.trunks)
         self.lines = Lines(settings, self.trunks, identifiers)
@@ -115,6 +121,9 @@ class Engine(Readings, LegCommands):
         """A datagram, or bytes of a stream however cut; never raises for what is in them."""
         for message in self._reception.receive(data, flow, now):
             try:
+                if self._is_homeless(message):
+                    self._reception.refuse(message, flow, NO_DIALOG, now)
+                    continue
                 self._layered(self._layer.receive(message, flow, now), now)
             except RemoteProtocolError as error:
                 self._reception.unmatched(message, flow, error)
@@ -133,10 +142,13 @@ class Engine(Readings, LegCommands):
         """A certificate of whoever connected to us was checked: these are its names."""
         self._connections.proven(flow, names)
 
-    def transport_failed(self, flow: Flow, now: float) -> None:
-        """Something could not be sent."""
+    def transport_failed(self, flow: Flow, now: float, message: Message | None = None) -> None:
+        """Something could not be sent; a datagram of `message` alone, or all of a connection."""
         self.counters["out", "failed", 0] += 1
-        self._layered(self._layer.transport_failed(flow, now), now)
+        if flow.transport != "udp":
+            self._layered(self._layer.transport_failed(flow, now), now)
+        elif isinstance(message, Request):
+            self._layered(self._layer.not_sent(message, now), now)
 
     def connected(self, asked: Connect, flow: Flow, now: float) -> None:
         """A connection that we asked for is open."""
@@ -179,8 +191,8 @@ class Engine(Readings, LegCommands):
         return out
 
     def keeps(self, flow: Flow) -> bool:
-        """Whether a silent connection is of use: a trunk's, or one that a seat is reached by."""
-        return self._gate.knows(flow) or flow in self._connections
+        """Whether a silent connection is of use: a trunk's, a seat's, or one with a call on it."""
+        return self._gate.knows(flow) or flow in self._connections or self._legs.is_carried_by(flow)
 
     def is_waiting(self, flow: Flow) -> bool:
         """Whether a message has come in part only."""
@@ -213,7 +225,8 @@ class Engine(Readings, LegCommands):
             return
         call = self._resolution.carried(target, offer, headers)
         if plan.trunk is None:
-            self._outgoing.place_all(leg, plan.destinations, call, now)
+            again = partial(self._resolution.plan, target, caller, Call(offer, headers))
+            self._outgoing.place_all(leg, plan.destinations, call, now, again)
             return
         if seat is not None:
             self._guard.began(leg, seat, now)
@@ -237,11 +250,15 @@ class Engine(Readings, LegCommands):
 
     def begin(
         self, branch: str, destination: Destination, flow: Flow, call: Call, now: float
-    ) -> None:
-        """Place one branch."""
-        offer = call.offer
+    ) -> bool:
+        """Place one branch; whether it is offered a protection that it may refuse."""
+        leg = self._outgoing.leg(branch)
+        offer, trunk = call.offer, self._trunk_of.get(leg)
         if destination.kind == "seat":
-            offer = self.describe(self._outgoing.leg(branch), flow.transport, offer)
+            offer = self.describe(leg, flow.transport, offer)
+        protected = None if destination.plain else self.protect(leg, flow.transport)
+        if protected is not None:
+            offer = protected if trunk is None else self._resolution.fitting(protected, trunk)
         placement = Placement(
             request_uri=destination.request_uri,
             flow=flow,
@@ -252,9 +269,10 @@ class Engine(Readings, LegCommands):
             headers=(*destination.headers, *call.headers),
             credentials=destination.credentials,
             kind=destination.kind,
-            terms=self._terms(self._trunk_of.get(self._outgoing.leg(branch))),
+            terms=self._terms(trunk),
         )
         self._legged(self._legs.place(branch, placement, now), now)
+        return protected is not None
 
     def tell(self, event: CallEvent) -> None:
         """Tell a fact of a leg."""
@@ -284,6 +302,19 @@ class Engine(Readings, LegCommands):
 
     # -- within -----------------------------------------------------------------------------
 
+    def _is_homeless(self, message: Message) -> TypeGuard[Request]:
+        """A request within a dialog that we do not have: answered without a transaction.
+
+        Anybody can make such requests up, so nothing is kept of them (RFC 3261 §8.2.7).
+        """
+        return (
+            isinstance(message, Request)
+            and message.to.tag is not None
+            and message.method not in ("ACK", "CANCEL")
+            and not self._legs.has_dialog(message)
+            and not self._layer.serves(message)
+        )
+
     def _layered(self, effects: Sequence[LayerEffect], now: float) -> None:
         """Pass on what transactions report: to legs, to trunks, or to gate and registrar."""
         for effect in effects:
@@ -292,7 +323,10 @@ class Engine(Readings, LegCommands):
             elif isinstance(effect, (Answered, Failed)) and isinstance(effect.owner, TRUNKS):
                 self._lined(effect, effect.owner, now)
             elif isinstance(effect, Incoming) and not self._legs.wants(effect):
-                self._incoming(effect, now)
+                try:
+                    self._incoming(effect, now)
+                except RemoteProtocolError as error:  # by its transaction, which waits for it
+                    self._respond(effect, Refusal(error.status, str(error), counts=False), now)
             else:
                 if isinstance(effect, Answered) and isinstance(effect.owner, LegOwner):
                     self._outgoing.heard(effect.owner.leg)
@@ -324,7 +358,7 @@ class Engine(Readings, LegCommands):
         """A request outside a dialog that has a transaction now."""
         request, flow = incoming.request, incoming.flow
         if request.method not in ("REGISTER", "INVITE"):
-            self._respond(incoming, Refusal(481, "no dialog", counts=False), now)
+            self._respond(incoming, NO_DIALOG, now)
             return
         judged = self._gate.judge(request, flow, now)
         if isinstance(judged, Refusal):

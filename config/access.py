@@ -1,18 +1,17 @@
-"""Who may do what with recordings, and how they are listened to."""
+"""Who there is and what each may do, and how recordings are listened to."""
 
 import base64
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, SecretStr
 
 from config.fields import PositiveSeconds, User
+from config.passwords import PATTERN
 from config.secret import Secret
 from config.table import Allowed, Table
 
 Right = Literal[
-    "search", "listen", "download", "export", "reveal", "audit", "score", "manage", "operate"
-]
-RIGHTS: tuple[Right, ...] = (
     "search",
     "listen",
     "download",
@@ -22,8 +21,10 @@ RIGHTS: tuple[Right, ...] = (
     "score",
     "manage",
     "operate",
-)
-Role = Literal["agent", "supervisor", "reviewer", "auditor", "admin"]
+    "custody",
+]
+RIGHTS: tuple[Right, ...] = get_args(Right)
+Role = Literal["agent", "supervisor", "reviewer", "auditor", "custodian", "unit", "admin"]
 ROLES: dict[Role, frozenset[Right]] = {
     "agent": frozenset(("search", "listen")),  # their own seat's alone
     "supervisor": frozenset(
@@ -31,6 +32,8 @@ ROLES: dict[Role, frozenset[Right]] = {
     ),
     "reviewer": frozenset(("search", "listen", "score")),
     "auditor": frozenset(("search", "listen", "audit")),
+    "custodian": frozenset(("search", "custody")),
+    "unit": frozenset(),  # what a member unit may use, desk/masking.py says
     "admin": frozenset(RIGHTS),
 }
 
@@ -43,20 +46,30 @@ def _key(value: SecretStr) -> SecretStr:
 
 
 class Account(Table):
-    """Somebody who may use the desk; write [[accounts]] once for each.
+    """Somebody, or a member unit, who may do something here; write [[accounts]] once for each.
 
-    Without any, whoever has the [http] token, or is on loopback where none is set, has every right.
-    See [recordings](recordings.md).
+    Without any, whoever has the [http] token, or is on loopback where none is set, has
+    every right. See [who may do what](recording-access.md).
     """
 
     name: User = Field(description="who it is, as the audit log says")
     token: Annotated[Secret, Field(min_length=16)] = Field(
-        description="what requests show as `Authorization: Bearer TOKEN`; 16 characters at least"
+        default=SecretStr(""),
+        description="what requests show as `Authorization: Bearer TOKEN`; 16 characters at least",
+    )
+    password_hash: str = Field(
+        default="",
+        pattern=f"{PATTERN}|^$",
+        description="in place of a token, or beside it, as `callcore user add` writes it: of the "
+        "password that browsers ask for, and that the right `custody` asks for each time",
+        json_schema_extra={"allowed": "a line that `callcore user add` wrote"},
     )
     role: Role = Field(
         description="agent: search and listen, their own seat's recordings; supervisor: also "
         "download, reveal, score, manage, operate, all seats'; reviewer: search, listen, score; "
-        "auditor: search, listen, audit; admin: everything"
+        "auditor: search, listen, audit; custodian: search, custody (holds, and deletion by two); "
+        "unit: a member unit, which sees numbers masked and has citizens called by call, callback "
+        "or work order; admin: everything"
     )
     rights: Annotated[tuple[Right, ...], Field(strict=False)] = Field(
         default=(), description="rights beside the role's"
@@ -64,6 +77,17 @@ class Account(Table):
     seat: str = Field(
         default="", max_length=64, description="an agent's seat; empty = the account's name"
     )
+
+
+def rights_of(account: Account) -> frozenset[Right]:
+    """The role's, and those beside."""
+    return ROLES[account.role] | frozenset(account.rights)
+
+
+def approvers_of(accounts: Iterable[Account]) -> tuple[tuple[str, str], ...]:
+    """Names and hashes of those who may hold recordings and delete them, two at a time."""
+    able = (one for one in accounts if one.password_hash and "custody" in rights_of(one))
+    return tuple((one.name, one.password_hash) for one in able)
 
 
 class RecordingAccess(Table):

@@ -53,14 +53,20 @@ def _names(config: Config) -> Iterator[Clash]:
 
 
 def _accounts(config: Config) -> Iterator[Clash]:
-    """A token is the only thing that tells one account from another."""
+    """A token is the only thing that tells one account from another, unless it has a password."""
     seen = {config.http.token.get_secret_value()} - {""}
     for index, account in enumerate(config.accounts):
         token = account.token.get_secret_value()
-        if token in seen:
+        if token and token in seen:
             told = "a token of its own: another account, or [http], has it already"
             yield Clash(("accounts", index, "token"), "(hidden)", told)
         seen.add(token)
+        if not token and not account.password_hash:
+            told = "missing: a token, or a password_hash (`callcore user add` writes one)"
+            yield Clash(("accounts", index, "token"), "", told)
+        if account.role == "unit" and account.rights:
+            told = "empty: a member unit has what masking leaves it, and no more"
+            yield Clash(("accounts", index, "rights"), ", ".join(account.rights), told)
 
 
 def _quality(config: Config) -> Iterator[Clash]:
@@ -278,11 +284,6 @@ def _encryption(config: Config) -> Iterator[Clash]:
     if config.recordings.kms and config.recordings.key.get_secret_value():
         told = "empty, because key is given as well: one of them wraps what is new"
         yield Clash(("recordings", "kms"), config.recordings.kms, told)
-    names = [approver.name for approver in config.recordings.approvers]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            told = "another name for each: two approvals come from two people"
-            yield Clash(("recordings", "approvers", index, "name"), name, told)
 
 
 def _tokens(config: Config) -> Iterator[Clash]:
@@ -291,8 +292,6 @@ def _tokens(config: Config) -> Iterator[Clash]:
     if not is_loopback(listen.host) and not closed:
         told = f"a token, because {listen} can be reached from other machines"
         yield Clash(("http", "token"), "", told)
-    if config.http.unit_token.get_secret_value() and not config.http.token.get_secret_value():
-        yield Clash(("http", "token"), "", "a token: without one everybody sees all numbers")
 
 
 def _cluster(config: Config) -> Iterator[Clash]:

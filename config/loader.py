@@ -151,7 +151,16 @@ def _dotted(key: Key) -> str:
     return text
 
 
+# Keys of older versions, and where what they said is said now.
+MOVED: dict[Key, str] = {
+    ("recordings", "approvers"): "an [[accounts]] each, role custodian, with that password_hash",
+    ("http", "unit_token"): "an [[accounts]] for each member unit, role unit, with a token",
+}
+
+
 def _unknown(model: type[BaseModel], key: Key) -> str:
+    if key in MOVED:
+        return f"no such key any more: write {MOVED[key]}"
     if near := near_name(model, str(key[-1])):
         return f"unknown key; did you mean {near}?"
     return "unknown key; known are " + ", ".join(model.model_fields)

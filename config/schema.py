@@ -118,11 +118,6 @@ class Http(Table):
     token: Secret = Field(
         default=SecretStr(""), description="what every request must show; needed beyond loopback"
     )
-    unit_token: Secret = Field(
-        default=SecretStr(""),
-        description="what member units show instead: they see numbers masked, and have citizens "
-        "called by call, callback or work order; needs `token`",
-    )
 
 
 class Database(Table):

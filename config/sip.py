@@ -107,6 +107,11 @@ class Line(Table):
         description="over TLS: the operator's certificate must be signed by ca and made out to "
         "certificate_name",
     )
+    srtp: Literal["", "off", "accept", "offer", "require"] = Field(
+        default="",
+        description="voice by SRTP, as [media] srtp has it for seats; empty = if the operator "
+        "offers it and [media] srtp is not off",
+    )
     ca: str = Field(
         default="", description="over TLS: PEM file of authorities; empty = the system's"
     )

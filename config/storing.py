@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from config.fields import Name, parsed
+from config.fields import parsed
 from config.secret import Secret
 from config.table import Allowed, Table
 from config.values import Store
@@ -36,17 +36,6 @@ class Tier(Table):
     storage_class: str = Field(
         pattern=r"^[A-Z0-9_]{1,40}$",
         description="the store's name for it, as STANDARD_IA or ARCHIVE",
-    )
-
-
-class Approver(Table):
-    """Somebody who may hold recordings, and ask for or approve their deletion."""
-
-    name: Name = Field(description="the account")
-    password_hash: str = Field(
-        pattern=r"^scrypt:[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$",
-        description="as `callcore recordings approver` prints it",
-        json_schema_extra={"allowed": "a line that `callcore recordings approver` printed"},
     )
 
 
@@ -103,9 +92,6 @@ class Storing(Table):
         pattern=r"^(aws:\S+|[A-Za-z_][\w.]*:[A-Za-z_]\w*)?$",
         description="a key management service in place of `key`: aws:KEY, or a class of your own",
         json_schema_extra={"allowed": "aws:KEY, MODULE:CLASS, or empty"},
-    )
-    approvers: Annotated[tuple[Approver, ...], Field(strict=False)] = Field(
-        default=(), description="who may hold recordings and delete them, two at a time"
     )
     guard_per_day: float = Field(
         default=4,

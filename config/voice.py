@@ -13,10 +13,10 @@ class Voice(Table):
     """The keys of [media] that are about protection and processes."""
 
     srtp: Literal["off", "accept", "offer", "require"] = Field(
-        default="accept",
+        default="offer",
         description="SRTP with keys in SDP (RFC 4568): off = refused; accept = taken when offered; "
-        "offer = offered to seats over TLS too, beside plain RTP, which not every phone "
-        "understands; require = seats have no calls without it",
+        "offer = offered to phones over TLS too, which get a plain call if they refuse it; "
+        "require = seats have no calls without it",
     )
     codecs: Annotated[
         tuple[Literal["PCMA", "PCMU", "G722", "L16"], ...], Field(strict=False, min_length=1)

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from config.access import RIGHTS, ROLES, Account, Right
+from config.access import RIGHTS, Account, Right, rights_of
+from desk.passwords import Passwords
 
 
 class Forbidden(Exception):
@@ -17,11 +18,15 @@ class Forbidden(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An account as it asks; `seat`: only that seat's recordings, empty = all."""
+    """An account as it asks; `seat`: only that seat's recordings, empty = all.
+
+    A member unit has no rights; what it may use, masking.py says.
+    """
 
     name: str
     rights: frozenset[Right]
     seat: str = ""
+    is_unit: bool = False
 
     def must(self, right: Right) -> None:
         """Raises Forbidden without the right."""
@@ -39,8 +44,8 @@ MEANS: dict[Right, str] = {
     "score": "review recordings",
     "manage": "draw samples and see how reviewers agree",
     "operate": "use anything but recordings",
+    "custody": "hold recordings, or delete them with somebody else",
 }
-UNIT = Person("unit", frozenset())  # what it may use, masking.py says
 OPERATOR = Person("operator", frozenset(RIGHTS))
 
 
@@ -52,17 +57,23 @@ class Accounts:
     accounts: tuple[Account, ...] = ()
 
     def __post_init__(self) -> None:
-        known = {_digest(one.token.get_secret_value()): person_of(one) for one in self.accounts}
+        tokens = ((one.token.get_secret_value(), one) for one in self.accounts)
+        known = {_digest(token): person_of(one) for token, one in tokens if token}
         if self.token:
             known[_digest(self.token)] = OPERATOR
+        people = {one.name: person_of(one) for one in self.accounts}
         object.__setattr__(self, "_known", known)
+        object.__setattr__(self, "_people", people)
+        object.__setattr__(self, "passwords", Passwords(self.accounts))
 
     @property
     def is_open(self) -> bool:
         """Nobody has to show anything."""
-        return not self._known
+        return not self._known and not self.passwords
 
+    passwords: Passwords = field(init=False, repr=False, compare=False)
     _known: dict[bytes, Person] = field(init=False, repr=False, default_factory=dict)
+    _people: dict[str, Person] = field(init=False, repr=False, default_factory=dict)
 
     def by_token(self, token: str) -> Person | None:
         """Compared in constant time."""
@@ -74,26 +85,32 @@ class Accounts:
         return found
 
     def who(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Person | None:
-        """By `Authorization: Bearer`, or by the cookie that `/?token=` sets."""
+        """By a bearer's token, by a password that was right before, or by the cookie of either."""
         if self.is_open:
             return OPERATOR
         bearer = headers.get("authorization", "")
         if bearer.startswith("Bearer "):
             return self.by_token(bearer.removeprefix("Bearer "))
         cookie = cookies.get("callcore_token", "")
-        return self.by_token(cookie) if cookie else None
+        found = self.by_token(cookie) if cookie else None
+        return found or self._people.get(self.passwords.remembered(headers, cookies))
+
+    async def log_in(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Person | None:
+        """As `who`; a password that nobody has shown yet is tried."""
+        return self.who(headers, cookies) or self._people.get(await self.passwords.try_out(headers))
 
     def named(self, name: str) -> Person | None:
         """An account as it is now, for what was signed for it."""
-        people = [*self._known.values()] if self._known else [OPERATOR]
-        return next((one for one in people if one.name == name), None)
+        found = self._people.get(name)
+        if found is None and name == OPERATOR.name and (self.token or self.is_open):
+            return OPERATOR
+        return found
 
 
 def person_of(account: Account) -> Person:
     """The role's rights and those beside; an agent is held to a seat."""
-    rights = ROLES[account.role] | frozenset(account.rights)
     seat = (account.seat or account.name) if account.role == "agent" else ""
-    return Person(account.name, rights, seat)
+    return Person(account.name, rights_of(account), seat, account.role == "unit")
 
 
 def _digest(token: str) -> bytes:
@@ -134,7 +151,7 @@ RECORDINGS_ALONE = (
 
 def may_use(asking: Person, path: str) -> bool:
     """Whether the account has anything to do there at all."""
-    return "operate" in asking.rights or _below(path, RECORDINGS_ALONE)
+    return "operate" in asking.rights or (bool(asking.rights) and _below(path, RECORDINGS_ALONE))
 
 
 def _below(path: str, folders: Iterable[str]) -> bool:

@@ -9,11 +9,12 @@ from fastapi.staticfiles import StaticFiles
 
 from config.access import Account, RecordingAccess
 from desk import api, audit, callers, calls, custody, floor, live, quality, recordings, trace
-from desk.accounts import UNIT, Accounts, Forbidden, may_use
+from desk.accounts import Accounts, Forbidden, may_use
 from desk.idempotency import Replays
 from desk.links import LinkExpired, LinkForged
 from desk.listening import Door
 from desk.masking import serve_unit
+from desk.passwords import SESSION, basic
 from desk.phone_page import add_phone, is_phone
 from hotline.commands import (
     HotlineCommands,
@@ -38,14 +39,13 @@ def create_app(
     token: str = "",
     accounts: tuple[Account, ...] = (),
     access: RecordingAccess | None = None,
-    unit_token: str = "",
 ) -> FastAPI:
     """The application; with `token` or `accounts`, all but the health checks demand one.
 
-    Who brings `unit_token` sees masked numbers, and of the API what units need (masking.py).
+    A member unit's sees masked numbers, and of the API what units need (masking.py).
 
     A token comes as `Authorization: Bearer` or, for players and sockets of the page,
-    as the cookie that `/?token=` sets.
+    as the cookie that `/?token=` sets; a password as `Authorization: Basic`, or as its cookie.
     """
     app = FastAPI(
         title="callcore",
@@ -60,7 +60,7 @@ def create_app(
     app.state.door = Door(archive, known, access or RecordingAccess())
     app.state.replays = Replays()
     add_errors(app)
-    app.middleware("http")(demand(known, unit_token))
+    app.middleware("http")(demand(known))
     add_health(app, hotline)
     for one in ROUTERS:
         app.include_router(one.router, prefix="/api/v1")
@@ -124,18 +124,17 @@ def add_errors(app: FastAPI) -> None:
 
 
 def demand(
-    accounts: Accounts, unit_token: str = ""
+    accounts: Accounts,
 ) -> Callable[[Request, Callable[[Request], Awaitable[Response]]], Awaitable[Response]]:
     """The check in front of everything but health."""
-    units = Accounts(unit_token)
 
     async def check(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
         path = request.url.path
-        person = request.state.person = accounts.who(request.headers, request.cookies)
         if path in OPEN_PATHS or is_phone(path):
             return await go_on(request)
-        if unit_token and units.who(request.headers, request.cookies):
-            request.state.person = UNIT
+        person = await accounts.log_in(request.headers, request.cookies)
+        request.state.person = person
+        if person is not None and person.is_unit:
             return await serve_unit(request, go_on)
         if person is None and path in PAGES:
             return await let_in(request, go_on)
@@ -143,14 +142,18 @@ def demand(
             return no_token()
         if person is not None and not may_use(person, path):
             return JSONResponse({"detail": f"{person.name} may use recordings alone"}, 403)
-        return await go_on(request)
+        response = await go_on(request)
+        session = accounts.passwords.session(person.name) if person is not None else ""
+        if session and basic(request.headers)[0] and request.cookies.get(SESSION) != session:
+            response.set_cookie(SESSION, session, httponly=True, samesite="strict")
+        return response
 
     async def let_in(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
         """A page opened with `?token=`: remembered from then on."""
         token = request.query_params.get("token", "")
         person = request.state.person = accounts.by_token(token)
         if person is None:
-            return no_token()
+            return no_token(asks_password=bool(accounts.passwords))
         if not may_use(person, request.url.path):
             return JSONResponse({"detail": f"{person.name} may use recordings alone"}, 403)
         response = await go_on(request)
@@ -165,10 +168,11 @@ def is_link(request: Request) -> bool:
     return request.url.path.endswith("/audio") and bool(request.query_params.get("link"))
 
 
-def no_token() -> JSONResponse:
-    """401."""
+def no_token(*, asks_password: bool = False) -> JSONResponse:
+    """401; a browser that opens a page asks for name and password then (RFC 7617)."""
+    scheme = 'Basic realm="callcore", charset="UTF-8"' if asks_password else "Bearer"
     return JSONResponse(
         {"detail": "a token is needed: send 'Authorization: Bearer <[http] token>'"},
         401,
-        headers={"WWW-Authenticate": "Bearer"},
+        headers={"WWW-Authenticate": scheme},
     )

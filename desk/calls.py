@@ -116,6 +116,20 @@ class Click(Body):
         return self
 
 
+class Order(Body):
+    """The work order that came of a call."""
+
+    order: str = Field(min_length=1, max_length=64)
+
+
+class Ordered(BaseModel):
+    """The recordings that are found by it from now on, those that still go on when they end."""
+
+    call_id: str
+    order: str
+    recordings: list[str]
+
+
 class Reveal(Body):
     """Who asks for a number, and why."""
 
@@ -198,6 +212,14 @@ async def reveal(call_id: str, asked: Reveal, hotline: Hotline, asking: Asking) 
     who = {"account": asking.name, "by": asked.by}
     audit.info("number revealed", call_id=call_id, **who, why=asked.why)
     return Revealed(caller=record.caller, called=record.called)
+
+
+@router.put("/calls/{call_id}/order")
+async def give_order(call_id: str, wanted: Order, hotline: Hotline, asking: Asking) -> Ordered:
+    """Its work order's number, also long after the call: its recordings are found by it."""
+    recordings = await hotline.give_order(call_id, wanted.order)
+    audit.info("call", call_id=call_id, account=asking.name, verb="order", order=wanted.order)
+    return Ordered(call_id=call_id, order=wanted.order, recordings=recordings)
 
 
 @router.get("/calls/{call_id}/parties")

@@ -1,7 +1,7 @@
 """`/api/v1/recordings/{recording}/...`: legal holds, and deletion by two people.
 
-Each wish carries the name and the password of one of recordings.approvers: a token may be shared,
-and two people are wanted.
+Each wish carries the name and the password of an account with the right `custody`: a token may be
+shared, and two people are wanted.
 """
 
 import structlog
@@ -14,9 +14,9 @@ from hotline.commands import CustodyAction, CustodyStatus, CustodyWish, HotlineC
 
 
 def concerned(asking: Asking) -> None:
-    """For auditors, and for whoever runs the house: not for a seat, not for a reviewer."""
-    if asking.rights.isdisjoint(("audit", "operate")):
-        asking.must("audit")
+    """Custodians, auditors, and whoever runs the house: not for a seat, not for a reviewer."""
+    if asking.rights.isdisjoint(("custody", "audit", "operate")):
+        asking.must("custody")
 
 
 router = APIRouter(dependencies=[Depends(concerned)])

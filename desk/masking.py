@@ -1,7 +1,7 @@
 """Numbers as they are shown to who has no right to see them: 139****1111.
 
-A member unit's token (`[http] unit_token`) reads calls and callbacks with masked numbers and has
-citizens called by the case's id; everything else is forbidden (403).
+A member unit's token (an account of the role `unit`) reads calls and callbacks with masked numbers
+and has citizens called by the case's id; everything else is forbidden (403).
 """
 
 import json

@@ -96,9 +96,9 @@ async def score(recording: str, wanted: ReviewWanted, at: AtDoor, visiting: Visi
 
 @router.get("/recordings/{recording}/comments", dependencies=[MAY_SCORE])
 async def comments(recording: str, at: AtDoor, visiting: Visiting) -> list[Comment]:
-    """What was said of it, in the order of its time."""
+    """What was said of it, in the order of its time; blind as the scores in a calibration."""
     await at.reach(visiting.person, recording)
-    return await at.archive.comments(recording)
+    return await at.archive.comments(recording, visiting.person.name)
 
 
 @router.post("/recordings/{recording}/comments", dependencies=[MAY_SCORE], status_code=201)

@@ -154,7 +154,7 @@ class Arrivals:
 
     def _open(self, fact: Arrived, near: str | None = None) -> bool:
         try:
-            self._parts.media.open(fact.leg, near, seat=fact.source if fact.kind == "seat" else "")
+            self._parts.media.open(fact.leg, near, **{fact.kind: fact.source})
         except MediaError:
             self._refuse(fact, 503, ("Retry-After", str(RETRY_AFTER_SECONDS)))
             return False

@@ -1,5 +1,7 @@
 """The part of the facade that fronts calls under way."""
 
+from collections.abc import Iterable
+
 from hotline.commands import (
     CallAction,
     CallRecord,
@@ -43,6 +45,7 @@ class Control(Floor):
             raise WrongState(f"call {call_id} has ended")
         if action.order:
             record.order = action.order
+            self.note_order(record.recordings, action.order)
         try:
             self._conductor.command(call_id, order_of(self._conductor, visit, action))
         except NotNow as error:
@@ -50,6 +53,13 @@ class Control(Floor):
         except BadTarget as error:
             raise NotAllowed(str(error)) from None
         return record
+
+    def note_order(self, recordings: Iterable[str], order: str) -> None:
+        """Into those that are sealed already; one that goes on is told at its end."""
+        going_on = self._conductor.performer.sound.open_recordings
+        for recording in recordings:
+            if recording not in going_on:
+                self._parts.keeper.finish(recording, {"order": order})
 
     def place(self, agent: str, to: str) -> CallRecord:
         """Click to call: the agent's phone rings first."""

@@ -19,11 +19,33 @@ from recorder.approvers import NotAllowed
 from recorder.custody import Custody, Refused
 from recorder.io.custodian import Custodian, Person, UnknownRecording
 from recorder.io.database import IndexFailed
+from recorder.io.index import Query
 from recorder.io.objects import StillKept, StoreError
+
+MOST_RECORDINGS = 1000  # of one call
 
 
 class Custodies(Control):
-    """Implements what HotlineCommands says of holds and deletion."""
+    """Implements what HotlineCommands says of holds, of deletion, and of orders given later."""
+
+    async def give_order(self, call_id: str, order: str) -> list[str]:
+        """The work order that a call was about; its recordings, which are found by it from now on.
+
+        UnknownThing for a call that neither the book nor the index knows; Unavailable.
+        """
+        record = self._parts.book.get(call_id)
+        try:
+            found = await self._parts.keeper.find(Query(call_id=call_id, limit=MOST_RECORDINGS))
+        except IndexFailed as error:
+            raise Unavailable(str(error)) from None
+        if record is None and not found:
+            raise UnknownThing(f"no call {call_id!r}")
+        names = dict.fromkeys([] if record is None else record.recordings)
+        names |= dict.fromkeys(entry.recording for entry in found)
+        if record is not None:
+            record.order = order
+        self.note_order(names, order)
+        return list(names)
 
     async def custody(self, recording: str, wish: CustodyWish | None = None) -> CustodyStatus:
         """What was done so far, after the wish was done.

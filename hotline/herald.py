@@ -12,6 +12,7 @@ from hotline.visit_state import Visit
 from recorder import events as recorder
 
 log = structlog.get_logger("hotline")
+audit = structlog.get_logger("audit")
 
 
 class Herald:
@@ -81,6 +82,9 @@ class Herald:
         log.error("recording lost", recording=fact.recording, why=fact.why)
         self._recording(fact.recording, "failed")
 
+    def _amended(self, fact: recorder.Amended) -> None:
+        log.info("recording amended", recording=fact.recording, order=fact.order)
+
     def _delayed(self, fact: recorder.Delayed) -> None:
         log.warning("recording not stored yet", recording=fact.recording, why=fact.why)
 
@@ -100,6 +104,11 @@ class Herald:
         for why in fact.why:
             log.warning("the store's limits", why=why)
 
+    def _expired(self, fact: recorder.Expired) -> None:
+        kept_until = iso(fact.kept_until_ms)
+        audit.info("recording expired", recording=fact.recording, kept_until=kept_until)
+        self._recording(fact.recording, "deleted")
+
     def _guard_checked(self, fact: recorder.GuardChecked) -> None:
         """A recording that does not play is lost to the auditor: nobody may miss it."""
         if not fact.why:
@@ -117,10 +126,12 @@ QUEUE: dict[type, Callable[..., None]] = {
 RECORDER: dict[type, Callable[..., None]] = {
     recorder.Stored: Herald._stored,
     recorder.Failed: Herald._lost,
+    recorder.Amended: Herald._amended,
     recorder.Delayed: Herald._delayed,
     recorder.StoreLost: Herald._store_lost,
     recorder.StoreBack: Herald._store_back,
     recorder.SpaceChanged: Herald._space_changed,
     recorder.StoreLimits: Herald._store_limits,
     recorder.GuardChecked: Herald._guard_checked,
+    recorder.Expired: Herald._expired,
 }

@@ -14,6 +14,7 @@ from callcore.sdp.offer_answer import (
     Negotiated,
     make_answer,
     make_offer,
+    plain_offer,
     read_answer,
 )
 from callcore.sdp.webrtc import is_web
@@ -38,16 +39,16 @@ class MediaLeg:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What all legs are described by; `over_tls` says whether a seat is reached by TLS alone.
+    """What all legs are described by.
 
-    `srtp_of` is a seat's own policy, empty where it has none.
+    `srtp_of` is a seat's own policy, `trunk_srtp` a trunk's; empty where it has none.
     """
 
     public_address: str = ""
     srtp: Srtp = "off"
-    over_tls: Callable[[str], bool] = lambda seat: False
     codecs: tuple[str, ...] = ("PCMA", "PCMU")
     srtp_of: Callable[[str], Srtp | Literal[""]] = lambda seat: ""
+    trunk_srtp: Callable[[str], Srtp | Literal[""]] = lambda trunk: ""
 
 
 class MediaLegs:
@@ -61,7 +62,7 @@ class MediaLegs:
         self._public_address = terms.public_address
         self._srtp = terms.srtp
         self._srtp_of = terms.srtp_of
-        self._over_tls = terms.over_tls
+        self._trunk_srtp = terms.trunk_srtp
         self._browsers = browsers
         self._legs: dict[str, MediaLeg] = {}
         self._session_id = 0
@@ -69,10 +70,10 @@ class MediaLegs:
     def __contains__(self, leg: str) -> bool:
         return leg in self._legs
 
-    def open(self, leg: str, near: str | None = None, seat: str = "") -> None:
+    def open(self, leg: str, near: str | None = None, *, seat: str = "", trunk: str = "") -> None:
         """Take a port for `leg`, on the worker of `near` when they are to be bridged.
 
-        `seat` is its user where it is a seat's; a trunk has SRTP only if it offers it.
+        `seat` is its user where it is a seat's, `trunk` the trunk's name where it is a trunk's.
         """
         self._session_id += 1
         local = LocalMedia(
@@ -81,7 +82,7 @@ class MediaLegs:
             codecs=self._codecs,
             session_id=self._session_id,
             version=self._session_id,
-            srtp=self._policy(seat),
+            srtp=self._policy(seat, trunk),
             master=secrets.token_bytes(KEY_BYTES),
         )
         self._legs[leg] = MediaLeg(self._anchored(leg, local, near))
@@ -107,10 +108,21 @@ class MediaLegs:
         return leg in self._legs and self._legs[leg].negotiated is not None
 
     def offer(self, leg: str) -> bytes:
-        """Our offer (RFC 3264 §5)."""
-        if self._is_browsers(leg) and self._legs[leg].negotiated is not None:
+        """Our offer (RFC 3264 §5); the first one plain where it need not be protected."""
+        known = self._legs[leg]
+        if self._is_browsers(leg) and known.negotiated is not None:
             return self._browsers_offer(leg)
-        return make_offer(self._legs[leg].local)
+        return plain_offer(known.local) if known.local.srtp == "offer" else make_offer(known.local)
+
+    def protected(self, leg: str, transport: str) -> bytes | None:
+        """The offer that comes before the plain one for whoever is called over this transport.
+
+        None where there is no choice: keys in SDP are worth something over TLS only.
+        """
+        known = self._legs.get(leg)
+        if known is None or transport != "tls" or known.local.srtp != "offer":
+            return None
+        return make_offer(known.local)
 
     def described(self, leg: str, transport: str, offer: bytes) -> bytes:
         """Our first offer as a seat must have it that is called over this transport.
@@ -194,14 +206,12 @@ class MediaLegs:
         """Where the gateway reaches the leg: never by what SDP tells the world."""
         return Address(self._plane.settings.address, self._legs[leg].local.port)
 
-    def _policy(self, seat: str) -> Srtp:
-        """Keys in SDP are worth something over TLS only, so only there they are offered."""
-        policy = (self._srtp_of(seat) if seat else "") or self._srtp
-        if policy == "off" or not seat:
-            return "off" if policy == "off" else "accept"
-        if policy == "offer":
-            return "offer" if self._over_tls(seat) else "accept"
-        return policy
+    def _policy(self, seat: str, trunk: str) -> Srtp:
+        """Its own, or the general one; a trunk without its own is offered nothing."""
+        if seat:
+            return self._srtp_of(seat) or self._srtp
+        own = self._trunk_srtp(trunk) if trunk else ""
+        return own or ("off" if self._srtp == "off" else "accept")
 
     def _anchored(self, leg: str, local: LocalMedia, near: str | None) -> LocalMedia:
         address = self._plane.open(leg, near=near)

@@ -152,8 +152,9 @@ class Performer:
             if self._is_used_up(effect):
                 log.warning("package used up", trunk=effect.target.trunk, errand=effect.errand)
                 raise LocalProtocolError("the trunk's minutes are used up")
-            seat = "" if effect.target.trunk else effect.target.name
-            parts.media.open(effect.leg, near=near, seat=seat)
+            trunk = effect.target.trunk or ""
+            seat = "" if trunk else effect.target.name
+            parts.media.open(effect.leg, near, seat=seat, trunk=trunk)
             offer = parts.media.offer(effect.leg)
             target, shown = self._way(visit, effect)
             told = self._told(visit, effect)

@@ -133,10 +133,15 @@ class Quality(ABC):
         """In a calibration nobody sees the others' scores before giving one's own."""
         await self.row(recording)
         found = await self.ask(self._reviews.reviews, recording)
+        blind = await self._is_blind(recording, viewer)
+        return [one for one in found if not blind or one.reviewer == viewer]
+
+    async def _is_blind(self, recording: str, viewer: str) -> bool:
+        """Whether the viewer's own score is still wanted, by a card that several score blind."""
         tasks = await self.ask(self._reviews.tasks_of, recording)
-        blind = any(task.reviewers > 1 for task in tasks)
-        own = [review for review in found if review.reviewer == viewer]
-        return own if blind and viewer and not own else found
+        cards = {task.card for task in tasks if task.reviewers > 1}
+        given = await self.ask(self._reviews.reviews, recording)
+        return not cards <= {review.card for review in given if review.reviewer == viewer}
 
     async def comment(self, recording: str, at_ms: int, who: str, text: str) -> Comment:
         """Something said of a moment of the recording."""
@@ -146,10 +151,12 @@ class Quality(ABC):
         made = Comment(recording, at_ms, who, text, self._clock.wall_ms())
         return await self.ask(self._reviews.add_comment, made)
 
-    async def comments(self, recording: str) -> list[Comment]:
-        """In the order of the recording's time."""
+    async def comments(self, recording: str, viewer: str) -> list[Comment]:
+        """In the order of the recording's time; in a calibration as blind as the scores."""
         await self.row(recording)
-        return await self.ask(self._reviews.comments, recording)
+        found = await self.ask(self._reviews.comments, recording)
+        blind = await self._is_blind(recording, viewer)
+        return [one for one in found if not blind or one.who == viewer]
 
     async def calibration(self, card: str, since_ms: int, until_ms: int) -> Calibration:
         """Over all recordings that two and more have scored by this card."""

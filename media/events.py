@@ -33,7 +33,7 @@ class Sound(msgspec.Struct, frozen=True):
     peak_dbov: float = -127.0
     talking: bool = False
     talk_ms: int = 0  # in all
-    depth_ms: int = 0  # of the jitter buffer
+    depth_ms: int = 0  # of the jitter buffer: what a packet waits that came without delay
     spread_ms: int = 0  # of arrivals: between the first and the last hundredth
 
 

@@ -77,14 +77,23 @@ class Hearing:
     def sound(self, leg: int) -> events.Sound:
         """What is known of one leg; the levels are the loudest since the last time."""
         rms, peak = self.levels.take(leg)
-        jitter = self.jitter
-        depth = int((jitter.head_ts[leg] - jitter.play_ts[leg]).view(np.int32))
         per_ms = RATE // 1000
         return events.Sound(
             rms_dbov=round(rms, 1),
             peak_dbov=round(peak, 1),
             talking=bool(self.levels.talking[leg]),
             talk_ms=int(self.levels.talked[leg]) * LOOK_MS,
-            depth_ms=(max(0, depth) + int(self.slip.carry[leg])) // per_ms,
-            spread_ms=int(jitter.depth.spread[leg]) // per_ms,
+            depth_ms=self.waits(leg) // per_ms,
+            spread_ms=int(self.jitter.depth.spread[leg]) // per_ms,
         )
+
+    def waits(self, leg: int) -> int:
+        """RFC 3611 §4.7.7, the nominal delay: samples that a packet waits which came at once.
+
+        What is in hand is less by as much as the network held up the last packet, so it swings with
+        each; it stands in until enough packets have come.
+        """
+        jitter = self.jitter
+        in_hand = int((jitter.head_ts[leg] - jitter.play_ts[leg]).view(np.int32))
+        depth = int(jitter.depth.earliest[leg]) or max(0, in_hand)
+        return depth + int(self.slip.carry[leg])

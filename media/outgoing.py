@@ -63,7 +63,7 @@ class Outgoing:
 
     def change_ssrc(self, leg: int) -> None:
         """RFC 3550 §8.2: the other side has chosen ours; the next one of a random start."""
-        self.ssrc[leg] = self.ssrc[leg] * np.uint32(1664525) + np.uint32(1013904223)
+        self.ssrc[leg] = (int(self.ssrc[leg]) * 1664525 + 1013904223) & 0xFFFFFFFF
 
     def event(self, leg: int, kind: int, press: Press, payload: bytes, tick: int) -> bytes:
         """A telephone-event packet of the leg's stream; its audio pauses meanwhile.

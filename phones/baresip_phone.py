@@ -32,6 +32,7 @@ module g711.so
 module aufile.so
 module aubridge.so
 module sndfile.so
+module srtp.so
 module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
@@ -40,7 +41,7 @@ ctrl_tcp_listen 127.0.0.1:{control}
 ACCOUNT = (
     '<sip:{user}@{domain};transport={transport}>;auth_user={user};auth_pass="{password}"'
     ';outbound="sip:{registrar};transport={transport}";regint=300;answermode={answer}'
-    ";audio_codecs=pcma,pcmu"
+    ";audio_codecs=pcma,pcmu{encryption}"
 )
 COMMANDS = {"answer": "accept", "hangup": "hangup", "hold": "hold", "resume": "resume"}
 PARAMETERS = {"call": "dial", "transfer": "transfer"}
@@ -87,6 +88,7 @@ class Baresip(WrappedPhone):
             transport=given.transport,
             password=given.password,
             registrar=given.registrar,
+            encryption=";mediaenc=srtp-mand" if given.srtp == "mandatory" else "",
             answer="manual" if given.auto_answer is None else "auto",
         )
 

@@ -183,7 +183,7 @@ class PhoneProcess:
         with contextlib.suppress(ConnectionError):
             self.process.stdin.write((json.dumps({"do": do, **fields}) + "\n").encode())
 
-    async def wait(self, name: str, timeout_seconds: float = 10.0, **match: Any) -> Event:
+    async def wait(self, name: str, timeout_seconds: float = 30.0, **match: Any) -> Event:
         """The first event of that name, not waited for before, whose fields match; PhoneError."""
         try:
             async with asyncio.timeout(timeout_seconds), self._changed:

@@ -26,7 +26,8 @@ verify_server_certs={verify}
 verify_server_cn=0
 auto_net_state_mon=0
 register_only_when_network_is_up=0
-media_encryption=none
+media_encryption={encryption}
+media_encryption_mandatory={mandatory}
 use_ipv6=0
 
 [rtp]
@@ -90,6 +91,8 @@ class Linphone(WrappedPhone):
                 ca=given.ca or "",
                 verify=int(given.ca is not None),
                 media=free_media_port(),
+                encryption="none" if given.srtp == "off" else "srtp",
+                mandatory=int(given.srtp == "mandatory"),
                 registrar=given.registrar,
                 domain=given.domain,
                 password=given.password,

@@ -321,7 +321,7 @@ class RawEnd(asyncio.DatagramProtocol):
         call.rtp.send_to(answer.rtp_address())
         return call
 
-    async def accept(self, timeout_seconds: float = 10.0) -> RawCall:
+    async def accept(self, timeout_seconds: float = 30.0) -> RawCall:
         """The next INVITE: 180, 200 at once, audio; `answered_at` is when the 200 left."""
         async with asyncio.timeout(timeout_seconds):
             invite, remote, _ = await self.incoming.get()

@@ -29,6 +29,7 @@ def arguments(program: str) -> argparse.Namespace:
     add("--registrar", required=True, metavar="HOST:PORT")
     add("--transport", choices=("udp", "tcp", "tls"), default="udp")
     add("--ca", type=Path, help="the authority that the registrar's certificate must be of")
+    add("--srtp", choices=("off", "mandatory"), default="off")
     add("--address", default="127.0.0.1")
     add("--local-port", type=int, default=0)
     add("--tone", type=int, default=440, metavar="HZ")

@@ -26,6 +26,17 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Amended:
+    """A stored recording's manifest and index row have the order's number that came afterwards."""
+
+    recording: str
+    order: str
+
+
+Outcome = Stored | Failed | Amended
+
+
+@dataclass(frozen=True, slots=True)
 class Delayed:
     """An attempt to store the recording failed; it stays in the spool and is tried again."""
 
@@ -69,6 +80,14 @@ class GuardChecked:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Past its date, held by nobody, and in a store without a rule for that: we deleted it."""
+
+    recording: str
+    kept_until_ms: int
+
+
 Event = (
-    Stored | Failed | Delayed | StoreLost | StoreBack | SpaceChanged | StoreLimits | GuardChecked
+    Outcome | Delayed | StoreLost | StoreBack | SpaceChanged | StoreLimits | GuardChecked | Expired
 )

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks"
 RESULTS = BENCHMARKS / "results"
 LIMIT_SECONDS = 3600
+PART = "# benchmarks: a part of others"  # a line of a script that others start
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,12 @@ class Result:
 
 
 def benchmarks() -> dict[str, Path]:
-    """Scripts that can be run; what they share has no `__main__`."""
+    """Scripts that can be run; what they share has no `__main__`, or is marked as a part."""
+    texts = {path: path.read_text(encoding="utf-8") for path in sorted(BENCHMARKS.glob("*.py"))}
     return {
         path.stem: path
-        for path in sorted(BENCHMARKS.glob("*.py"))
-        if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
+        for path, text in texts.items()
+        if '__name__ == "__main__"' in text and PART not in text.splitlines()
     }
 
 

@@ -177,6 +177,9 @@ async def simulate(given: argparse.Namespace, config: Config, console: Console) 
         await stack.enter_async_context(staff)
         console.print(f"{len(staff.phones)} softphones are registered; citizens begin to call")
         await stack.enter_async_context(callers)
+        work = asyncio.current_task()
+        if given.seconds and work is not None:
+            asyncio.get_running_loop().call_later(given.seconds, work.cancel)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(callers.run())
             tasks.create_task(show(engine, config, callers, console))
@@ -202,8 +205,6 @@ async def demo(given: argparse.Namespace) -> int:
     work = asyncio.create_task(simulate(given, config, console))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, work.cancel)
-    if given.seconds:
-        asyncio.get_running_loop().call_later(given.seconds, work.cancel)
     try:
         await work
     except asyncio.CancelledError:
@@ -220,7 +221,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="demo", description=(__doc__ or "").split("\n")[0])
     add = parser.add_argument
     add("--config", type=Path, default=ROOT / "config" / "demo.toml")
-    add("--seconds", type=float, default=0, help="ends by itself; 0: never")
+    add("--seconds", type=float, default=0, help="of calls, then it ends by itself; 0: never")
     add("--every", type=float, default=3.0, help="mean seconds between calls")
     add("--talk", type=float, default=20.0, help="mean talk time in seconds")
     add("--patience", type=float, default=60.0, help="mean patience in seconds")

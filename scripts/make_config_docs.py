@@ -1,5 +1,6 @@
 """Writes docs/configuration.md from the schema: python scripts/make_config_docs.py [--check]"""
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -74,7 +75,7 @@ def section(name: str, field: FieldInfo, model: type[BaseModel]) -> str:
         f"| `{key}` | {default_of(one)} | {allowed(one)} | {one.description} |"
         for key, one in model.model_fields.items()
     ]
-    says = (model.__doc__ or "").strip()
+    says = inspect.cleandoc(model.__doc__ or "")
     head = ["| key | default | allowed | meaning |", "|---|---|---|---|"]
     return "\n".join([f"## `{heading}`", "", says, "", *head, *rows, ""])
 

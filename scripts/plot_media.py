@@ -31,19 +31,30 @@ def figures(name: str) -> dict[str, Any]:
     return found
 
 
+def _beside(axes: Any, pair_us: float) -> None:
+    """What a leg would cost if nothing were done, and all costs in multiples of it."""
+    axes.axhline(pair_us, color="gray", lw=1, label="a bare send and receive")
+    functions = (lambda us: us / pair_us, lambda pairs: pairs * pair_us)
+    axes.secondary_yaxis("right", functions=functions).set_ylabel("bare sends and receives")
+
+
 def costs(axes: Any) -> bool:
     """One line a benchmark, cost of a leg by the number of legs."""
     found = {name: one for name in COSTS if (one := figures(name))}
     for name, one in found.items():
-        runs = one["runs"]
-        axes.plot(
-            [r["legs"] for r in runs], [r["us_per_leg_tick"] for r in runs], "o-", label=COSTS[name]
-        )
+        over = one.get("run_over_the_limit")
+        runs = one["runs"] + ([over] if over else [])
+        legs, cost = [r["legs"] for r in runs], [r["us_per_leg_tick"] for r in runs]
+        (line,) = axes.plot(legs, cost, "-", label=COSTS[name])
+        axes.plot(legs[: len(one["runs"])], cost[: len(one["runs"])], "o", color=line.get_color())
+        if over:  # hollow: one core does not carry so many, ticks were left out
+            axes.plot(legs[-1:], cost[-1:], "o", mfc="white", color=line.get_color())
         peer = one.get("rtpengine", {})
-        if "us_per_leg_tick" in peer:
+        # One that loses packets was not measured but starved.
+        if "us_per_leg_tick" in peer and peer["packets_lost"] < peer["packets"] / 100:
             axes.plot(peer["legs"], peer["us_per_leg_tick"], "kx", label="rtpengine (relay only)")
         if name == "media":
-            axes.axhline(one["raw_pair_us"], color="gray", lw=1, label="a bare send and receive")
+            _beside(axes, one["raw_pair_us"])
     axes.set(xlabel="legs on one core", ylabel=UNIT, ylim=(0, None))
     return bool(found)
 

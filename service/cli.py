@@ -13,13 +13,13 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from config.loader import ConfigError, load
-from config.schema import Config
+from service.configured import CONFIG, ConfigOption, loaded
 from service.exits import USAGE, fail, failures
 from service.forecasting import forecast_app
 from service.recording_access import add_access
 from service.recordings import recordings_app
 from service.rostering import roster
+from service.users import user_app
 
 # The base of all errors in arguments; typer has its own copy of click and does not name it.
 USAGE_ERROR: type[Exception] = typer.BadParameter.__bases__[0]
@@ -30,6 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    rich_markup_mode=None,  # words in square brackets are tables of the configuration
 )
 journal_app = typer.Typer(help="The queue's journal.", no_args_is_help=True)
 trunk_app = typer.Typer(help="The trunks to operators.", no_args_is_help=True)
@@ -37,23 +38,9 @@ app.add_typer(trunk_app, name="trunk")
 app.add_typer(recordings_app, name="recordings")
 add_access(recordings_app)
 app.add_typer(journal_app, name="journal")
+app.add_typer(user_app, name="user")
 app.add_typer(forecast_app, name="forecast")
 app.command()(roster)
-
-ConfigOption = Annotated[
-    Path,
-    typer.Option("--config", "-c", metavar="FILE", help="The configuration, a TOML file."),
-]
-
-
-def _loaded(path: Path) -> Config:
-    """The configuration, or every mistake in it on standard error and exit 2."""
-    try:
-        return load(path)
-    except ConfigError as error:
-        for mistake in error.mistakes:
-            print(f"callcore: {mistake}", file=sys.stderr)
-        raise typer.Exit(USAGE) from None
 
 
 def _version(wanted: bool) -> None:
@@ -73,13 +60,13 @@ def callcore(
 
 
 @app.command()
-def run(config: ConfigOption) -> None:
+def run(config: ConfigOption = CONFIG) -> None:
     """Run the engine and the desk in the foreground.
 
     Logs go to standard error. When all listeners are up, one line `ready {json}` comes on
     standard output. SIGTERM drains: no new calls, the present ones may go on for drain_seconds.
     """
-    settings = _loaded(config)
+    settings = loaded(config)
     # The engine's imports take a while, and no other command needs them.
     from service.logging import set_up
     from service.run import run as run_engine
@@ -91,9 +78,9 @@ def run(config: ConfigOption) -> None:
 
 
 @app.command()
-def check(config: ConfigOption) -> None:
+def check(config: ConfigOption = CONFIG) -> None:
     """Name every mistake of a configuration at once, or say that it is sound."""
-    _loaded(config)
+    loaded(config)
     print("configuration is sound")
 
 
@@ -124,7 +111,7 @@ def sip_trace(
     if (config is None) == (not url):
         fail("give either --config or --url", USAGE)
     if config is not None:
-        http = _loaded(config).http
+        http = loaded(config).http
         url, token = f"http://{http.listen}", http.token.get_secret_value()
     options = TraceOptions(url, token, call, reveal, write, full, seconds, messages)
     try:
@@ -186,7 +173,7 @@ def repair(
 @trunk_app.command("test")
 def try_trunk(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The trunk's name.")],
-    config: ConfigOption,
+    config: ConfigOption = CONFIG,
     call: Annotated[str, typer.Option(metavar="NUMBER", help="Call this number as well.")] = "",
     seconds: Annotated[
         float, typer.Option(min=0.1, max=60, help="How long the call lasts once answered.")
@@ -197,7 +184,7 @@ def try_trunk(
 
     It listens at ports of its own, so that the engine may go on beside it.
     """
-    settings = _loaded(config)
+    settings = loaded(config)
     names = [trunk.name for trunk in settings.trunks]
     if name not in names:
         fail(f"no trunk {name!r}; there are: {', '.join(names) or 'none'}", USAGE)

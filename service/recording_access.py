@@ -15,18 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from config.loader import ConfigError, load
 from config.schema import Config
+from service.configured import CONFIG, ConfigOption, loaded, must_have_index
 from service.exits import USAGE, fail, failures
 
 if TYPE_CHECKING:
     from recorder.io.index import Entry, Query
     from recorder.io.vault import Vault
 
-ConfigOption = Annotated[
-    Path,
-    typer.Option("--config", "-c", metavar="FILE", help="The configuration, a TOML file."),
-]
 Since = Annotated[datetime.datetime | None, typer.Option(help="Calls that began at or after.")]
 Until = Annotated[datetime.datetime | None, typer.Option(help="Calls that began before.")]
 Number = Annotated[str, typer.Option(help="The caller's or the called number.")]
@@ -48,7 +44,7 @@ def add_access(app: typer.Typer) -> None:
 
 
 def search(
-    config: ConfigOption,
+    config: ConfigOption = CONFIG,
     since: Since = None,
     until: Until = None,
     number: Number = "",
@@ -75,8 +71,8 @@ def search(
 
 
 def export(
-    config: ConfigOption,
     out: Annotated[Path, typer.Option(metavar="FILE.zip", help="Where the zip is written.")],
+    config: ConfigOption = CONFIG,
     since: Since = None,
     until: Until = None,
     number: Number = "",
@@ -117,7 +113,7 @@ def export(
 
 
 def accesses(
-    config: ConfigOption,
+    config: ConfigOption = CONFIG,
     recording: Annotated[str, typer.Option(help="Of one recording.")] = "",
     by: Annotated[str, typer.Option(help="Of one account.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="So many, the newest.")] = 50,
@@ -144,12 +140,7 @@ def accesses(
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[Config, Vault]]:
     """The configuration, and store and index by it; what is away is one line and exit 1."""
-    try:
-        settings = load(path)
-    except ConfigError as error:
-        for mistake in error.mistakes:
-            print(f"callcore: {mistake}", file=sys.stderr)
-        raise typer.Exit(USAGE) from None
+    settings = loaded(path)
     from recorder.io.index import IndexFailed
     from recorder.io.keeper import open_vault
     from recorder.io.objects import StoreError
@@ -159,6 +150,7 @@ def opened(path: Path) -> Iterator[tuple[Config, Vault]]:
         with failures():
             vault = open_vault(keeper_settings(settings))
             try:
+                must_have_index(vault)
                 yield settings, vault
             finally:
                 vault.index.close()

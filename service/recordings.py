@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import random
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from config.loader import ConfigError, load
-from config.schema import Config
-from service.exits import USAGE, fail, failures, mistakes
+from config.access import approvers_of
+from service.configured import CONFIG, ConfigOption, ask_password, loaded, must_have_index, places
+from service.exits import fail, failures, mistakes
 
 if TYPE_CHECKING:
     from recorder.custody import Custody
@@ -28,18 +27,14 @@ recordings_app = typer.Typer(help="The recordings in the store.", no_args_is_hel
 key_app = typer.Typer(help="Keys that recordings are encrypted with.", no_args_is_help=True)
 recordings_app.add_typer(key_app, name="key")
 
-ConfigOption = Annotated[
-    Path,
-    typer.Option("--config", "-c", metavar="FILE", help="The configuration, a TOML file."),
-]
 Recording = Annotated[str, typer.Argument(metavar="RECORDING", help="Its name in the index.")]
-By = Annotated[str, typer.Option(help="Who does it: one of recordings.approvers.")]
+By = Annotated[str, typer.Option(help="Who does it: an account with the right custody.")]
 Reason = Annotated[str, typer.Option(help="Why; it stays with the recording for good.")]
 
 
 @recordings_app.command()
 def verify(
-    config: ConfigOption,
+    config: ConfigOption = CONFIG,
     sample: Annotated[
         int, typer.Option(min=0, help="So many at random in place of all; 0 = all.")
     ] = 0,
@@ -63,7 +58,7 @@ def verify(
 
 @recordings_app.command()
 def prove(
-    config: ConfigOption,
+    config: ConfigOption = CONFIG,
     count: Annotated[int, typer.Option(min=1, help="So many recordings.")] = 1,
 ) -> None:
     """Fetch recordings at random and play them to their end, as the engine does daily."""
@@ -83,7 +78,7 @@ def prove(
 
 
 @recordings_app.command()
-def init(config: ConfigOption) -> None:
+def init(config: ConfigOption = CONFIG) -> None:
     """Set the bucket up: versions, lock, expiry and tiers by age, no public access.
 
     It may be run again at any time. Exit 1 when the store cannot do something: our own ledger
@@ -93,9 +88,9 @@ def init(config: ConfigOption) -> None:
     from recorder.io.s3_bucket import Wanted
     from recorder.manifest import check_retention
 
-    settings = _loaded(config).recordings
+    settings = loaded(config).recordings
     tiers = tuple((tier.after_days, tier.storage_class) for tier in settings.tiers)
-    with opened(config) as vault:
+    with opened(config, makes=True) as vault:
         store = vault.store
         if not isinstance(store, S3Store):
             store.probe()
@@ -110,7 +105,29 @@ def init(config: ConfigOption) -> None:
 
 
 @recordings_app.command()
-def inventory(config: ConfigOption) -> None:
+def expire(config: ConfigOption = CONFIG) -> None:
+    """Delete what is past its date and not held, where the store has no rule for it: a directory.
+
+    The engine does so once a day; here the clock of this machine is believed at once.
+    """
+    from recorder.io.audit import Problem
+    from recorder.io.expiry import expire as expired
+
+    with opened(config) as vault:
+        if not vault.store.abilities().ours:
+            fail(f"{vault.store.url} has rules of its own: see `callcore recordings init`")
+        found = list(expired(vault, _custodian(config, vault), _now_ms()))
+        problems = [one for one in found if isinstance(one, Problem)]
+        for one in found:
+            if not isinstance(one, Problem):
+                print(f"{one.recording}: expired")
+        if problems:
+            _fail_with(problems, f"{len(problems)} recordings cannot be expired; see the list")
+        print(f"{len(found)} recordings were past their date")
+
+
+@recordings_app.command()
+def inventory(config: ConfigOption = CONFIG) -> None:
     """Find objects without a recording in the index, and recordings without their objects."""
     from recorder.io.inventory import inventory as counted
 
@@ -122,11 +139,11 @@ def inventory(config: ConfigOption) -> None:
 
 
 @recordings_app.command()
-def reindex(config: ConfigOption) -> None:
+def reindex(config: ConfigOption = CONFIG) -> None:
     """Make the index again from the manifests in the store, with holds and tombstones."""
     from recorder.io.inventory import reindex as made
 
-    with opened(config) as vault:
+    with opened(config, makes=True) as vault:
         found = made(vault)
         print(f"{found.recordings} recordings and {found.custodies} custodies are in the index")
         if found.problems:
@@ -140,7 +157,7 @@ def new_key() -> None:
 
 
 @key_app.command("list")
-def list_keys(config: ConfigOption) -> None:
+def list_keys(config: ConfigOption = CONFIG) -> None:
     """Count the recordings by the key that opens them, and name those whose key is not here."""
     from recorder.io.rotation import CLEAR
     from recorder.io.rotation import rotate as counted
@@ -164,7 +181,7 @@ def list_keys(config: ConfigOption) -> None:
 
 
 @recordings_app.command()
-def rotate(config: ConfigOption) -> None:
+def rotate(config: ConfigOption = CONFIG) -> None:
     """Wrap all data keys with the newest master key; no audio is written again."""
     from recorder.io.rotation import NoKey
     from recorder.io.rotation import rotate as rotated
@@ -182,24 +199,24 @@ def rotate(config: ConfigOption) -> None:
 
 @recordings_app.command()
 def approver(name: Annotated[str, typer.Argument(help="The account.")]) -> None:
-    """Print the line of recordings.approvers for a person; the password comes on standard input."""
+    """Print a custodian's [[accounts]]; the password comes on standard input."""
     from recorder.approvers import SALT_BYTES, password_hash
 
     with mistakes():
-        hashed = password_hash(_password(), os.urandom(SALT_BYTES))
-    print(f'{{ name = "{name}", password_hash = "{hashed}" }}')
+        hashed = password_hash(ask_password(), os.urandom(SALT_BYTES))
+    print(f'[[accounts]]\nname = "{name}"\nrole = "custodian"\npassword_hash = "{hashed}"')
 
 
 @recordings_app.command()
-def custody(recording: Recording, config: ConfigOption) -> None:
+def custody(recording: Recording, config: ConfigOption = CONFIG) -> None:
     """Show what was done to a recording: holds, requests, deletion."""
     _do(config, lambda custodian: custodian.custody(recording))
 
 
 @recordings_app.command()
-def held(config: ConfigOption) -> None:
+def held(config: ConfigOption = CONFIG) -> None:
     """List the recordings under a legal hold."""
-    with opened(config) as vault:
+    with opened(config, quiet=True) as vault:
         for one in _custodian(config, vault).book.all("held"):
             last = one.last
             assert last is not None
@@ -207,53 +224,60 @@ def held(config: ConfigOption) -> None:
 
 
 @recordings_app.command()
-def hold(recording: Recording, config: ConfigOption, by: By, reason: Reason) -> None:
+def hold(recording: Recording, by: By, reason: Reason, config: ConfigOption = CONFIG) -> None:
     """Put a legal hold on a recording: nothing deletes it until that is lifted."""
     who = _person(by)
     _do(config, lambda custodian: custodian.hold(recording, who, reason, _now_ms()))
 
 
 @recordings_app.command()
-def lift(recording: Recording, config: ConfigOption, by: By, reason: Reason) -> None:
+def lift(recording: Recording, by: By, reason: Reason, config: ConfigOption = CONFIG) -> None:
     """Lift a legal hold."""
     who = _person(by)
     _do(config, lambda custodian: custodian.lift(recording, who, reason, _now_ms()))
 
 
 @recordings_app.command()
-def delete(recording: Recording, config: ConfigOption, by: By, reason: Reason) -> None:
+def delete(recording: Recording, by: By, reason: Reason, config: ConfigOption = CONFIG) -> None:
     """Ask for the deletion of a recording whose time is over; somebody else must approve it."""
     who = _person(by)
     _do(config, lambda custodian: custodian.ask_deletion(recording, who, reason, _now_ms()))
 
 
 @recordings_app.command()
-def withdraw(recording: Recording, config: ConfigOption, by: By) -> None:
+def withdraw(recording: Recording, by: By, config: ConfigOption = CONFIG) -> None:
     """Take a request for deletion back."""
     who = _person(by)
     _do(config, lambda custodian: custodian.withdraw(recording, who, "", _now_ms()))
 
 
 @recordings_app.command()
-def approve(recording: Recording, config: ConfigOption, by: By) -> None:
+def approve(recording: Recording, by: By, config: ConfigOption = CONFIG) -> None:
     """Approve a deletion that somebody else asked for: the recording is deleted."""
     who = _person(by)
     _do(config, lambda custodian: custodian.approve_deletion(recording, who, _now_ms()))
 
 
 @contextmanager
-def opened(config: Path) -> Iterator[Vault]:
-    """Store, index and keys; whatever they refuse is one line and exit 1."""
+def opened(config: Path, *, makes: bool = False, quiet: bool = False) -> Iterator[Vault]:
+    """Store, index and keys; whatever they refuse is one line and exit 1.
+
+    Says first which index and store it is about; one that `makes` needs no index to be there.
+    """
     from recorder.io.database import IndexFailed
     from recorder.io.keeper import open_vault
     from recorder.io.objects import StoreError
     from service.wiring import keeper_settings
 
-    settings = _loaded(config)
+    settings = loaded(config)
     with failures(), mistakes():
         vault = open_vault(keeper_settings(settings))
     try:
         with failures():
+            if not makes:
+                must_have_index(vault)
+            if not quiet:
+                print(places(vault))
             yield vault
     except (StoreError, IndexFailed) as error:
         fail(str(error))
@@ -265,8 +289,7 @@ def _custodian(config: Path, vault: Vault) -> Custodian:
     from recorder.approvers import Approvers
     from recorder.io.custodian import Custodian
 
-    people = _loaded(config).recordings.approvers
-    return Custodian(vault, Approvers({one.name: one.password_hash for one in people}))
+    return Custodian(vault, Approvers(dict(approvers_of(loaded(config).accounts))))
 
 
 def _do(config: Path, work: Callable[[Custodian], Custody]) -> None:
@@ -275,7 +298,7 @@ def _do(config: Path, work: Callable[[Custodian], Custody]) -> None:
     from recorder.custody import Refused
     from recorder.io.custodian import UnknownRecording
 
-    with opened(config) as vault:
+    with opened(config, quiet=True) as vault:
         try:
             found = work(_custodian(config, vault))
         except (NotAllowed, Refused, UnknownRecording) as error:
@@ -289,14 +312,7 @@ def _do(config: Path, work: Callable[[Custodian], Custody]) -> None:
 def _person(name: str) -> Person:
     from recorder.io.custodian import Person
 
-    return Person(name, _password())
-
-
-def _password() -> str:
-    """From the terminal unseen, or the first line of standard input."""
-    if sys.stdin.isatty():
-        return str(typer.prompt("Password", hide_input=True))
-    return sys.stdin.readline().rstrip("\r\n")
+    return Person(name, ask_password())
 
 
 def _fail_with(problems: Iterable[Problem], told: str) -> NoReturn:
@@ -308,13 +324,3 @@ def _fail_with(problems: Iterable[Problem], told: str) -> NoReturn:
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
-
-
-def _loaded(path: Path) -> Config:
-    """The configuration, or every mistake in it on standard error and exit 2."""
-    try:
-        return load(path)
-    except ConfigError as error:
-        for mistake in error.mistakes:
-            print(f"callcore: {mistake}", file=sys.stderr)
-        raise typer.Exit(USAGE) from None

@@ -95,7 +95,6 @@ async def start(config: Config, stack: AsyncExitStack) -> Conductor:
             token=config.http.token.get_secret_value(),
             accounts=config.accounts,
             access=config.recording_access,
-            unit_token=config.http.unit_token.get_secret_value(),
         ),
         config.http.listen,
     )
@@ -132,8 +131,8 @@ async def build(config: Config, clock: Clock, hub: LiveHub, stack: AsyncExitStac
     identifiers = RandomIdentifiers()
     engine = Engine(engine_settings(config), identifiers)
     gateway, browsers = make_gateway(config)
-    media = MediaLegs(plane, leg_terms(config, engine.registrar), browsers)
-    engine.describe = media.described
+    media = MediaLegs(plane, leg_terms(config), browsers)
+    engine.describe, engine.protect = media.described, media.protected
     parts = Parts(
         config=config,
         sip=sip_server(engine, config),

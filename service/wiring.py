@@ -6,7 +6,6 @@ from pathlib import Path
 
 from callcore.call.numbers import make_rules
 from callcore.call.profile import Profile
-from callcore.call.registrar import Registrar
 from callcore.call.settings import (
     AuthSettings,
     BanSettings,
@@ -22,6 +21,7 @@ from callcore.io.certificates import TlsSettings, Trust
 from callcore.io.resolve import ResolverSettings
 from callcore.io.server import ServerSettings
 from config import sip as sip_schema
+from config.access import approvers_of
 from config.schema import Config
 from config.security import Security, number_classes
 from config.values import TRANSPORTS, WEB_TRANSPORTS, is_wildcard
@@ -187,17 +187,17 @@ def snippets(folder: str) -> dict[str, str]:
     return found
 
 
-def leg_terms(config: Config, registrar: Registrar) -> Terms:
-    """How legs are described: SRTP is offered to seats that are reached over TLS alone."""
+def leg_terms(config: Config) -> Terms:
+    """How legs are described."""
     media = config.media
-
-    def over_tls(seat: str) -> bool:
-        bindings = registrar.bindings(seat)
-        return bool(bindings) and all(b.flow.transport in ("tls", "wss") for b in bindings)
-
-    own = {seat.user: seat.srtp for seat in config.seats}
+    seats = {seat.user: seat.srtp for seat in config.seats}
+    trunks = {trunk.name: trunk.srtp for trunk in config.trunks}
     return Terms(
-        media.public_address, media.srtp, over_tls, media.codecs, lambda seat: own.get(seat, "")
+        media.public_address,
+        media.srtp,
+        media.codecs,
+        srtp_of=lambda seat: seats.get(seat, ""),
+        trunk_srtp=lambda trunk: trunks.get(trunk, ""),
     )
 
 
@@ -257,7 +257,7 @@ def keeper_settings(config: Config) -> KeeperSettings:
             recordings.object_lock,
             recordings.part_mib << 20,
         ),
-        approvers=tuple((one.name, one.password_hash) for one in recordings.approvers),
+        approvers=approvers_of(config.accounts),
         guard_per_day=recordings.guard_per_day,
         apart=True,
     )

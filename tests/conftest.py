@@ -1,6 +1,10 @@
 """What holds for all tests."""
 
+import ctypes
+import fcntl
 import os
+import socket
+import struct
 from collections.abc import Generator
 
 import pytest
@@ -11,6 +15,19 @@ settings.register_profile("callcore", deadline=None, suppress_health_check=[Heal
 settings.load_profile("callcore")
 
 REQUIRED = "CALLCORE_REQUIRE_INTEROP"
+APART = "CALLCORE_TEST_NETWORKS"  # "1": each process of pytest-xdist has a network of its own
+CLONE_NEWNET = 0x40000000
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Phones and engines of two processes must not meet: their addresses are the same."""
+    if os.environ.get(APART) == "1" and hasattr(config, "workerinput"):
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.unshare(CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "no network namespace of our own")
+        with socket.socket(type=socket.SOCK_DGRAM) as any_socket:
+            fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
 
 
 @pytest.hookimpl(wrapper=True)

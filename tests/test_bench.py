@@ -1,6 +1,7 @@
 """`make bench`: every benchmark is run, its line is kept, and a miss is a failure."""
 
 import json
+import runpy
 import sys
 
 import pytest
@@ -61,3 +62,21 @@ def test_a_benchmark_can_be_chosen(folder, monkeypatch):
     assert run(monkeypatch, "b") == 0
     with pytest.raises(SystemExit):
         run(monkeypatch, "c")
+
+
+def test_what_others_start_is_no_benchmark(folder):
+    (folder / "good.py").write_text(GOOD, encoding="utf-8")
+    (folder / "server.py").write_text(f"{bench.PART}\n{GOOD}", encoding="utf-8")
+    assert list(bench.benchmarks()) == ["good"]
+
+
+@pytest.mark.parametrize("name", bench.benchmarks())
+def test_every_benchmark_takes_quick(name, monkeypatch, capsys):
+    """As `make bench` starts each, but in this process, which has its imports already."""
+    path = bench.BENCHMARKS / f"{name}.py"
+    monkeypatch.setattr(sys, "argv", [str(path), "--quick", "--help"])
+    monkeypatch.syspath_prepend(bench.BENCHMARKS)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(path), run_name="__main__")
+    assert ended.value.code == 0
+    assert "--quick" in capsys.readouterr().out

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import make_policy_tables, make_queue_diagrams, make_trunk_docs
+from scripts import bench, make_policy_tables, make_queue_diagrams, make_trunk_docs
 from scripts.make_config_docs import PAGE, page
 
 ROOT = Path(__file__).parents[1]
@@ -47,10 +47,44 @@ def test_every_link_leads_somewhere(path):
     assert dead == []
 
 
-def test_every_page_is_in_the_navigation():
-    listed = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    for path in (ROOT / "docs").rglob("*.md"):
-        assert str(path.relative_to(ROOT / "docs")) in listed
+def test_the_navigation_and_the_index_name_each_page_once():
+    listed = re.findall(r"([\w/.-]+\.md)", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    assert sorted(listed) == sorted(
+        str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")
+    )
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[(\d{4})\]\((\d{4})(-[\w-]+\.md)\)", index, re.MULTILINE)
+    assert [shown + rest for shown, number, rest in rows if shown == number] == sorted(
+        path.name for path in folder.glob("0*.md")
+    )
+
+
+def test_every_benchmark_is_in_the_table_once():
+    text = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)\.py` \|", text, re.MULTILINE)
+    assert sorted(rows) == sorted(bench.benchmarks())
+
+
+def anchors(path: Path) -> set[str]:
+    """Of the headings, where MkDocs and GitHub agree on them."""
+    found = set()
+    for heading in re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE):
+        plain = re.sub(r"[^\w\s-]", "", heading).strip().lower()
+        if re.sub(r"[-\s]+", "-", plain) == plain.replace(" ", "-"):
+            found.add(plain.replace(" ", "-"))
+    return found
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_anchor_of_a_link_is_a_heading(path):
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)]+)\)", path.read_text(encoding="utf-8"))
+    dead = [
+        f"{file}#{anchor}"
+        for file, anchor in links
+        if anchor not in anchors(path.parent / file if file else path)
+    ]
+    assert dead == []
 
 
 def test_every_target_of_make_in_the_docs_exists():

@@ -7,6 +7,7 @@ from callcore.call.events import Ended
 from callcore.call.placement import Headers
 from callcore.errors import RemoteProtocolError
 from callcore.message import Message
+from callcore.message.grammar import legible
 
 ELSEWHERE = "Call completed elsewhere"  # RFC 3326 §3.1
 NO_CIRCUIT, NO_ANSWER = 34, 19
@@ -149,7 +150,7 @@ def _read(value: str) -> Reason | None:
     if found is None or cause is None:
         return None
     text = _text(found[2])
-    words = "" if text is None else re.sub(r"\\(.)", r"\1", text[1])
+    words = "" if text is None else legible(re.sub(r"\\(.)", r"\1", text[1]))
     return Reason(found[1].upper(), int(cause[1]), words)
 
 

@@ -81,6 +81,12 @@ class Fork(NamedTuple):
         best = min(self.best or failure, failure, key=_rank)
         return self._replace(ringing=left, waiting=() if over else self.waiting, best=best)
 
+    def repeated(self, branch: str, destination: Destination) -> "Fork":
+        """A branch that is given up, and what is tried next in its place."""
+        left = tuple(b for b in self.ringing if b != branch)
+        waiting = () if self.hung_up else (destination, *self.waiting)
+        return self._replace(ringing=left, waiting=waiting)
+
     def ended(self, branch: str) -> "Fork":
         """Nothing more will be heard of a branch."""
         return self._replace(live=self.live - {branch})

@@ -29,7 +29,7 @@ CAPABILITIES = (
     ("Supported", ", ".join(SUPPORTED)),
 )
 # What starts nothing: it belongs to a transaction or dialog that was let in, or to none.
-WITHIN = frozenset({b"SIP/", b"ACK ", b"BYE ", b"CANC"})
+WITHIN = frozenset({b"SIP/", b"ACK "})
 SECURE = frozenset({"tls", "wss"})
 
 

@@ -329,8 +329,12 @@ def _first(request: Request, name: str) -> NameAddr | None:
 
 
 def _addresses(request: Request, name: str) -> Iterator[NameAddr]:
-    """Every value of a field that can be read."""
-    for value in request.values(name):
+    """Every value of a field that can be read; none where it cannot even be split."""
+    try:
+        values = request.values(name)
+    except RemoteProtocolError:
+        return
+    for value in values:
         try:
             yield parse_name_addr(value, name)
         except RemoteProtocolError:

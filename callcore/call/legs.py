@@ -377,7 +377,8 @@ class Legs(Records):
     def _decline(self, answered: Answered, now: float, out: list[Output]) -> None:
         """A 2xx for a leg that has ended: ACK and BYE (RFC 3261 §13.2.2.4)."""
         response = answered.response
-        who = Identity("", True, response.call_id, response.from_.tag or "", "", "trunk")
+        kind: Kind = answered.owner.kind if isinstance(answered.owner, LegOwner) else "trunk"
+        who = Identity("", True, response.call_id, response.from_.tag or "", "", kind)
         record = Record(Leg(who, LegState.LEAVING), answered.flow)
         for effect in decline_2xx(record.leg, response):
             if isinstance(effect, SendAck):

@@ -1,6 +1,6 @@
 """Calls that we place: destinations tried, branches watched, one leg told of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -8,6 +8,8 @@ from callcore.call.cause import ELSEWHERE
 from callcore.call.events import Answered, CallEvent, Ended, Progressed
 from callcore.call.fork import Failure, Fork
 from callcore.call.placement import Headers
+from callcore.call.refusals import REFUSING, Refusals
+from callcore.call.resolve import Plan
 from callcore.call.target import Call, Destination
 from callcore.call.trunk import Target
 from callcore.flow import Flow
@@ -25,8 +27,8 @@ class Carrier(Protocol):
 
     def begin(
         self, branch: str, destination: Destination, flow: Flow, call: Call, now: float
-    ) -> None:
-        """Place one branch."""
+    ) -> bool:
+        """Place one branch; whether it is offered a protection that it may refuse."""
         ...
 
     def drop(self, branch: str, reason: str | None, now: float, headers: Headers = ()) -> None:
@@ -53,8 +55,11 @@ class Outgoing:
         self._connecting: dict[Target, list[str]] = {}
         self._patience: dict[str, float] = {}  # of branches that say nothing, until when
         self._contacts: dict[str, str] = {}  # of branches to a phone of a seat
-        self._parting: dict[str, tuple[str, float]] = {}  # of those hung up, and until when
-        self._held: dict[str, float] = {}  # legs that wait for such phones, until when
+        self._parting: dict[str, tuple[str, float]] = {}  # of those that ended, and until when
+        # Legs that wait for such phones: until when, and where the phones are then.
+        self._held: dict[str, tuple[float, Callable[[float], Plan]]] = {}
+        self._refusals = Refusals()
+        self._protected: dict[str, Destination] = {}  # branches that may refuse to be
 
     def __contains__(self, leg: str) -> bool:
         return leg in self._forks
@@ -72,16 +77,22 @@ class Outgoing:
         return leg if fork is None or fork.winner is None else fork.winner
 
     def place_all(
-        self, leg: str, destinations: Sequence[Destination], call: Call, now: float
+        self,
+        leg: str,
+        destinations: Sequence[Destination],
+        call: Call,
+        now: float,
+        again: Callable[[float], Plan],
     ) -> None:
         """Call all destinations at once, when each has let its last call go.
 
         A phone that has not handled our CANCEL yet would ring for two, or be busy for this one.
+        Where the leg has to wait for that, `again` says where the phones are by then.
         """
         self._forks[leg] = Fork(leg, call, tuple(destinations))
         until = self._busy_until(leg)
         if until > now:
-            self._held[leg] = until
+            self._held[leg] = until, again
         else:
             self._try_all(leg, now)
 
@@ -98,13 +109,13 @@ class Outgoing:
         if fork.told:
             return
         if fork.winner is not None:
-            self._stop(fork.winner, reason, now, headers)
+            self._carrier.drop(fork.winner, reason, now, headers)
             return
         self._forks[leg] = fork._replace(waiting=(), hung_up=True)
         self._held.pop(leg, None)
         for branch in fork.ringing:
             self._patience.pop(branch, None)
-            self._stop(branch, reason, now, headers)
+            self._carrier.drop(branch, reason, now, headers)
         if leg in self._forks:  # else the last branch ended at once
             self._end_if_over(leg)
 
@@ -148,7 +159,7 @@ class Outgoing:
             self._carrier.tell(event if branch == leg else replace(event, leg=leg))
 
     def left(self, branch: str, now: float) -> None:
-        """A phone has nothing of this branch any more: whoever waited for that may ring it."""
+        """A phone has nothing of an ended branch any more: whoever waited for that may ring it."""
         self._contacts.pop(branch, None)
         if self._parting.pop(branch, None) is not None:
             for leg in [leg for leg in self._held if self._busy_until(leg) <= now]:
@@ -162,14 +173,15 @@ class Outgoing:
             self._patience.pop(branch, None)
             self._note_death(branch, "no response", now)
             self._forks[leg] = fork.failed(branch, Failure(408, "Request Timeout", "timeout"))
-            self._stop(branch, None, now)
+            self._carrier.drop(branch, None, now)
             self._advance(leg, now)
-        for leg in [leg for leg, at in self._held.items() if at <= now]:
+        for leg in [leg for leg, (at, _) in self._held.items() if at <= now]:
             self._let_go(leg, now)
 
     def deadline(self) -> float | None:
         """When to fire."""
-        return min((*self._patience.values(), *self._held.values()), default=None)
+        held = (at for at, _ in self._held.values())
+        return min((*self._patience.values(), *held), default=None)
 
     def _busy_until(self, leg: str) -> float:
         """When, at the latest, no phone that the leg is to ring has a call of ours to let go."""
@@ -179,20 +191,18 @@ class Outgoing:
         return max((at for uri, at in self._parting.values() if uri in contacts), default=0.0)
 
     def _let_go(self, leg: str, now: float) -> None:
-        del self._held[leg]
-        self._try_all(leg, now)
+        _, again = self._held.pop(leg)
+        plan = again(now)
+        self._forks[leg] = self._forks[leg]._replace(waiting=plan.destinations)
+        if plan.destinations:
+            self._try_all(leg, now)
+        else:
+            self._tell_end(leg, Ended(leg, plan.status, plan.why, "local"))
 
     def _try_all(self, leg: str, now: float) -> None:
         for _ in self._forks[leg].waiting:
             if leg in self._forks and self._forks[leg].waiting:
                 self._try_next(leg, now)
-
-    def _stop(self, branch: str, reason: str | None, now: float, headers: Headers = ()) -> None:
-        """Hang a branch up; its phone is not free before it says so."""
-        contact = self._contacts.get(branch)
-        if contact is not None:
-            self._parting[branch] = contact, now + PARTING_SECONDS
-        self._carrier.drop(branch, reason, now, headers)
 
     def _try_next(self, leg: str, now: float) -> None:
         fork = self._forks[leg]
@@ -209,6 +219,8 @@ class Outgoing:
     def _begin(self, leg: str, flow: Flow, now: float) -> None:
         fork = self._forks[leg]
         branch, destination = fork.next_branch, fork.waiting[0]
+        if self._refusals.hold(destination.party, now):
+            destination = replace(destination, plain=True)
         fork = self._forks[leg] = fork.started(branch)
         if branch != leg:
             self._legs[branch] = leg
@@ -218,26 +230,36 @@ class Outgoing:
             self._contacts[branch] = destination.request_uri
         if fork.patience_seconds and fork.waiting:
             self._patience[branch] = now + fork.patience_seconds
-        self._carrier.begin(branch, destination, flow, fork.call, now)
+        choice = self._carrier.begin(branch, destination, flow, fork.call, now)
+        if choice and leg in self._forks and branch in self._forks[leg].live:
+            self._protected[branch] = destination
 
     def _win(self, fork: Fork, branch: str, now: float) -> None:
         self._forks[fork.leg], losers = fork.won(branch)
         self._patience.pop(branch, None)
         for loser in losers:
-            self._stop(loser, ELSEWHERE, now)
+            self._carrier.drop(loser, ELSEWHERE, now)
 
     def _ended(self, fork: Fork, event: Ended, now: float) -> None:
         branch, leg = event.leg, fork.leg
         self._patience.pop(branch, None)
+        contact = self._contacts.get(branch)
+        if contact is not None:
+            self._parting[branch] = contact, now + PARTING_SECONDS
         if event.by in ("timeout", "transport") and fork.winner is None:
             self._note_death(branch, event.reason or event.by, now)
         self._ways.pop(branch, None)
         self._legs.pop(branch, None)
+        protected = self._protected.pop(branch, None)
         was_ringing = branch in fork.ringing
         fork = fork.ended(branch)
         if fork.winner == branch:
             self._forks[leg] = fork
             self._tell_end(leg, event if branch == leg else replace(event, leg=leg))
+        elif was_ringing and protected and event.by == "remote" and event.status in REFUSING:
+            self._refusals.note(protected.party, now)
+            self._forks[leg] = fork.repeated(branch, replace(protected, plain=True))
+            self._try_next(leg, now)
         elif was_ringing:
             self._forks[leg] = fork.failed(branch, Failure(event.status, event.reason, event.by))
             self._advance(leg, now)

@@ -25,6 +25,7 @@ from callcore.call.state import (
 from callcore.dialog import from_response, next_hop, terminate
 from callcore.errors import LocalProtocolError
 from callcore.message import REASONS, Message, Response
+from callcore.message.grammar import legible
 
 BYE_REASON = "call ended"
 NO_FAREWELL = Farewell()
@@ -36,7 +37,7 @@ def ended(leg: Leg, status: int, by: By, reason: str = "", message: Message | No
     cause = q850_of(reasons, status) if status >= 300 or reasons else 16
     if by == "timeout" and status in (408, 480):
         cause = NO_ANSWER
-    words = reason or REASONS.get(status, "")
+    words = legible(reason) or REASONS.get(status, "")
     return Tell(Ended(leg.who.name, status, words, by, cause, reasons))
 
 
@@ -106,7 +107,7 @@ def receive_bye(leg: Leg, event: LegEvent) -> Step:
     """Theirs: BYE (RFC 3261 §15.1.2), whether or not our 2xx has had its ACK."""
     incoming = event.data
     effects = [Reply(incoming.key, reply(leg.who, incoming.request, 200)), *drop_session(leg)]
-    reason = incoming.request.get("Reason") or BYE_REASON
+    reason = legible(incoming.request.get("Reason") or BYE_REASON)
     effects.append(ended(leg, 200, "remote", reason, incoming.request))
     return finish(leg)[0], effects
 

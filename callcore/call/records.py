@@ -1,6 +1,7 @@
 """Where legs are kept: the tables that find them, their timers, and their effects made real."""
 
 import heapq
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ from callcore.call.terms import Terms
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow
 from callcore.identifiers import Identifiers
-from callcore.message import Uri
+from callcore.message import Request, Uri
 from callcore.transaction import TransactionKey, TransactionLayer, Transmit
 
 NO_TERMS = Terms()
@@ -49,6 +50,7 @@ class LegOwner(NamedTuple):
 
     leg: str
     what: str
+    kind: Kind = "trunk"
 
 
 def follow_target(hop: Uri, flow: Flow, kind: Kind) -> Flow:
@@ -60,9 +62,18 @@ def follow_target(hop: Uri, flow: Flow, kind: Kind) -> Flow:
     if kind == "seat" or flow.transport != "udp":
         return flow
     remote = (hop.host, hop.port or 5060)
-    if remote == flow.remote or not (hop.host[:1].isdigit() or ":" in hop.host):
+    if remote == flow.remote or not is_address(hop.host):
         return flow
     return flow._replace(remote=remote)
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address, and no name that only looks like one at its start."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def own_contact(flow: Flow) -> str:
@@ -128,6 +139,14 @@ class Records:
         record = self._records.get(leg)
         return None if record is None else record.flow
 
+    def is_carried_by(self, flow: Flow) -> bool:
+        """Whether a leg lives on a flow; looks at all: for what is asked rarely."""
+        return any(record.flow == flow for record in self._records.values())
+
+    def has_dialog(self, request: Request) -> bool:
+        """Whether a leg has a dialog of the request's Call-ID and To tag."""
+        return (request.call_id, request.to.tag or "") in self._dialogs
+
     def call_ids(self) -> dict[str, str]:
         """Call-ID -> leg, of all: for those who trace."""
         return {call_id: record.leg.who.name for (call_id, _), record in self._dialogs.items()}
@@ -191,7 +210,7 @@ class Records:
         flow = record.flow
         if ask.hop is not None:
             flow = self._settings.next_hop(ask.hop, flow, who.kind)
-        owner = LegOwner(who.name, ask.what)
+        owner = LegOwner(who.name, ask.what, who.kind)
         key, effects = self._layer.send_request(ask.request, flow, now, owner)
         if ask.what in ("INVITE", "OFFER"):
             record.asked[ask.what] = key

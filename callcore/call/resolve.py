@@ -114,9 +114,13 @@ class Resolution:
         if isinstance(target, SeatTarget):
             return Call(offer, tuple(f for f in headers if f[0].lower() not in IDENTITIES))
         profile = self._trunks.settings[target.trunk].profile
-        if profile.codecs != ORDINARY.codecs:  # which are all that our offers ever have
-            offer = rearrange(offer, profile.codecs)
-        return Call(offer, outward(headers, profile))
+        return Call(self.fitting(offer, target.trunk), outward(headers, profile))
+
+    def fitting(self, offer: bytes, trunk: str) -> bytes:
+        """An offer of ours with the codecs that a trunk has."""
+        codecs = self._trunks.settings[trunk].profile.codecs
+        # The ordinary ones are all that our offers ever have.
+        return offer if codecs == ORDINARY.codecs else rearrange(offer, codecs)
 
     def origin(self, request: Request, source: str, kind: Kind) -> Origin:
         """Who calls whom: a seat is who it proved to be, whatever it says about itself."""

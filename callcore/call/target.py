@@ -1,5 +1,7 @@
 """Where one branch of a call goes, and what all its branches carry."""
 
+from collections.abc import Hashable
+
 from callcore.call.events import Kind
 from callcore.call.placement import Headers, Login
 from callcore.call.trunk import Target
@@ -19,6 +21,12 @@ class Destination:
     credentials: Login | None = None
     kind: Kind = "trunk"
     headers: Headers = ()  # who calls, as this way's profile says it
+    plain: bool = False  # it refused a protected description
+
+    @property
+    def party(self) -> Hashable:
+        """Who answers there: a phone's contact, or a peer's address whatever the number."""
+        return self.request_uri if self.kind == "seat" else self.way
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from callcore.io.certificates import Certificates, TlsSettings
 from callcore.io.resolve import Resolver, ResolverSettings, outward_host
 from callcore.io.streams import SECURE, StreamLimits, Streams
 from callcore.io.udp import UdpSocket
+from callcore.message import Message
 from callcore.transaction import Transmit
 
 Address = tuple[str, int]
@@ -286,7 +287,7 @@ class SipServer:
             while effects := self.engine.take():
                 for effect in effects:
                     if type(effect) is Transmit:
-                        self._transmit(effect.flow, effect.data)
+                        self._transmit(effect.flow, effect.data, effect.message)
                     else:
                         self._do(effect)
         finally:
@@ -317,7 +318,7 @@ class SipServer:
                 {"message": f"on_event failed at {type(event).__name__}", "exception": error}
             )
 
-    def _transmit(self, flow: Flow, data: bytes) -> None:
+    def _transmit(self, flow: Flow, data: bytes, message: Message | None = None) -> None:
         if flow.transport == "udp":
             udp = self._udp.get(flow.local)
             sent = udp is not None and udp.send(data, flow.remote)
@@ -325,7 +326,7 @@ class SipServer:
             assert self._streams is not None
             sent = self._streams.send(flow, data)
         if not sent:
-            self.engine.transport_failed(flow, self._now())
+            self.engine.transport_failed(flow, self._now(), message)
 
     async def _connect(self, effect: Connect) -> None:
         assert self._streams is not None

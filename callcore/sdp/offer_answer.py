@@ -44,7 +44,7 @@ class LocalMedia:
     direction: str = "sendrecv"
     session_id: int = 0
     version: int = 0
-    # off; accept: only when it is offered; offer: beside plain RTP; require: nothing else.
+    # off; accept: only when it is offered; offer: unless it is refused; require: nothing else.
     srtp: Literal["off", "accept", "offer", "require"] = "off"
     master: bytes = field(default=b"", repr=False)  # our key and salt, 30 bytes
 
@@ -76,17 +76,21 @@ class Negotiated:
 
 
 def make_offer(local: LocalMedia) -> bytes:
-    """An offer of one audio stream (RFC 3264 §5.1).
+    """An offer of one audio stream (RFC 3264 §5.1), protected where SRTP is offered or required.
 
-    Where SRTP may be had but need not, it is offered twice, the protected one first: who does not
-    know it refuses that section by itself.
+    Not of two streams to choose from: linphone 5.1 refuses that. Who refuses this one where SRTP
+    need not be is to be made a `plain_offer`.
     """
-    plain = _section(local, local.codecs, local.direction)
     if local.srtp not in ("offer", "require"):
-        return render_sdp(_describe(local, (plain,)))
+        return plain_offer(local)
+    plain = _section(local, local.codecs, local.direction)
     secure = _protected(plain, crypto.offered(local.master))
-    sections = (secure,) if local.srtp == "require" else (secure, plain)
-    return render_sdp(_describe(local, sections))
+    return render_sdp(_describe(local, (secure,)))
+
+
+def plain_offer(local: LocalMedia) -> bytes:
+    """The same stream without protection."""
+    return render_sdp(_describe(local, (_section(local, local.codecs, local.direction),)))
 
 
 def make_answer(offer: SessionDescription, local: LocalMedia) -> tuple[bytes, Negotiated]:
@@ -124,7 +128,7 @@ def read_answer(local: LocalMedia, answer: SessionDescription) -> Negotiated:
     RFC 3264 §6.1: we send with the payload types of the answer, and receive with those that we
     offered.
     """
-    # We offer one stream, at most in two ways: the first that is not refused is it.
+    # We offer one stream: the first that is not refused is it.
     media = next((m for m in answer.media if _usable(m)), None)
     if media is None:
         raise RemoteProtocolError("the answer refuses the stream", status=488, where="SDP")

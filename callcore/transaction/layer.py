@@ -163,14 +163,22 @@ class TransactionLayer:
         return Transmit(reply_flow(request, flow), render(answer), answer)
 
     def transport_failed(self, flow: Flow, now: float) -> list[Effect]:
-        """A connection has closed, or a datagram could not be sent (RFC 3261 §17.1.4)."""
+        """A connection has closed, and with it all that it carried (RFC 3261 §17.1.4, §17.2.4)."""
         out: list[Effect] = []
-        if flow.transport == "udp":
-            all_of_them = [*self._clients.values(), *self._servers.values()]
-            found = [entry for entry in all_of_them if entry.flow == flow]
-        else:
-            found = sorted(self._streams.get(flow, ()), key=lambda entry: str(entry.key))
-        for entry in found:
+        for entry in sorted(self._streams.get(flow, ()), key=lambda entry: str(entry.key)):
+            self._step(entry, Event(TRANSPORT_FAILED), now, out)
+        return out
+
+    def not_sent(self, request: Request, now: float) -> list[Effect]:
+        """A datagram of ours that the system refused.
+
+        A request that starts something fails at once (RFC 3261 §17.1.4): there may be another
+        way. All others are as good as lost, and sent again: a full queue is no end of a call.
+        """
+        out: list[Effect] = []
+        entry = self._clients.get((str(request.via.branch), request.method))
+        starts = request.to.tag is None and request.method not in ("ACK", "CANCEL")
+        if entry is not None and starts and entry.tx.state in (State.CALLING, State.TRYING):
             self._step(entry, Event(TRANSPORT_FAILED), now, out)
         return out
 
@@ -242,13 +250,17 @@ class TransactionLayer:
         self, key: TransactionKey, cancel: Request, flow: Flow, now: float, out: list[Effect]
     ) -> None:
         """RFC 3261 §9.2; a CANCEL is hop by hop, so it comes from where the INVITE did."""
+        entry = self._servers.get(key)
+        if entry is None or entry.flow.remote[0] != flow.remote[0]:
+            # Anybody can make one up: nothing is kept of it (§8.2.7).
+            answer = response(cancel, 481, to_tag=self._identifiers.tag())
+            out.append(self.refuse(cancel, flow, answer))
+            return
         own = (*key[:-1], "CANCEL")
         self._serve(own, cancel, flow)
-        entry = self._servers.get(key)
-        found = entry is not None and entry.flow.remote[0] == flow.remote[0]
-        tag = (entry.local_tag if entry is not None else None) or self._identifiers.tag()
-        out += self.respond(own, response(cancel, 200 if found else 481, to_tag=tag), now)
-        if entry is not None and found and entry.tx.state is State.PROCEEDING:
+        tag = entry.local_tag or self._identifiers.tag()
+        out += self.respond(own, response(cancel, 200, to_tag=tag), now)
+        if entry.tx.state is State.PROCEEDING:
             out.append(Cancelled(key, cancel))
 
     def _serve(self, key: TransactionKey, request: Request, flow: Flow) -> None:

@@ -1,10 +1,10 @@
 // The recordings page: search, quality and audit; each account sees what it has the right to.
 import { $, ask, button, clock, element, fields, may, me, query, reason, row, span, translate, tried, turn, why, words }
   from "/static/recordings_page.js";
-import { open, playing } from "/static/recordings_player.js";
+import { open, playing, showComments } from "/static/recordings_player.js";
 
 const PAGE = 50;
-let wanted = {}, after = null, cards = [];
+let wanted = {}, after = null, cards = [], card = null;
 
 // Search -------------------------------------------------------------------------------------
 
@@ -67,7 +67,8 @@ const title = (one) => one && (document.documentElement.lang === "en" ? one.en :
 
 async function showCard() {
   if (!may("score") || !cards.length) return;
-  const card = cards[0];
+  const wants = (await ask("/quality/tasks")).body.find((task) => task.recording === playing.recording);
+  card = cards.find((one) => one.name === wants?.card) ?? cards[0];
   $("card").textContent = title(card);
   const lines = card.items.map((item) => {
     const label = element("label"), field = element("input");
@@ -88,8 +89,8 @@ async function showCard() {
 async function review(form) {
   const { note, ...given } = Object.fromEntries(new FormData(form));
   const scores = Object.fromEntries(Object.entries(given).map(([key, value]) => [key, Number(value)]));
-  await ask(`/recordings/${encodeURIComponent(playing.recording)}/reviews`, { card: cards[0].name, scores, note });
-  await Promise.all([showCard(), showQuality()]);
+  await ask(`/recordings/${encodeURIComponent(playing.recording)}/reviews`, { card: card.name, scores, note });
+  await Promise.all([showCard(), showQuality(), showComments()]);  // a calibration is blind until now
 }
 
 async function draw(form) {

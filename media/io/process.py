@@ -15,6 +15,9 @@ from media import messages as m
 from media.errors import NotStarted
 from media.io.channel import Unpacker, pack
 
+# A process is for one core: where it is bound to one, a tick of real-time priority that waited for
+# threads of the linear algebra would never let them run.
+ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 FIRST_DELAY_SECONDS = 0.5  # before a worker that died young is started again; then doubled
 LAST_DELAY_SECONDS = 30.0
 YOUNG_SECONDS = 5.0
@@ -102,7 +105,7 @@ class WorkerProcess(asyncio.Protocol):
             command,
             pass_fds=[descriptor, *self.inherited],
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": paths},
+            env={**os.environ, **ONE_THREAD, "PYTHONPATH": paths},
         )
         theirs.close()
         loop = asyncio.get_running_loop()

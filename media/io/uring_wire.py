@@ -39,6 +39,7 @@ LEAST_ROWS = 1 << 10  # a flood takes up to a hundred or so in a tick
 MOST_ROWS = 1 << 15  # what a pool of the kernel's may have
 BACKLOG = 25  # packets of one leg that may wait, those of half a second: rows are for all
 NOBODY = (1 << 64) - 1  # completions of sends and cancels: told only when they fail
+SEALED = (PACKET + MOST_TAG + 7) // 8 * 8  # a row of what is sent by SRTP, aligned
 LEG_BITS = 32  # of a receive's number; above it the times that the leg has been pinned
 
 
@@ -58,9 +59,9 @@ class UringWire(UdpWire):
         # What came and was not taken yet: leg, row of the pool, size, and how many before it.
         self._held: Integers = np.zeros((4, 0), np.int64)
         self._first: Integers = np.zeros(capacity, np.int64)
-        self._sealed: Bytes = np.zeros((capacity, PACKET + MOST_TAG), np.uint8)
+        self._sealed: Bytes = np.zeros((capacity, SEALED), np.uint8)
         self._requests: Records = np.zeros(0, SQE)
-        self._seals: list[tuple[Callable[[bytes], bytes], memoryview, memoryview]] = []
+        self._seals: list[tuple[Callable[[], int], memoryview, memoryview]] = []
         self.dropped = 0
 
     def _attend(self, leg: int, line: socket.socket) -> None:
@@ -191,11 +192,12 @@ class UringWire(UdpWire):
                 place = memoryview(self._sealed[leg])[: PACKET + TAGS[guard.keys.suite]]
                 request[at]["addr"] = self._sealed[leg].ctypes.data
                 request[at]["len"] = len(place)
-                self._seals.append((guard.seal, self._out[leg], place))
+                self._seals.append((guard.sealer(place, PACKET), self._out[leg], place))
 
     def send(self, legs: Integers | None) -> None:
         super().send(legs)
         for seal, row, place in self._seals:
-            place[:] = seal(bytes(row))
+            place[:PACKET] = row
+            self.errors += seal() != 0
         if len(self._requests):
             self._ring.submit(self._requests)

@@ -103,6 +103,20 @@ class Custodian:
         self._bury(custody)
         return custody
 
+    def expire(self, entry: Entry, now_ms: int) -> Custody:
+        """Its time is over and nothing holds it: done by us where the store has no rule for it.
+
+        Again when it broke off: what is gone already is no error.
+        """
+        custody = self.book.of(entry)
+        event = Event("expired", "callcore's rule of expiry", now_ms)
+        step(custody, event)
+        for key in (entry.key, manifest_key(entry.key)):
+            self.vault.store.delete(key, now_ms)
+        custody = self.book.record(custody, event)
+        self._bury(custody)
+        return custody
+
     def _record(self, kind: Kind, recording: str, who: Person, reason: str, now_ms: int) -> Custody:
         custody = self._allowed(recording, who)
         return self.book.record(custody, Event(kind, who.name, now_ms, reason))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,6 +62,19 @@ class Database:
                     self._make(table)
                     self._made.add(table.name)
         return Transaction(self.engine, self.where)
+
+    def has(self, table: sa.Table) -> bool:
+        """Whether the table is there; an SQLite file that is missing stays missing."""
+        file = self.engine.url.database
+        if self.is_sqlite and not (file and Path(file).exists()):
+            return False
+        with Transaction(self.engine, self.where) as connection:
+            return sa.inspect(connection).has_table(table.name)
+
+    def place(self) -> str:
+        """Where it is, for people: SQLite's file in full, else the address without password."""
+        file = self.engine.url.database
+        return str(Path(file).absolute()) if self.is_sqlite and file else self.where
 
     def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows ON CONFLICT."""

@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from recorder.events import Failed, Stored
+from recorder.events import Outcome
 from recorder.io.vault import Vault
 
 HEAD = 4
@@ -42,7 +42,7 @@ class Task:
 class Hands(Protocol):
     """Both raise what the vault raises, and HandsLost."""
 
-    def keep(self, recording: str, extra: dict[str, Any] | None) -> Awaitable[Stored | Failed]:
+    def keep(self, recording: str, extra: dict[str, Any] | None) -> Awaitable[Outcome]:
         """From the spool to the store."""
 
     def note(self, recording: str, extra: dict[str, Any], announces: bool) -> Awaitable[None]:
@@ -59,9 +59,9 @@ class Threads:
         self._vault = vault
         self._keepers = ThreadPoolExecutor(workers, "keeper")
         self._noters = ThreadPoolExecutor(1, "keeper-note")
-        self._keeping: set[Future[Stored | Failed]] = set()
+        self._keeping: set[Future[Outcome]] = set()
 
-    def keep(self, recording: str, extra: dict[str, Any] | None) -> Awaitable[Stored | Failed]:
+    def keep(self, recording: str, extra: dict[str, Any] | None) -> Awaitable[Outcome]:
         future = self._keepers.submit(self._vault.keep, recording, extra)
         self._keeping.add(future)
         future.add_done_callback(self._keeping.discard)
@@ -93,7 +93,7 @@ class Apart:
         self._number = 0
         self._stopping = False
 
-    def keep(self, recording: str, extra: dict[str, Any] | None) -> Awaitable[Stored | Failed]:
+    def keep(self, recording: str, extra: dict[str, Any] | None) -> Awaitable[Outcome]:
         return self._ask("keep", recording, extra)
 
     def note(self, recording: str, extra: dict[str, Any], announces: bool) -> Awaitable[None]:

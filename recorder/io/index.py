@@ -66,6 +66,10 @@ class Index:
         with self._connection():
             pass
 
+    def is_there(self) -> bool:
+        """Whether there is a table, without making one, nor the database."""
+        return self.database.has(RECORDINGS)
+
     def analyse(self) -> None:
         """Lets SQLite look again at how the table's values are spread."""
         self.database.analyse(RECORDINGS)
@@ -88,6 +92,15 @@ class Index:
         insert = self._insert(entry)
         with self._connection() as connection:
             connection.execute(insert.on_conflict_do_nothing(index_elements=["recording"]))
+
+    def note_order(self, recording: str, order: str) -> None:
+        """The order of a recording that is not stored yet; its manifest will say the same."""
+        if not order:
+            return
+        c = RECORDINGS.c
+        update = sa.update(RECORDINGS).where(c.recording == recording, c.state == "spooled")
+        with self._connection() as connection:
+            connection.execute(update.values({c.order: order}))
 
     def _insert(self, entry: Entry) -> sqlite.Insert | postgresql.Insert:
         return self.database.insert(RECORDINGS).values(values_of(entry))

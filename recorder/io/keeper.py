@@ -16,6 +16,7 @@ from recorder.events import (
     Delayed,
     Event,
     Failed,
+    Outcome,
     SpaceChanged,
     StoreBack,
     Stored,
@@ -126,14 +127,21 @@ class Keeper:
             self._spawn(self._work())
 
     def finish(self, recording: str, extra: dict[str, Any]) -> None:
-        """The recording is closed; `extra` (ended_ms, agent, queue, ...) goes over its header."""
+        """The recording is closed; `extra` (ended_ms, agent, queue, ...) goes over its header.
+
+        Once more with an `order`, whenever that is known, also when it was stored long ago.
+        """
         job = self._jobs.get(recording)
         if job is not None:
             job.extra = {**(job.extra or {}), **extra}
             self._noting_task(job)
             return
-        job = self._jobs[recording] = Job(recording, dict(extra), time.monotonic())
         self._held.discard(recording)
+        self._begin(Job(recording, dict(extra), time.monotonic()))
+
+    def _begin(self, job: Job) -> None:
+        """Its note first: a kill must not lose what is known."""
+        self._jobs[job.recording] = job
         self._noting_task(job).add_done_callback(lambda _: self._queue.put_nowait(job))
 
     def sink_failed(self, recording: str, why: str) -> None:
@@ -244,24 +252,28 @@ class Keeper:
 
     async def _attempt(self, job: Job) -> None:
         self._keeping += 1
+        told = job.extra
         try:
-            outcome = await self._hands.keep(job.recording, job.extra)
+            outcome = await self._hands.keep(job.recording, told)
         except StillOpen:
             self._later(job, STILL_OPEN_SECONDS)
         except Exception as error:  # whatever it is, the recording stays in the spool
             self._failed_attempt(job, error)
         else:
             self._done(job, outcome)
+            if job.extra is not told:  # something was added meanwhile: it goes behind
+                self._begin(job)
         finally:
             self._keeping -= 1
 
-    def _done(self, job: Job, outcome: Stored | Failed) -> None:
+    def _done(self, job: Job, outcome: Outcome) -> None:
         del self._jobs[job.recording]
         self._seen.discard(job.recording)
         if not any(job.attempts for job in self._jobs.values()):  # else theirs may still hold
             for why in ("store", "database", "sealing"):
                 self._whys.pop(why, None)
-        self._counts["stored" if isinstance(outcome, Stored) else "failed"] += 1
+        self._counts["stored"] += isinstance(outcome, Stored)
+        self._counts["failed"] += isinstance(outcome, Failed)
         self._tell(outcome)
 
     def _failed_attempt(self, job: Job, error: Exception) -> None:

@@ -88,12 +88,13 @@ class Bucket:
 
     def _aborts(self, rule: Any) -> bool:
         """Whether it takes all broken uploads of ours away."""
-        covers = self._prefix.startswith(_plain(rule)["prefix"]) and rule["Status"] == "Enabled"
-        return covers and "AbortIncompleteMultipartUpload" in rule
+        covers: bool = self._prefix.startswith(_plain(rule)["prefix"])
+        return covers and rule["Status"] == "Enabled" and "AbortIncompleteMultipartUpload" in rule
 
     def _is_ours(self, rule: Any) -> bool:
         """Not that of another prefix: another hotline's recordings may lie in the same bucket."""
-        return rule.get("ID", "").startswith(OURS) and _plain(rule)["prefix"] == self._prefix
+        prefix: str = _plain(rule)["prefix"]
+        return rule.get("ID", "").startswith(OURS) and prefix == self._prefix
 
     # Setting it up -----------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ class KeeperSettings:
     secret_key: str = field(default="", repr=False)
     keys: KeySettings = field(default_factory=KeySettings)
     s3: S3Options = field(default_factory=S3Options)
-    approvers: tuple[tuple[str, str], ...] = ()  # name and hash of the password
+    approvers: tuple[tuple[str, str], ...] = ()  # names and hashes of passwords; of accounts
     guard_per_day: float = 4.0  # recordings that are fetched and played; 0 = none
     workers: int = 2
     low_free_bytes: int = 2 << 30

@@ -18,13 +18,15 @@ from typing import Any
 import msgspec
 
 from recorder import manifest as manifests
-from recorder.events import Failed, Stored
+from recorder.custody import State
+from recorder.events import Amended, Failed, Outcome, Stored
 from recorder.gaps import gaps
+from recorder.io.custody import CustodyBook
 from recorder.io.encoding import FLAC, Format
 from recorder.io.folders import space
 from recorder.io.index import Entry, Index, entry_of
 from recorder.io.kept import Kept
-from recorder.io.objects import Store, StoreError, Terms, sha256_of_file
+from recorder.io.objects import ObjectMissing, Store, StoreError, Terms, sha256_of_file
 from recorder.io.packing import Packed, Packer
 from recorder.io.reader import fetch_manifest
 from recorder.io.sealing import Sealed, SealError, began_ms, memory_file, seal
@@ -71,6 +73,7 @@ class Vault:
         self.spooled.write_note(recording, extra)
         if announces:
             self.announce(recording, extra)
+            self.index.note_order(recording, str(extra.get("order") or ""))
 
     def announce(self, recording: str, extra: dict[str, Any]) -> None:
         """Lets the index show the recording before the store has it."""
@@ -82,7 +85,7 @@ class Vault:
         entry = Entry(recording, **_parties(facts), started_ms=started_ms, ended_ms=ended_ms)
         self.index.add(dataclasses.replace(entry, duration_ms=duration_ms))
 
-    def keep(self, recording: str, extra: dict[str, Any] | None) -> Stored | Failed:
+    def keep(self, recording: str, extra: dict[str, Any] | None) -> Outcome:
         """From the spool to the store; raises StillOpen, StoreError, IndexFailed, OSError …"""
         segments = self.spooled.segments(recording)
         if any(segment.is_open() for segment in segments):
@@ -148,7 +151,11 @@ class Vault:
 
     def _store(self, name: str, sealed: Sealed, facts: dict[str, Any] | None) -> Entry:
         packer = self.packer
-        with packer.packed(self._manifest(name, sealed, facts), sealed.path) as packed:
+        manifest = self._manifest(name, sealed, facts)
+        noted = self.index.get(name)
+        if noted is not None and noted.order:  # perhaps by another node
+            manifest = msgspec.structs.replace(manifest, order=noted.order)
+        with packer.packed(manifest, sealed.path) as packed:
             manifest = packed.manifest
             kept = self._already_kept(packed)
             if kept is not None:
@@ -231,13 +238,37 @@ class Vault:
             extra=msgspec.to_builtins(rest, enc_hook=str),
         )
 
-    def _without_segments(self, recording: str, facts: dict[str, Any]) -> Stored | Failed:
-        """Killed between freeing the spool and deleting the note; or there never was any audio."""
+    def _without_segments(self, recording: str, facts: dict[str, Any]) -> Outcome:
+        """Killed between freeing the spool and deleting the note; or there never was any audio.
+
+        Or it was stored before all was known of it; or lies in the spool of another node.
+        """
         entry = self.index.get(recording)
-        if entry is None or entry.state != "stored":
+        order = str(facts.get("order") or "")
+        late = order and "ended_ms" not in facts  # not the end of a call, but a word after it
+        if not late and (entry is None or entry.state == "spooled"):
             entry = self._fail(recording, facts, "there is no audio of it in the spool")
+        if late or (entry and entry.state == "stored" and order not in ("", entry.order)):
+            outcome: Outcome = self._amended(entry, recording, order)
+        else:
+            assert entry is not None
+            failed = entry.state == "failed"
+            outcome = Failed(recording, entry.note) if failed else _stored(entry)
         self.spooled.drop_note(recording)
-        return _stored(entry) if entry.state == "stored" else Failed(recording, entry.note)
+        return outcome
+
+    def _amended(self, entry: Entry | None, recording: str, order: str) -> Amended:
+        """The manifest is put again, as long to be kept and as held as it was; then the index."""
+        if entry is not None and entry.state == "stored":
+            with contextlib.suppress(ObjectMissing):  # verify's to report, or its time is over
+                manifest = fetch_manifest(self.store, entry.key)
+                self.store_manifest(msgspec.structs.replace(manifest, order=order))
+                if CustodyBook(self.index.database, self.store).of(entry).state is State.HELD:
+                    self.store.hold(manifests.manifest_key(entry.key), True)
+            self.index.put(dataclasses.replace(entry, order=order))
+        else:
+            self.index.note_order(recording, order)  # for whoever stores it
+        return Amended(recording, order)
 
     def _set_aside(self, recording: str, segments: list[Segment]) -> Failed:
         """Nothing readable: kept for a human, out of the way of the next start."""

@@ -1,25 +1,31 @@
-"""What the keeper does for the auditor: finds out what the store can do, and proves recordings."""
+"""What the keeper does for the auditor: what the store can do, recordings proved, and expired."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from recorder.events import Event, GuardChecked, StoreLimits
+from recorder.due import Look, believed
+from recorder.events import Event, Expired, GuardChecked, StoreLimits
 from recorder.io import guard
+from recorder.io.audit import Problem
 from recorder.io.custodian import Custodian
 from recorder.io.database import IndexFailed
+from recorder.io.expiry import expire
 from recorder.io.guard import Checked
+from recorder.io.index import Entry
 from recorder.io.objects import Abilities, StoreError
 from recorder.io.vault import Vault
 
 ABILITIES_SECONDS = 3600.0
 DAY_SECONDS = 86_400.0
+EXPIRED_AT_ONCE = 50
 
 
 @dataclass(slots=True)
@@ -35,6 +41,7 @@ class Warden:
     played: int = 0
     failed: int = 0
     played_at: float = 0.0  # seconds since the epoch
+    looked: Look | None = None  # at the clocks
 
     async def find_abilities(self, store_up: asyncio.Event) -> None:
         """What the store does not do by itself is said at the start, and when it changes."""
@@ -62,6 +69,7 @@ class Warden:
             await asyncio.sleep(DAY_SECONDS / per_day * random.uniform(0.5, 1.5))
             try:
                 await self.prove_one()
+                await self.expire_due(Look(int(time.time() * 1000), time.monotonic()))
             except (StoreError, IndexFailed):
                 continue  # said elsewhere
             except OSError as error:  # no room to decode in, no files left: tomorrow is a day too
@@ -83,8 +91,33 @@ class Warden:
         self.tell(GuardChecked(found.recording, found.why, found.seconds))
         return found
 
+    async def expire_due(self, look: Look) -> None:
+        """Once a day, what is past its date in a store that has no rule of its own for that."""
+        if not self.vault.store.abilities().ours:
+            return
+        self.looked, until_ms = believed(self.looked, look)
+        if until_ms is None:
+            return
+        self.whys.pop("expiry", None)
+        loop = asyncio.get_running_loop()
+        going = expire(self.vault, self.custodian, until_ms)
+        while found := await loop.run_in_executor(self.threads, _some, going):
+            for one in found:
+                self._tell_expired(one)
+
+    def _tell_expired(self, one: Entry | Problem) -> None:
+        if isinstance(one, Problem):
+            self.whys["expiry"] = f"recording {one.recording} cannot be expired: {one.why}"
+        else:
+            self.tell(Expired(one.recording, one.retain_until_ms))
+
     def _prove(self) -> Checked | None:
         entry = guard.pick(self.vault, random.random)
         if entry is None:
             return None
         return guard.check(self.vault, self.custodian, entry, int(time.time() * 1000))
+
+
+def _some(going: Iterator[Entry | Problem]) -> list[Entry | Problem]:
+    """The next few, so that each is told soon after it was done; blocks."""
+    return list(itertools.islice(going, EXPIRED_AT_ONCE))

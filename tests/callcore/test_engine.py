@@ -39,12 +39,6 @@ def seat(stage):
     return Peer(stage, "10.0.7.1")
 
 
-def only_sent(sent):
-    """The one message that was sent."""
-    (message,) = sent
-    return message
-
-
 def test_options_says_what_we_can(stage, seat):
     answer = only(seat.send("OPTIONS"))
     assert answer.status == 200
@@ -230,48 +224,6 @@ def test_a_phone_that_crashed_does_not_hide_that_the_other_declined(stage):
     assert [(e.leg, e.status, e.by) for e in stage.told()] == [("L", 486, "remote")]
     stage.wait(100)
     assert stage.told() == []
-    assert stage.engine.legs == 0
-
-
-def test_a_phone_is_not_rung_before_it_has_let_the_last_call_go(stage, seat):
-    """The caller gives up and the next one comes at once, while the phone is slow."""
-    seat.register()
-    stage.told()
-    stage.do("place", "A", SeatTarget("8001"), Party("1"), SDP)
-    (_, first) = only_sent(stage.taken())
-    seat.respond(first, 180)
-    stage.do("hang_up", "A")
-    assert stage.statuses() == ["CANCEL"]
-    stage.do("place", "B", SeatTarget("8001"), Party("2"), SDP)
-    assert stage.statuses() == []
-    sent = seat.respond(first, 487)
-    assert [m.method for _, m in sent] == ["ACK", "INVITE"]
-    seat.respond(sent[-1][1], 200, body=SDP)
-    assert [e.leg for e in stage.told(Answered)] == ["B"]
-    stage.do("hang_up", "B")
-    bye = only_sent(stage.taken())[1]
-    stage.do("place", "C", SeatTarget("8001"), Party("3"), SDP)
-    assert stage.statuses() == []
-    assert [m.method for _, m in seat.respond(bye, 200)] == ["INVITE"]
-
-
-def test_a_phone_that_does_not_let_go_is_rung_all_the_same_after_a_second(stage, seat):
-    seat.register()
-    stage.told()
-    stage.do("place", "A", SeatTarget("8001"), Party("1"), SDP)
-    stage.do("hang_up", "A")
-    stage.taken()
-    stage.wait(0.4)
-    stage.do("place", "B", SeatTarget("8001"), Party("2"), SDP)
-    stage.wait(0.5)
-    assert "B" not in {m.from_.uri.user for _, m in stage.taken()}
-    stage.do("hang_up", "B")
-    assert [(e.leg, e.status) for e in stage.told(Ended)] == [("A", 487), ("B", 487)]
-    stage.do("place", "C", SeatTarget("8001"), Party("3"), SDP)
-    stage.wait(0.2)
-    assert [m.from_.uri.user for _, m in stage.taken() if m.method == "INVITE"][-1] == "3"
-    stage.do("hang_up", "C")
-    stage.wait(100)
     assert stage.engine.legs == 0
 
 

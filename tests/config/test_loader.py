@@ -35,6 +35,15 @@ queue = "54321"
 """
 
 
+TOKEN = 'token = "a-token-of-16-and-more"'
+HASH = 'password_hash = "scrypt:AA:AA"'
+CUSTODIAN = 'role = "custodian"'
+
+
+def account(name: str, *lines: str) -> str:
+    return "\n".join(["[[accounts]]", f'name = "{name}"', *lines, ""])
+
+
 def mistakes(text: str, **environ: str) -> list[Mistake]:
     with pytest.raises(ConfigError) as raised:
         loads(text, file="my.toml", environ=environ)
@@ -161,12 +170,13 @@ def test_a_clash_that_only_follows_from_another_mistake_is_not_told():
         ('[sip]\nlisten = ["udp://example.org:5060"]', "sip.listen[0]"),
         ('[sip]\nlisten = ["udp://127.0.0.1:66000"]', "sip.listen[0]"),
         (f'[recordings]\nkms = "aws:x"\nkey = "{"A" * 43}="', "recordings.kms"),
-        (
-            "[recordings]\napprovers = ["
-            + '{ name = "li", password_hash = "scrypt:AA:AA" },' * 2
-            + "]",
-            "recordings.approvers[1].name",
-        ),
+        (account("li", CUSTODIAN, HASH) * 2, "accounts[1].name"),
+        (account("li", CUSTODIAN), "accounts[0].token"),
+        (account("li", CUSTODIAN, TOKEN, 'password_hash = "x"'), "accounts[0].password_hash"),
+        (account("u", 'role = "unit"', TOKEN, 'rights = ["reveal"]'), "accounts[0].rights"),
+        (account("li", CUSTODIAN, TOKEN) + account("l", CUSTODIAN, TOKEN), "accounts[1].token"),
+        ('[recordings]\napprovers = [{ name = "li" }]', "recordings.approvers"),
+        ('[http]\nunit_token = "x"', "http.unit_token"),
         ('[cluster]\nurl = "redis://127.0.0.1"\n[engine]\njournal = ""', "engine.journal"),
         ('[sip]\ncertificate = "nowhere.pem"', "sip.certificate"),
         (

@@ -11,7 +11,8 @@ from desk.app import create_app
 from desk.idempotency import Replays
 from hotline.commands import NotAllowed
 from hotline.uui import Told, write
-from media.events import Dtmf
+from media.events import Dtmf, RecordingClosed
+from recorder.io.index import Entry
 from tests.hotline.house import House
 
 
@@ -214,6 +215,30 @@ async def test_the_platform_is_told_call_and_order(house: House, api: Api) -> No
     assert answer.status_code == 200
     told = ("User-to-User", write(Told("v1", "HF-2")))
     assert house.sip.done == [("place", "v1-a2", "055160012345", "13800138000", told)]
+
+
+async def test_a_work_order_given_after_the_call_reaches_its_recordings(
+    house: House, api: Api
+) -> None:
+    house.seat("8001")
+    house.call()
+    house.answered("v1-a1")
+    put = {"order": "HF-3"}
+    while_it_goes_on = await api.ask("PUT", "/calls/v1/order", put)
+    assert while_it_goes_on.json() == {"call_id": "v1", **put, "recordings": ["v1-1"]}
+    assert house.keeper.finished == []
+    house.ended("c")
+    house.conductor.on_media(RecordingClosed("v1-1"))
+    assert house.keeper.facts["v1-1"]["order"] == "HF-3"
+    later = await api.ask("PUT", "/calls/v1/order", {"order": "HF-4"})
+    assert later.status_code == 200
+    assert house.keeper.facts["v1-1"]["order"] == house.desk.call("v1").order == "HF-4"
+    # A call that only the index still knows, and one that nobody does.
+    house.keeper.index.append(Entry("v0-1", call_id="v0"))
+    assert (await api.ask("PUT", "/calls/v0/order", put)).json()["recordings"] == ["v0-1"]
+    assert house.keeper.facts["v0-1"] == put
+    assert (await api.ask("PUT", "/calls/v9/order", put)).status_code == 404
+    assert (await api.ask("PUT", "/calls/v1/order", {"order": ""})).status_code == 422
 
 
 async def test_minutes_are_there_to_be_read(house: House, api: Api) -> None:

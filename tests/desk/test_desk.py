@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from config.access import Account
+from config.passwords import password_hash
 from desk.app import create_app
 from hotline.commands import (
     AgentStatus,
@@ -382,6 +384,44 @@ def test_with_a_token_everything_but_health_demands_it(hotline: PaperHotline) ->
             with pytest.raises(WebSocketDisconnect) as refused:
                 socket.receive_json()
             assert refused.value.code == 4401
+
+
+def account(name: str, role: str) -> Account:
+    """With a password that is its name, ten times."""
+    hashed = password_hash(name * 10, b"0123456789abcdef")
+    return Account(name=name, role=role, password_hash=hashed)  # type: ignore[arg-type]
+
+
+def test_an_account_with_a_password_logs_in_by_it(hotline: PaperHotline) -> None:
+    """RFC 7617; then by the cookie, which sockets need."""
+    accounts = (account("li", "supervisor"), account("wang", "agent"))
+    with TestClient(app_of(hotline, accounts=accounts)) as client:
+        refused = client.get("/")
+        assert refused.status_code == 401
+        assert refused.headers["WWW-Authenticate"] == 'Basic realm="callcore", charset="UTF-8"'
+        assert client.get("/api/v1/queues").headers["WWW-Authenticate"] == "Bearer"
+        for wrong in (("li", "wang" * 10), ("nobody", "x" * 10), ("li", "")):
+            assert client.get("/", auth=wrong).status_code == 401
+        assert client.get("/", headers={"Authorization": "Basic !"}).status_code == 401
+        assert client.get("/", auth=("li", "li" * 10)).status_code == 200
+        assert client.get("/api/v1/queues").status_code == 200  # by the cookie
+        assert client.get("/api/v1/me").json()["name"] == "li"
+        with client.websocket_connect("/api/v1/live?since=0"):
+            pass
+        client.cookies.clear()
+        assert client.get("/api/v1/queues").status_code == 401
+        assert client.get("/", auth=("wang", "wang" * 10)).status_code == 403
+        assert client.get("/api/v1/me", auth=("wang", "wang" * 10)).json()["name"] == "wang"
+
+
+def test_a_password_that_a_browser_adds_to_another_site_s_request_opens_nothing(
+    hotline: PaperHotline,
+) -> None:
+    with TestClient(app_of(hotline, accounts=(account("li", "admin"),))) as client:
+        asked = {"auth": ("li", "li" * 10), "headers": {"Origin": "https://evil.example"}}
+        assert client.delete("/api/v1/calls/c1", **asked).status_code == 401
+        asked["headers"] = {"Origin": "http://testserver"}
+        assert client.delete("/api/v1/calls/c1", **asked).status_code != 401
 
 
 def test_the_page_and_the_api_description_are_served(desk: TestClient) -> None:

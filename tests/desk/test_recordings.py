@@ -351,6 +351,31 @@ async def test_reviewers_are_compared_and_do_not_see_each_other_first(desk: Desk
     assert -1 < found["items"]["answer"]["alpha"] < 0.7
 
 
+@pytest.mark.parametrize("desk", [RULES], indirect=True)
+async def test_comments_are_as_blind_as_scores_in_a_calibration(desk: Desk) -> None:
+    """A remark at a moment of the audio tells as much as points do."""
+    await desk.ask("supervisor", "/quality/draws", "POST", json={"rule": "calibrate", "seed": "1"})
+    path = "/recordings/c1-1"
+
+    async def seen(who: str) -> list[str]:
+        return [one["text"] for one in (await desk.ask(who, f"{path}/comments")).json()]
+
+    for who, text in (("reviewer", "打断了诉求人"), ("second", "答复准确")):
+        said = {"at_ms": 1000, "text": text}
+        assert (await desk.ask(who, f"{path}/comments", "POST", json=said)).status_code == 201
+    assert await seen("reviewer") == ["打断了诉求人"]
+    assert await seen("second") == ["答复准确"]
+    scores = {"scores": SCORES}
+    assert (await desk.ask("second", f"{path}/reviews", "POST", json=scores)).status_code == 201
+    assert await seen("second") == ["打断了诉求人", "答复准确"]
+    assert await seen("reviewer") == ["打断了诉求人"]  # whose own score is still wanted
+    # Where one reviewer is wanted, or nobody has drawn it, nothing is hidden.
+    said = {"at_ms": 1000, "text": "未核实地址"}
+    await desk.ask("reviewer", "/recordings/c2-1/comments", "POST", json=said)
+    (other,) = (await desk.ask("second", "/recordings/c2-1/comments")).json()
+    assert other["text"] == "未核实地址"
+
+
 class FakeEars:
     """Hears its own name for each second of voice."""
 

@@ -25,9 +25,28 @@ PLAYS_FROM = """(seconds) => {
 }"""
 
 
+CALIBRATION = """
+[[score_cards]]
+name = "usual"
+zh = "常用评分表"
+en = "Usual card"
+items = [{ key = "answer", zh = "答复准确", en = "Answers rightly", points = 80 }]
+[[score_cards]]
+name = "short"
+zh = "简易评分表"
+en = "Short card"
+items = [{ key = "privacy", zh = "未泄露信息", en = "Gives nothing away", points = 20 }]
+[[sampling_rules]]
+name = "calibrate"
+card = "short"
+percent = 100
+reviewers = 2
+"""
+
+
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    made = Desk(tmp_path)
+async def desk(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
+    made = Desk(tmp_path, getattr(request, "param", ""))
     yield made
     await made.close()
 
@@ -78,7 +97,7 @@ async def test_a_reviewer_finds_a_recording_plays_seeks_comments_and_scores(
     await page.fill("#comment input", "此处打断了诉求人")
     await page.click("#comment button")
     await page.wait_for_selector("#comments li")
-    (comment,) = await desk.archive.comments("c2-1")
+    (comment,) = await desk.archive.comments("c2-1", "reviewer")
     assert SECONDS * 500 <= comment.at_ms < SECONDS * 500 + 4000
 
     for field in await page.locator("#review input[type=number]").all():
@@ -93,3 +112,24 @@ async def test_a_reviewer_finds_a_recording_plays_seeks_comments_and_scores(
     assert {"commented", "scored"} <= {action for action, _, _ in log}
     await page.click("#language")
     assert await page.inner_text("h1") == "Recordings and quality"
+
+
+@pytest.mark.parametrize("desk", [CALIBRATION], indirect=True)
+async def test_a_calibration_is_scored_by_its_own_card_and_blind_until_then(
+    page: Page, desk: Desk
+) -> None:
+    await desk.ask("supervisor", "/quality/draws", "POST", json={"rule": "calibrate", "seed": "1"})
+    said = {"at_ms": 1000, "text": "未核实地址"}
+    await desk.ask("second", "/recordings/c2-1/comments", "POST", json=said)
+    await page.fill("[name=number]", "13800000002")
+    await page.click("#search button[type=submit]")
+    await page.wait_for_function("document.querySelectorAll('#found tr').length === 1")
+    await page.click("#found button")
+    await page.wait_for_selector("#review [name=privacy]")
+    assert await page.inner_text("#card") == "简易评分表"
+    assert await page.locator("#comments li").count() == 0
+    await page.fill("#review [name=privacy]", "20")
+    await page.click("#review button")
+    await page.wait_for_selector("#comments li:has-text('未核实地址')")
+    (review,) = await desk.archive.reviews("c2-1", "reviewer")
+    assert (review.card, review.score) == ("short", 100)

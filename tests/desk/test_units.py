@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
+from config.access import Account
 from desk.app import create_app
 from desk.masking import hidden, masked
 from tests.desk.test_calls import NO_ARCHIVE, Answer, Api
@@ -34,11 +36,15 @@ def test_no_number_comes_through_whole(number: str) -> None:
     assert shown["order"] == number
 
 
+UNIT = "the-street-office-s-token"
+
+
 class Asking(Api):
     """With a token."""
 
     def __init__(self, house: House) -> None:
-        super().__init__(create_app(house.desk, NO_ARCHIVE, token="all", unit_token="unit"))
+        unit = Account(name="street-office", token=SecretStr(UNIT), role="unit")
+        super().__init__(create_app(house.desk, NO_ARCHIVE, token="all", accounts=(unit,)))
 
     async def by(self, token: str, method: str, path: str, **body: Any) -> Answer:
         return await self.ask(method, path, body or None, token=token)
@@ -51,19 +57,19 @@ async def test_a_unit_sees_cases_and_has_citizens_called_by_them(house: House) -
     house.answered("v1-a1")
     record = house.desk.call("v1")
     record.order = "HF-7"
-    (seen,) = (await api.by("unit", "GET", "/calls")).json()
+    (seen,) = (await api.by(UNIT, "GET", "/calls")).json()
     assert seen["caller"] == "138****8000"
     assert seen["order"] == "HF-7"
     assert (await api.by("all", "GET", "/calls/v1")).json()["caller"] == "13800138000"
-    for path in ("/recordings", "/agents", "/callers/marks", "/live"):
-        assert (await api.by("unit", "GET", path)).status_code == 403
-    refused = await api.by("unit", "POST", "/calls", agent="8001", to="13800138000")
+    for path in ("/recordings", "/me", "/quality/tasks", "/agents", "/callers/marks", "/live"):
+        assert (await api.by(UNIT, "GET", path)).status_code == 403
+    refused = await api.by(UNIT, "POST", "/calls", agent="8001", to="13800138000")
     assert refused.status_code == 403
-    assert (await api.ask("POST", "/calls", [1], token="unit")).status_code == 422
+    assert (await api.ask("POST", "/calls", [1], token=UNIT)).status_code == 422
     assert (await api.by("none", "GET", "/calls")).status_code == 401
     house.ended("c")
     house.sip.done.clear()
-    placed = await api.by("unit", "POST", "/calls", agent="8001", order="HF-7")
+    placed = await api.by(UNIT, "POST", "/calls", agent="8001", order="HF-7")
     assert placed.status_code == 201
     assert placed.json()["called"] == "138****8000"
     assert placed.json()["follows"] == "v1"
@@ -87,7 +93,7 @@ async def test_a_number_is_revealed_to_who_says_why(house: House) -> None:
     api = Asking(house)
     house.call()
     path = "/calls/v1/reveal"
-    assert (await api.by("unit", "POST", path, by="a", why="b")).status_code == 403
+    assert (await api.by(UNIT, "POST", path, by="a", why="b")).status_code == 403
     assert (await api.by("all", "POST", path, by="a")).status_code == 422
     shown = await api.by("all", "POST", path, by="8001", why="call was cut off")
     assert shown.json() == {"caller": "13800138000", "called": "12345"}

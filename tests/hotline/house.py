@@ -26,6 +26,7 @@ from hotline.queueing import Queueing
 from media import events as media
 from media.errors import LocalProtocolError
 from media.io.plane import Address
+from recorder.io.index import Entry, Query
 from service.wiring import outbound_settings
 
 FLOW = Flow("udp", ("127.0.0.1", 5060), ("127.0.0.2", 5070))
@@ -178,9 +179,15 @@ class PaperKeeper:
     """Writes down what is finished."""
 
     finished: list[str] = field(default_factory=list)
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    index: list[Entry] = field(default_factory=list)
 
     def finish(self, recording: str, extra: dict[str, Any]) -> None:
         self.finished.append(recording)
+        self.facts.setdefault(recording, {}).update(extra)
+
+    async def find(self, query: Query) -> list[Entry]:
+        return [entry for entry in self.index if entry.call_id == query.call_id]
 
     def sink_failed(self, recording: str, why: str) -> None:
         pass

@@ -1,49 +1,89 @@
-"""Who is offered SRTP: by [media] srtp, by the seat's own, and by how the seat is reached."""
+"""Who is offered SRTP: by [media] srtp, by the seat's or trunk's own, and by its transport."""
 
 from typing import cast
 
 import pytest
 
-from callcore.sdp import parse_sdp
+from callcore.sdp import LocalMedia, make_answer, parse_sdp
 from hotline.media_legs import MediaLegs, Terms
 from media.io.plane import MediaPlane
 from tests.hotline.test_browser_legs import PaperPlane
 
 OWN = {"8002": "offer", "8003": "off", "8004": "require"}
-OVER_TLS = {"8001", "8002", "8003", "8004"}
+TRUNKS = {"city": "offer", "strict": "require", "open": "off"}
 
 
-def profiles(terms: Terms, seat: str) -> list[str]:
-    """The transport of each stream in our offer to a seat; to a trunk with an empty one."""
+def legs_of(general: str, **whose: str) -> MediaLegs:
+    """A leg of a seat or a trunk, with our policies."""
+    terms = Terms(
+        "",
+        general,  # type: ignore[arg-type]
+        srtp_of=lambda seat: OWN.get(seat, ""),  # type: ignore[arg-type,return-value]
+        trunk_srtp=lambda trunk: TRUNKS.get(trunk, ""),  # type: ignore[arg-type,return-value]
+    )
     legs = MediaLegs(cast(MediaPlane, PaperPlane()), terms)
-    legs.open("leg", seat=seat)
-    text = legs.offer("leg").decode()
-    assert parse_sdp(text.encode())
-    return [line.split()[2] for line in text.splitlines() if line.startswith("m=")]
+    legs.open("leg", **whose)  # type: ignore[arg-type]
+    return legs
 
 
-def terms(general: str) -> Terms:
-    return Terms("", general, OVER_TLS.__contains__, srtp_of=lambda seat: OWN.get(seat, ""))  # type: ignore[arg-type,return-value]
+def profiles(general: str, transport: str, **whose: str) -> list[str]:
+    """The transport of the stream in each of our offers, the second one after a refusal."""
+    legs = legs_of(general, **whose)
+    offers = [body for body in (legs.protected("leg", transport), legs.offer("leg")) if body]
+    return [media.proto for offer in offers for media in parse_sdp(offer).media]
 
 
 PLAIN, BOTH, ONLY = ["RTP/AVP"], ["RTP/SAVP", "RTP/AVP"], ["RTP/SAVP"]
 
 
 @pytest.mark.parametrize(
-    ("general", "seat", "offered"),
+    ("general", "transport", "seat", "offered"),
     [
-        ("accept", "8001", PLAIN),
-        ("offer", "8001", BOTH),
-        ("offer", "8009", PLAIN),  # not over TLS: its keys would be read by anybody
-        ("off", "8002", BOTH),
-        ("accept", "8002", BOTH),
-        ("offer", "8003", PLAIN),
-        ("accept", "8004", ONLY),
-        ("require", "8003", PLAIN),
-        ("require", "", PLAIN),  # a trunk
+        ("accept", "tls", "8001", PLAIN),
+        ("offer", "tls", "8001", BOTH),
+        ("offer", "udp", "8001", PLAIN),  # its keys would be read by anybody
+        ("offer", "wss", "8001", PLAIN),  # a browser is described by the gateway
+        ("off", "tls", "8002", BOTH),
+        ("accept", "tls", "8002", BOTH),
+        ("offer", "tls", "8003", PLAIN),
+        ("accept", "tls", "8004", ONLY),
+        ("require", "tls", "8003", PLAIN),
+        ("require", "tls", "8001", ONLY),
     ],
 )
 def test_a_seats_own_policy_comes_before_the_general_one(
-    general: str, seat: str, offered: list[str]
+    general: str, transport: str, seat: str, offered: list[str]
 ) -> None:
-    assert profiles(terms(general), seat) == offered
+    assert profiles(general, transport, seat=seat) == offered
+
+
+@pytest.mark.parametrize(
+    ("general", "transport", "trunk", "offered"),
+    [
+        ("offer", "tls", "other", PLAIN),
+        ("require", "tls", "other", PLAIN),
+        ("off", "tls", "city", BOTH),
+        ("accept", "tcp", "city", PLAIN),
+        ("accept", "tls", "strict", ONLY),
+        ("require", "tls", "open", PLAIN),
+    ],
+)
+def test_a_trunk_is_offered_protection_where_its_table_says_so(
+    general: str, transport: str, trunk: str, offered: list[str]
+) -> None:
+    assert profiles(general, transport, trunk=trunk) == offered
+
+
+def test_what_was_agreed_is_offered_again_and_nothing_else() -> None:
+    """A protected call is not talked down by a re-INVITE; a plain one asks for no keys."""
+    for theirs, proto in (("accept", "RTP/SAVP"), ("off", "RTP/AVP")):
+        legs = legs_of("offer", seat="8001")
+        offers = [legs.protected("leg", "tls"), legs.offer("leg")]
+        phone = LocalMedia("192.0.2.9", 4000, srtp=theirs, master=bytes(30))  # type: ignore[arg-type]
+        offer = offers[theirs == "off"]
+        assert offer is not None
+        answer, _ = make_answer(parse_sdp(offer), phone)
+        legs.accepted("leg", parse_sdp(answer))
+        assert legs.protected("leg", "tls") is None
+        (media,) = parse_sdp(legs.offer("leg")).media
+        assert media.proto == proto

@@ -80,7 +80,7 @@ class BrowserSeat:
         await self.page.click("#login button")
         await self.page.wait_for_selector("body[data-line=registered]", timeout=10_000)
 
-    async def until(self, state: str, timeout_seconds: float = 10.0) -> None:
+    async def until(self, state: str, timeout_seconds: float = 30.0) -> None:
         """Until the page says so: idle, incoming, calling, talking, held, muted."""
         selector = f"body[data-state={state}]"
         await self.page.wait_for_selector(selector, timeout=1000 * timeout_seconds)

@@ -61,7 +61,7 @@ def sides(recording: Path) -> tuple[Samples, Samples, int]:
     return samples[:, 0], samples[:, 1], rate
 
 
-async def packets_heard(phone: Softphone, more: int, timeout_seconds: float = 10.0) -> None:
+async def packets_heard(phone: Softphone, more: int, timeout_seconds: float = 30.0) -> None:
     """Until the phone's only call has received so many more RTP packets: 50 are a second."""
 
     async def received() -> int:

@@ -70,7 +70,7 @@ class Far:
     async def hang_up(self) -> None:
         await self.end.hang_up(self.raw)
 
-    async def over(self, timeout_seconds: float = 10) -> None:
+    async def over(self, timeout_seconds: float = 30.0) -> None:
         """Until the other side has hung up."""
         async with asyncio.timeout(timeout_seconds):
             await self.raw.over.wait()

@@ -127,7 +127,7 @@ def is_alive(pid: int) -> bool:
 
 
 async def eventually(
-    ask: Callable[[], Awaitable[T]], timeout_seconds: float = 10.0, every_seconds: float = 0.05
+    ask: Callable[[], Awaitable[T]], timeout_seconds: float = 30.0, every_seconds: float = 0.05
 ) -> T:
     """The first answer that is true; AssertionError with the last one when none ever is."""
     last: Any = None
@@ -327,13 +327,13 @@ class Hotline:
         status, body = await self.request(path, "PUT", {"state": state})
         assert status == 200, body
 
-    async def until_state(self, user: str, *states: str, timeout_seconds: float = 10.0) -> None:
+    async def until_state(self, user: str, *states: str, timeout_seconds: float = 30.0) -> None:
         async def reached() -> bool:
             return (await self.states())[user] in states
 
         await eventually(reached, timeout_seconds)
 
-    async def last_call(self, state: str = "", timeout_seconds: float = 10.0) -> dict[str, Any]:
+    async def last_call(self, state: str = "", timeout_seconds: float = 30.0) -> dict[str, Any]:
         """The newest call, when it is in that state."""
 
         async def found() -> dict[str, Any] | None:
@@ -343,7 +343,7 @@ class Hotline:
         return await eventually(found, timeout_seconds) or {}
 
     async def recordings(
-        self, call_id: str, count: int = 1, timeout_seconds: float = 15.0
+        self, call_id: str, count: int = 1, timeout_seconds: float = 30.0
     ) -> list[dict[str, Any]]:
         """A call's recordings, oldest first, when so many are stored."""
 

@@ -43,7 +43,7 @@ class Live:
             return
 
     async def until(
-        self, holds: Callable[[list[Told]], object], timeout_seconds: float = 10.0
+        self, holds: Callable[[list[Told]], object], timeout_seconds: float = 30.0
     ) -> list[Told]:
         """All events as soon as that holds of them; AssertionError when it never does."""
         try:
@@ -53,7 +53,7 @@ class Live:
             raise AssertionError(f"not told within {timeout_seconds} s: {self.events}") from None
         return list(self.events)
 
-    async def event(self, timeout_seconds: float = 10.0, **match: Any) -> Told:
+    async def event(self, timeout_seconds: float = 30.0, **match: Any) -> Told:
         """The first event with these fields."""
 
         def found(events: list[Told]) -> list[Told]:

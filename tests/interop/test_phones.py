@@ -19,6 +19,8 @@ MAKES = {
     "linphone": "phones.linphone_phone",
 }
 
+BEFORE_KEYS = {"linphone": 10}  # packets that it sends plain before its first protected one
+
 
 async def is_called(hotline: Hotline, phone: Softphone, folder: Path) -> None:
     """A citizen calls the hotline; the phone answers by itself."""
@@ -63,6 +65,32 @@ async def test_a_phone_registers_is_called_and_calls(
         await is_called(hotline, phone, tmp_path)
         await hotline.set_state("8001", "not_ready")
         await calls(hotline, phone, transport, tmp_path)
+
+
+@pytest.mark.parametrize("make", MAKES)
+async def test_a_phone_over_tls_that_wants_srtp_has_it(
+    hotline: Hotline, tmp_path: Path, make: str
+) -> None:
+    """RFC 4568: it takes no other call than a protected one; the citizen's leg is plain.
+
+    pjsua2 and baresip without SRTP, above, refuse the first INVITE over TLS and take the second.
+    """
+    odd = "callcore_media_odd_packets_total"
+    before = await hotline.metric(odd, why="unauthenticated")
+    options = hotline.seat(
+        "8001",
+        transport="tls",
+        srtp="mandatory",
+        module=MAKES[make],
+        record=tmp_path / "agent.wav",
+    )
+    async with Softphone(options) as phone:
+        await phone.wait("registered")
+        await hotline.set_state("8001", "ready")
+        await is_called(hotline, phone, tmp_path)
+        await hotline.set_state("8001", "not_ready")
+    after = await hotline.metric(odd, why="unauthenticated")
+    assert after - before <= BEFORE_KEYS.get(make, 0)
 
 
 async def test_nothing_is_left_open(hotline: Hotline) -> None:

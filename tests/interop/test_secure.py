@@ -21,7 +21,6 @@ pytestmark = [pytest.mark.interop, pytest.mark.asyncio(loop_scope="module")]
 CONFIGURATION = {
     "secure": True,
     "sip": {"certificate_check_seconds": 0},
-    "media": {"srtp": "offer"},
 }
 
 
@@ -75,26 +74,6 @@ async def test_chromium_is_a_seat_over_wss(tmp_path: Path) -> None:
         await seat.press("hangup")
         await citizen.wait("recorded")
     assert heard(tmp_path / "caller.wav")[-1] == AGENT_HZ
-
-
-async def test_a_phone_over_tls_talks_by_srtp(hotline: Hotline, tmp_path: Path) -> None:
-    """RFC 4568: it takes no other call than a protected one; the citizen's leg is plain."""
-    options = hotline.seat("8001", transport="tls", srtp="mandatory", record=tmp_path / "agent.wav")
-    async with (
-        Softphone(options) as seat,
-        Softphone(hotline.citizen(record=tmp_path / "caller.wav")) as citizen,
-    ):
-        await seat.wait("registered")
-        await hotline.until_state("8001", "ready")
-        hotline.call(citizen)
-        await seat.wait("state", state="CONFIRMED")
-        await packets_heard(citizen, 40)
-        citizen.send("hangup")
-        await asyncio.gather(seat.wait("recorded"), citizen.wait("recorded"))
-    assert heard(tmp_path / "caller.wav")[-1] == AGENT_HZ
-    assert heard(tmp_path / "agent.wav")[-1] == CALLER_HZ
-    odd = "callcore_media_odd_packets_total"
-    assert await hotline.metric(odd, why="unauthenticated") == 0
 
 
 async def serial(hotline: Hotline) -> int:

@@ -49,6 +49,7 @@ class Line(Bench):
         self.slip = Slip(self.jitter, self.concealer)
         self.number = 0
         self.depths: list[int] = []  # samples between the newest and what is played now
+        self.waits: list[int] = []  # samples that a packet waits which came at once
 
     def hear(self, packets: list[Sent], phase_ms: float = 7) -> NDArray[np.int16]:
         """All ticks until the last packet has come; what was heard."""
@@ -68,5 +69,7 @@ class Line(Bench):
             self.slip.step(self.out, still)
             heard.append(self.out[0].copy())
             depth = self.jitter.head_ts[0] - self.jitter.play_ts[0]
-            self.depths.append(int(depth.view(np.int32)) + int(self.slip.carry[0]))
+            carry = int(self.slip.carry[0])
+            self.depths.append(int(depth.view(np.int32)) + carry)
+            self.waits.append(int(self.jitter.depth.earliest[0]) + carry)
         return decode(np.concatenate(heard), PCMA)

@@ -55,6 +55,11 @@ def test_the_depth_follows_the_jitter_both_ways_within_5_s(jitter_ms):
     assert np.median(rough) / 160 >= frames - 2
     assert max(rough) / 160 <= frames + 3
     assert max(after) <= 3 * 160
+    # The same by how long a packet waits that the network did not delay: a tick more or two.
+    waits = np.array(line.waits) / 8
+    assert waits[750:1000].min() >= jitter_ms
+    assert waits[750:1000].max() <= jitter_ms + 40
+    assert waits[1250:1700].max() <= 40
     # A late packet in a hundred, once the buffer is as deep as it has to be.
     assert line.count("late") + line.count("concealed") <= 5 + 0.02 * 500
 

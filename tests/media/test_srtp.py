@@ -4,12 +4,15 @@ import asyncio
 import contextlib
 
 import pylibsrtp
+from hypothesis import given
+from hypothesis import strategies as st
 
 from media import events, rtcp
-from media.srtp import PROFILES, Keys
+from media.srtp import BAD, PROFILES, TAGS, Guard, Keys
 from tests.media.phones import Phone, exchange, power
 
 SUITE = "AES_CM_128_HMAC_SHA1_80"
+OUTBOUND = pylibsrtp.Policy.SSRC_ANY_OUTBOUND
 OURS, THEIRS, WRONG = bytes(range(30)), bytes(range(100, 130)), bytes(30)
 
 
@@ -138,3 +141,30 @@ async def test_a_party_hears_and_sends_reports_and_the_call_s_quality_is_known()
         assert quality.remote_loss > 0
         assert quality.mos > 3.5
         transport.close()
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_what_is_no_packet_of_ours_is_blamed_and_stays_in_its_row(data: bytes, report: bool):
+    """Whatever comes is read where it is: nothing behind it is touched, nothing is opened."""
+    blamed: list[str] = []
+    guard = Guard(Keys(SUITE, OURS, THEIRS), blamed.append)
+    row = bytearray(data + b"\xaa" * 64)
+    opened = guard.open_report if report else guard.open
+    size = opened(memoryview(row), len(data))
+    assert size == (len(data) if len(data) < 2 and not report else BAD)
+    assert len(blamed) == (size == BAD)
+    assert row[len(data) :] == b"\xaa" * 64
+
+
+@given(st.binary(min_size=160, max_size=160), st.integers(0, 65535), st.sampled_from(sorted(TAGS)))
+def test_what_is_sealed_in_place_is_what_libsrtp_seals(payload: bytes, sequence: int, suite: str):
+    packet = bytes([0x80, 8]) + sequence.to_bytes(2, "big") + bytes(4) + b"ssrc" + payload
+    guard = Guard(Keys(suite, OURS, THEIRS), lambda why: None)
+    place = bytearray(packet + bytes(TAGS[suite]))
+    assert guard.sealer(memoryview(place), len(packet))() == 0
+    assert bytes(place) == session(OURS, OUTBOUND, suite).protect(packet)
+    row = bytearray(place + bytes(20))
+    theirs = Guard(Keys(suite, THEIRS, OURS), lambda why: None)
+    assert theirs.open(memoryview(row), len(place)) == len(packet)
+    assert row[: len(packet)] == packet
+    assert theirs.open(memoryview(bytearray(place)), len(place)) == BAD  # a replay

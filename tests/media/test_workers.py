@@ -152,3 +152,18 @@ async def test_a_worker_runs_on_the_core_that_it_is_given():
         (pid,) = it.plane.stats().pids
         threads = [int(task) for task in os.listdir(f"/proc/{pid}/task")]
         assert {core for task in threads for core in os.sched_getaffinity(task)} == {0}
+
+
+async def test_the_largest_bridge_is_mixed_by_a_worker_bound_to_one_core():
+    """A tick of real-time priority that waited for a thread of the same core would never end."""
+    async with exchange(cpus=(0,), realtime=True, **RANGE) as it:
+        ear = Ear()
+        legs = tuple(f"{number}" for number in range(64))
+        ports = {it.plane.open(leg).port for leg in legs}
+        for leg in legs:
+            it.plane.connect(leg, Remote("127.0.0.1", ear.port, "PCMA", 8))
+        it.plane.bridge("all", legs)
+        await ear.hears(ports)
+        (pid,) = it.plane.stats().pids
+        assert len(os.listdir(f"/proc/{pid}/task")) == 2  # the tick's and the writer's
+        ear.close()

@@ -10,6 +10,7 @@ import pytest
 from acd import events as e
 from acd.io.journal import Journal, JournalSettings
 from acd.settings import AcdSettings, AgentSettings, QueueSettings
+from recorder.io.index import Index
 from service.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -116,13 +117,25 @@ def test_a_failure_is_one_line_and_exit_1(callcore, arguments):
 @pytest.mark.parametrize(
     "command",
     [[], ["run"], ["check"], ["forecast"], ["forecast", "history"], ["roster"],
-     ["recordings"], ["recordings", "verify"],
+     ["recordings"], ["recordings", "verify"], ["user", "add"], ["trunk", "test"],
      ["journal"], ["journal", "replay"]],
 )  # fmt: skip
 def test_every_command_has_help(callcore, command):
     done = callcore(*command, "--help")
     assert done.code == 0
     assert "Usage" in done.out
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["roster"], "or from [required] of"),
+        (["sip-trace"], "[http]"),
+        (["user", "add"], "[[accounts]]"),
+    ],
+)
+def test_help_shows_the_words_in_square_brackets(callcore, command, says):
+    assert says in callcore(*command, "--help").out
 
 
 def test_the_version_is_the_package_s(callcore):
@@ -188,8 +201,34 @@ def test_recordings_are_verified(callcore, tmp_path):
         encoding="utf-8",
     )
     done = callcore("recordings", "verify", "--config", str(path))
+    assert (done.code, done.out) == (1, "")
+    assert f"no index at {tmp_path}/index.db; run in the engine's folder" in done.err
+    assert not (tmp_path / "index.db").exists(), "an empty index would prove nothing"
+    Index(f"sqlite:///{tmp_path}/index.db").prepare()
+    done = callcore("recordings", "verify", "--config", str(path))
     assert (done.code, done.err) == (0, "")
-    assert done.out.startswith("0 recordings")
+    first, second = done.out.splitlines()
+    assert first == f"index {tmp_path}/index.db, store file:{tmp_path}/store"
+    assert second.startswith("0 recordings")
+
+
+def test_an_index_of_a_relative_address_is_never_made_in_another_folder(
+    callcore, tmp_path, monkeypatch
+):
+    (tmp_path / "callcore.toml").write_text("", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for command in (["verify"], ["search"], ["accesses"], ["held"], ["inventory"]):
+        done = callcore("recordings", *command)
+        assert (done.code, done.out) == (1, "")
+        assert f"no index at {tmp_path}/callcore.db" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["callcore.toml"]
+
+
+def test_without_a_configuration_a_command_says_where_it_looked(callcore, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = callcore("recordings", "verify")
+    assert done.code == 2
+    assert f"no callcore.toml in {tmp_path}: give --config FILE" in done.err
 
 
 def test_the_entry_point_is_the_packaging_s():

@@ -39,10 +39,9 @@ def house(tmp_path, callcore):
         store = "file:{tmp_path}/store"
         spool = "{tmp_path}/spool"
         key = "KEY"
-        approvers = [{", ".join(people)}]
         [database]
         url = "sqlite:///{tmp_path}/index.db"
-    """
+    """ + "\n".join(people)
     path = tmp_path / "my.toml"
     path.write_text(text.replace("KEY", key))
     from config.loader import load
@@ -67,6 +66,7 @@ def test_a_store_is_set_up_proved_counted_and_indexed_again(callcore, house, tmp
         (["verify"], "1 recordings are in the store, whole, and kept long enough"),
         (["verify", "--sample", "5"], "1 recordings are in the store"),
         (["prove"], "r1: plays as it was sealed"),
+        (["expire"], "0 recordings were past their date"),
         (["inventory"], "2 objects of 1 recordings, and nothing else"),
         (["reindex"], "1 recordings and 0 custodies"),
         (["rotate"], "0 recordings have a newly wrapped key"),

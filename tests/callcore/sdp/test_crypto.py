@@ -11,6 +11,7 @@ from callcore.errors import RemoteProtocolError
 from callcore.sdp import LocalMedia, make_answer, make_offer, parse_sdp, read_answer
 from callcore.sdp.crypto import Crypto, offered, read
 from callcore.sdp.description import Media
+from callcore.sdp.offer_answer import plain_offer
 
 OURS, THEIRS = bytes(range(30)), bytes(range(100, 130))
 US = LocalMedia("192.0.2.1", 4000, master=OURS)
@@ -40,24 +41,36 @@ def test_both_sides_have_the_same_keys(ours: str, theirs: str):
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"), [("off", "accept"), ("accept", "offer"), ("offer", "off"), ("off", "off")]
+    ("ours", "theirs"), [("off", "accept"), ("accept", "offer"), ("off", "off")]
 )
 def test_who_need_not_be_protected_is_served_plain(ours: str, theirs: str):
     assert agree(ours, theirs) == (None, None)
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [("off", "require"), ("require", "off")])
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [("off", "require"), ("require", "off"), ("offer", "off")]
+)
 def test_who_must_be_protected_is_not_served_plain(ours: str, theirs: str):
     with pytest.raises(RemoteProtocolError) as error:
         agree(ours, theirs)
     assert error.value.status == 488
 
 
-def test_an_offer_of_both_has_the_protected_one_first():
-    offer = parse_sdp(make_offer(replace(US, srtp="offer")))
-    assert [m.proto for m in offer.media] == ["RTP/SAVP", "RTP/AVP"]
-    assert [c.tag for c in read(offer.media[0])] == [1, 2]
-    answer, _ = make_answer(offer, replace(THEM, srtp="accept"))
+def test_a_protected_offer_is_one_stream_and_who_refuses_it_may_be_made_a_plain_one():
+    us = replace(US, srtp="offer")
+    (media,) = parse_sdp(make_offer(us)).media
+    assert media.proto == "RTP/SAVP"
+    assert [c.tag for c in read(media)] == [1, 2]
+    answer, _ = make_answer(parse_sdp(plain_offer(us)), replace(THEM, srtp="off"))
+    assert read_answer(us, parse_sdp(answer)).srtp is None
+    with pytest.raises(RemoteProtocolError):  # where protection is required there is no other one
+        read_answer(replace(US, srtp="require"), parse_sdp(answer))
+
+
+def test_of_two_streams_the_protected_one_is_taken():
+    offer = make_offer(replace(US, srtp="offer"))
+    plain = b"m=audio 4000 RTP/AVP 8\r\n"
+    answer, _ = make_answer(parse_sdp(offer + plain), replace(THEM, srtp="accept"))
     assert [m.port for m in parse_sdp(answer).media] == [5000, 0]
 
 

@@ -248,11 +248,13 @@ def test_failures_are_told():
 
 
 def test_a_datagram_that_could_not_be_sent():
-    """RFC 3261 §18.4."""
+    """RFC 3261 §18.4: what it would have started fails, and nothing else does."""
     layer = make()
-    layer.send_request(outgoing(), UDP, 0.0, "one")
-    layer.send_request(outgoing(), UDP._replace(remote=("192.0.2.99", 5060)), 0.0, "two")
-    assert layer.transport_failed(UDP, 1.0) == [Failed("one", "transport")]
+    _, sent = layer.send_request(outgoing(), UDP, 0.0, "one")
+    layer.send_request(outgoing(), UDP, 0.0, "two")
+    assert layer.not_sent(sent[0].message, 1.0) == [Failed("one", "transport")]
+    assert layer.not_sent(sent[0].message, 1.0) == []
+    assert len(layer) == 1
 
 
 def test_beyond_its_bound_the_layer_answers_503_and_counts():
