@@ -21,7 +21,7 @@ class Role(Enum):
     DOUBTFUL = "doubtful"  # led when it fell asleep: takes no new calls until it knows
     FOLLOWING = "following"
     CLAIMING = "claiming"
-    CATCHING_UP = "catching_up"  # has the lease, reads what is left of the one before
+    CATCHING_UP = "catching_up"  # has the lease and renews it, reads what is left of the one before
     STEPPING_DOWN = "stepping_down"  # replaced: its calls end, then it follows
     STOPPED = "stopped"
 
@@ -232,9 +232,11 @@ def give_up(lease: Lease, event: Event, now: float) -> Step:
 
 
 def lead(lease: Lease, event: CaughtUp, now: float) -> Step:
-    """From here on calls are taken."""
+    """From here on calls are taken; not by who read for so long that another may lead by now."""
+    if now > lease.until:
+        return give_up(lease, event, now)
     text = f"{lease.node} leads, epoch {lease.epoch}"
-    return replace(lease, role=Role.LEADING), [Lead(), Report(text)]
+    return replace(lease, role=Role.LEADING, heard=now), [Lead(), Report(text)]
 
 
 def renew(lease: Lease, event: Tick, now: float) -> Step:

@@ -17,6 +17,8 @@ class Presence:
         self._parts = parts
         self._seats = {seat.user: seat for seat in parts.config.seats}
         self.registered: set[str] = set()
+        self._at_work: set[str] = set()  # under the leader before us, and not here since
+        self._at_work_until_ms = 0
 
     def open_remote_seats(self) -> None:
         """Seats that work on a mobile need no phone of ours to be there."""
@@ -38,9 +40,15 @@ class Presence:
             self._parts.queueing.tell(acd.AgentOffline(self._parts.clock.wall_ms(), user))
 
     def take_over(self, at_work: Collection[str]) -> None:
-        """We lead from now on: seats that are registered here are ready if they were before."""
+        """We lead from now on: seats are ready if they were before, and here or come back.
+
+        A phone comes back within its registration's time; after that it begins anew.
+        """
+        most_seconds = self._parts.sip.engine.settings.registrar.max_expires_seconds
+        self._at_work = set(at_work)
+        self._at_work_until_ms = self._parts.clock.wall_ms() + most_seconds * 1000
         for user in sorted(self.registered):
-            self._greet(user, ready=self._seats[user].auto_ready or user in at_work)
+            self._greet(user)
 
     def is_supervisor(self, user: str) -> bool:
         """Whether a seat may listen to others."""
@@ -49,14 +57,16 @@ class Presence:
 
     def _log_in(self, user: str) -> None:
         self.registered.add(user)
-        self._greet(user, ready=self._seats[user].auto_ready)
+        self._greet(user)
 
-    def _greet(self, user: str, *, ready: bool) -> None:
+    def _greet(self, user: str) -> None:
         now_ms = self._parts.clock.wall_ms()
+        was_at_work = user in self._at_work and now_ms <= self._at_work_until_ms
+        self._at_work.discard(user)
         known = self._parts.queueing.core.agent(user)
         if known is None or known.state != "offline":
             return  # a break or a wrap-up outlasts the phone's registration
-        if ready:
+        if was_at_work or self._seats[user].auto_ready:
             self._parts.queueing.tell(acd.AgentReady(now_ms, user))
         else:
             self._parts.queueing.tell(acd.AgentNotReady(now_ms, user, "registered"))

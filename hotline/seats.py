@@ -71,7 +71,7 @@ def read_seat(document: bytes) -> SharedSeat | None:
 def bindings_of(
     user: str, seat: SharedSeat, local: tuple[str, int], offset_ms: float
 ) -> list[Binding]:
-    """A seat's registrations as if it had sent them to the listener `local`."""
+    """A seat's registrations as if it had sent them to the listener `local`, oldest first."""
     return [
         Binding(
             user,
@@ -84,5 +84,5 @@ def bindings_of(
             one.q,
             one.path,
         )
-        for one in seat.bindings
+        for one in reversed(seat.bindings)
     ]

@@ -27,12 +27,12 @@ class Stage:
         agents = parts.queueing.core.agents()
         at_work = {agent.user for agent in agents if agent.state in AT_WORK}
         parts.queueing.lead(acd_settings(parts.config))
+        # Before the phones are restored: each of them is greeted as it comes.
         self._conductor.presence.take_over(at_work)
         local = next((one[1:] for one in parts.sip.addresses if one[0] == "udp"), None)
         if local is not None:
             for user, seat in known.items():
                 parts.sip.restore(bindings_of(user, seat, local, self._offset_ms()))
-        self._conductor.presence.take_over(at_work)
         parts.sip.register_trunks(True)
 
     async def step_down(self) -> None:

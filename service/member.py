@@ -252,13 +252,13 @@ class Member:
     def _adopt(self, recovered: Recovered) -> None:
         self._queueing.adopt(recovered.core, self._store.journal)
 
-    async def _follow(self) -> bool:
+    async def _follow(self, last: int = 0) -> bool:
         """Comes up to the stream's end as far as it is there now."""
         if not self._joined:
             return False
         try:
-            while await self._follower.follow(self._store.journal):
-                continue  # each read gives the loop its turn
+            while await self._follower.follow(self._store.journal, last):
+                await self._hold_on()  # each read gives the loop its turn
         except SharedAway as error:
             self._told.away = str(error)
             return False
@@ -271,12 +271,18 @@ class Member:
         self._trouble = ""
         return True
 
+    async def _hold_on(self) -> None:
+        """A beat while the stream is read to its end: the lease must not run out over it."""
+        beat = self._settings.lease_seconds / BEATS
+        if self.lease.role is Role.CATCHING_UP and self._loop.time() - self.lease.heard >= beat:
+            await self._tell(machine.Tick())
+
     # Effects ------------------------------------------------------------------------------------
 
     async def _catch_up(self, _: machine.CatchUp) -> None:
         """The stream stands still now: nobody else can append to it."""
         assert self._told.claimed is not None
-        read = await self._follow()
+        read = await self._follow(self._told.claimed.last)
         behind = self._store.journal.sequence < self._told.claimed.last
         self._seats = {}
         with contextlib.suppress(SharedAway):  # the phones will register again

@@ -7,6 +7,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -207,7 +208,8 @@ def sync_folder(folder: Path) -> None:
 def drop_after(folder: Path, sequence: int) -> int:
     """Takes away the events above `sequence`, kept with the suffix .forked; how many.
 
-    Another leader wrote others under the same numbers while this journal's owner was cut off.
+    Another leader wrote others under the same numbers while this journal's owner was cut off. A
+    file that begins above has to go though nothing is in it: its head counts on.
     """
     dropped = 0
     for file in reversed(segments(folder)):
@@ -215,12 +217,12 @@ def drop_after(folder: Path, sequence: int) -> int:
         segment = parse(data)
         first = segment.head.first if segment.head else 1
         keep = max(0, sequence - first + 1)
-        if keep >= len(segment.events):
+        if keep >= len(segment.events) and first <= sequence + 1:
             break
         forked = segment.frames[keep:]
         dropped += len(forked)
-        aside = folder / f"journal-{number_of(file):08d}.forked"
-        aside.write_bytes(begin(Head(first + keep)) + b"".join(forked))
+        if forked:
+            put(_aside(file), begin(Head(first + keep)) + b"".join(forked))
         if file.name.endswith(ARCHIVED):
             log = folder / f"journal-{number_of(file):08d}{LOG}"
             log.write_bytes(data)
@@ -235,3 +237,10 @@ def drop_after(folder: Path, sequence: int) -> int:
             path.unlink()
     sync_folder(folder)
     return dropped
+
+
+def _aside(file: Path) -> Path:
+    """A name for what forked off this file; its number may have forked before."""
+    start = f"journal-{number_of(file):08d}"
+    names = chain([f"{start}.forked"], (f"{start}.{turn}.forked" for turn in count(2)))
+    return next(path for name in names if not (path := file.with_name(name)).exists())

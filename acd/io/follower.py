@@ -25,13 +25,19 @@ class Follower:
     def __init__(self, shared: Shared, take: Take, adopt: Callable[[Recovered], None]) -> None:
         self._shared, self._take, self._adopt = shared, take, adopt
 
-    async def follow(self, journal: Journal) -> int:
-        """What is there now, at most some thousand events; how many. CannotFollow, SharedAway."""
+    async def follow(self, journal: Journal, last: int = 0) -> int:
+        """What is there now, at most some thousand events; how many. CannotFollow, SharedAway.
+
+        `last` is the stream's last event where that stands still: nothing may be behind a snapshot.
+        """
         before = journal.sequence
-        for batch in await self._shared.read(before):
+        batches = await self._shared.read(before)
+        for batch in batches:
             if batch.first > journal.sequence + 1:
-                await self._leap(journal, batch)
+                await self._leap(journal, batch.first)
             self._apply(journal, batch)
+        if not batches and before < last:
+            await self._leap(journal, last + 1)
         return journal.sequence - before
 
     def _apply(self, journal: Journal, batch: Batch) -> None:
@@ -44,17 +50,17 @@ class Follower:
             if batch.first + index > journal.sequence:
                 self._take(event, segment.frames[index])
 
-    async def _leap(self, journal: Journal, batch: Batch) -> None:
-        """The stream no longer has what comes next: the leader's snapshot has it all."""
+    async def _leap(self, journal: Journal, first: int) -> None:
+        """The stream has nothing before event `first`: the leader's snapshot has it all."""
         try:
             found = unpack(await self._shared.snapshot())
         except SnapshotUnreadable as error:
-            raise CannotFollow(f"events before {batch.first} are gone, and {error}") from None
+            raise CannotFollow(f"events before {first} are gone, and {error}") from None
         recovered = thawed(found)
         if recovered is None:
             raise CannotFollow("the leader's snapshot is of another version of callcore")
-        if found.sequence <= journal.sequence or batch.first > found.sequence + 1:
-            raise CannotFollow(f"events {journal.sequence + 1} to {batch.first - 1} are gone")
+        if found.sequence <= journal.sequence or first > found.sequence + 1:
+            raise CannotFollow(f"events {journal.sequence + 1} to {first - 1} are gone")
         put(journal.folder / f"snapshot-{found.sequence:012d}.state", pack(found))
         journal.begin_at(found.sequence, found.epoch)
         self._adopt(recovered)

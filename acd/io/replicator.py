@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
 from acd.core import Core
-from acd.io.files import entries, head_of, segments
+from acd.io.files import JournalDamaged, entries, head_of, segments
 from acd.io.journal import Journal
-from acd.io.recovery import newest_snapshot, save, snapshots
+from acd.io.recovery import build, newest_snapshot, snapshots
 from acd.io.shared import Fenced, Shared, SharedAway, SharedForgotten, SharedGap, Writer
-from acd.snapshot import pack
+from acd.snapshot import Snapshot, freeze, pack
 
 BATCH_EVENTS = 512
 TAIL_EVENTS = 50_000  # kept in memory; what is older is read from the disk again
@@ -128,8 +129,8 @@ class Replicator:
             await self._load()
             batch = self._next()
         if not batch:
-            if self.lag:  # the disk no longer has what comes next
-                self._must_seed = True
+            if self.lag:  # nor has the disk what comes next
+                await self._seed(writer, past=self.acked)
             return
         frames = [one for _, one in batch]
         self.acked = await self._shared.append(writer, batch[0][0], frames, self._keep)
@@ -139,7 +140,11 @@ class Replicator:
             while source and source[0][0] <= self.acked:
                 source.popleft()
             if source and source[0][0] == self.acked + 1:
-                return list(islice(source, BATCH_EVENTS))
+                return [
+                    one
+                    for place, one in enumerate(islice(source, BATCH_EVENTS), self.acked + 1)
+                    if one[0] == place  # a batch ends where the journal has a hole
+                ]
         return []
 
     async def _load(self) -> None:
@@ -149,21 +154,27 @@ class Replicator:
 
         def read(folder: Path) -> list[tuple[int, bytes]]:
             journal.flush(1.0)
-            return [(one.sequence, one.frame) for one in islice(entries(folder, after), 50_000)]
+            found: list[tuple[int, bytes]] = []
+            with contextlib.suppress(JournalDamaged):  # as good as gone: the state is sent instead
+                for one in islice(entries(folder, after), TAIL_EVENTS):
+                    found.append((one.sequence, one.frame))
+            return found
 
         self._backlog = deque(await asyncio.to_thread(read, journal.folder))
 
-    async def _seed(self, writer: Writer) -> None:
+    async def _seed(self, writer: Writer, past: int = -1) -> None:
+        """Begins the stream anew behind a snapshot of more than the first `past` events."""
         assert self._journal is not None
         assert self._core is not None
         folder = self._journal.folder
         found = await asyncio.to_thread(newest_snapshot, folder)
         files = segments(folder)
         head = head_of(files[0]) if files else None
-        if found is None and head is not None and head.first > 1:
-            # What the state began with is gone from the disk: the state itself is all there is.
-            save(folder, self._core(), self._journal.sequence, self._journal.epoch)
-            found = newest_snapshot(folder)
+        begins_late = found is None and head is not None and head.first > 1
+        if begins_late or (0 if found is None else found.sequence) <= past:
+            # What comes before or next is gone from the disk: the state itself is all there is.
+            journal, state = self._journal, freeze(self._core())
+            found = Snapshot(journal.sequence, journal.epoch, build(), state)
         sequence, data = (0, b"") if found is None else (found.sequence, pack(found))
         await self._shared.put_snapshot(writer, sequence, data, anew=True)
         self._backlog.clear()

@@ -85,7 +85,9 @@ class Shared:
         self._timeout_seconds = timeout_seconds
         self._redis = Redis.from_url(
             url,
-            socket_timeout=timeout_seconds,
+            # Ours is around each request: redis-py's own is a wait_for, in which Python 3.11 loses
+            # a cancellation that comes as the request is sent, and a task then never ends.
+            socket_timeout=None,
             socket_connect_timeout=timeout_seconds,
             retry=Retry(NoBackoff(), 0),
         )

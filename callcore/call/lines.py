@@ -98,10 +98,10 @@ class Lines:
         return effects
 
     def register(self, now: float) -> list[Effect]:
-        """Begin to register what does not."""
+        """Begin to register what does not, or is about to be no longer."""
         effects: list[Effect] = []
         for name, registration in self._registrations.items():
-            if registration.state is State.IDLE:
+            if registration.state in (State.IDLE, State.LEAVING):
                 effects += self._step(name, self._event("start"), now)
         return effects
 
@@ -196,7 +196,7 @@ class Lines:
     def connection_lost(self, target: Target, now: float) -> list[Effect]:
         """The connection to a registrar's proxy is gone, and with it our contact."""
         effects: list[Effect] = []
-        for name, used in self._targets.items():
+        for name, used in list(self._targets.items()):  # one without an address is taken out
             if used == target:
                 effects += self._step(name, self._event("lost"), now)
         return effects

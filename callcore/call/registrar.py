@@ -2,12 +2,14 @@
 
 import heapq
 from collections.abc import Iterator
+from dataclasses import replace
 
 from callcore.call.events import Registered, Unregistered
 from callcore.call.settings import RegistrarSettings
 from callcore.errors import RemoteProtocolError
 from callcore.flow import Flow
 from callcore.message import NameAddr, Request
+from callcore.message.fields import read_seconds
 from callcore.message.grammar import quote
 from callcore.value import dataclass
 
@@ -27,6 +29,7 @@ class Binding:
     instance: str = ""
     q: str = ""
     path: tuple[str, ...] = ()  # RFC 3327: the proxies in front of the phone, as Route values
+    inherited: bool = False  # told by another node, and not by the phone itself since
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +94,19 @@ class Registrar:
         return Outcome(200, (*self._contact_headers(user, now), *path), tuple(facts))
 
     def restore(self, binding: Binding, now: float) -> list[Fact]:
-        """A binding as another node had it; what the phone itself told us since comes first."""
+        """A binding as another node had it, a user's oldest first.
+
+        What the phone itself told us since comes first, and is newer than all that is restored.
+        """
         known = self._users.get(binding.user, {})
-        if binding.expires_at <= now or known:
+        if binding.expires_at <= now or len(known) >= self._settings.max_bindings:
             return []
-        self._add(binding)
+        if any(_replaces(one, binding) for one in known.values()):
+            return []
+        own = [one for one in known.values() if not one.inherited]
+        self._add(replace(binding, inherited=True))
+        for one in own:
+            known[one.contact] = known.pop(one.contact)
         return [Registered(binding.user, binding.contact, binding.flow)]
 
     def flow_closed(self, flow: Flow) -> list[Fact]:
@@ -188,9 +199,9 @@ class Registrar:
     def _expires_seconds(self, request: Request, contact: NameAddr) -> int:
         """RFC 3261 §10.3 step 7; a value that cannot be read counts as absent (§10.2.1.1)."""
         settings = self._settings
-        asked = contact.params.get("expires") or ""
-        if asked.isdecimal():
-            seconds = int(asked)
+        asked = read_seconds(contact.params.get("expires"))
+        if asked is not None:
+            seconds = asked
         elif request.expires is not None:
             seconds = request.expires
         else:
@@ -238,3 +249,13 @@ class Registrar:
             if binding.instance:
                 value += f";+sip.instance={quote(binding.instance)}"
             yield "Contact", value
+
+
+def _replaces(known: Binding, restored: Binding) -> bool:
+    """Whether what is known says more of the same phone: its Call-ID is one (RFC 3261 §10.2.4)."""
+    if known.contact == restored.contact:
+        return True
+    if known.inherited:
+        return False
+    same_instance = known.instance != "" and known.instance == restored.instance
+    return same_instance or known.call_id == restored.call_id

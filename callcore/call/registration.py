@@ -3,6 +3,7 @@
 IDLE --start--> REGISTERING --2xx--> REGISTERED --fired--> REGISTERING ...
 REGISTERING --refused, lost, fired--> BACKING_OFF --fired--> REGISTERING
 any --stop--> LEAVING (if the registrar knows us) --any answer--> IDLE
+LEAVING --start--> RETURNING --any answer--> REGISTERING; RETURNING --stop--> LEAVING
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from callcore.call.settings import Registration
 from callcore.errors import RemoteProtocolError
 from callcore.message import Request, Response, parse_uri, request
 from callcore.message.digest import Challenge, answer, parse_challenge
+from callcore.message.fields import read_seconds
 
 BACK_OFF_SECONDS = 5.0
 MAX_BACK_OFF_SECONDS = 300.0
@@ -27,6 +29,7 @@ class State(Enum):
     REGISTERED = auto()
     BACKING_OFF = auto()
     LEAVING = auto()
+    RETURNING = auto()  # leaving, and wanted again since
 
 
 Kind = Literal["start", "stop", "fired", "2xx", "challenged", "too_brief", "refused", "lost"]
@@ -164,10 +167,10 @@ def prove(registration: TrunkRegistration, event: Event, now: float) -> Step:
 def lengthen(registration: TrunkRegistration, event: Event, now: float) -> Step:
     """RFC 3261 §10.2.8: a 423 says with Min-Expires what would do."""
     assert event.response is not None
-    least = event.response.get("Min-Expires") or ""
-    if not least.isdecimal() or not registration.expires_seconds < int(least) <= 2**31:
+    least = read_seconds(event.response.get("Min-Expires"))
+    if least is None or not registration.expires_seconds < least <= 2**31:
         return fail(registration, event, now)
-    sent, send = _send(replace(registration, expires_seconds=int(least)), event.token)
+    sent, send = _send(replace(registration, expires_seconds=least), event.token)
     return sent, [send]
 
 
@@ -208,6 +211,16 @@ def leave(registration: TrunkRegistration, event: Event, now: float) -> Step:
     return sent, effects
 
 
+def come_back(registration: TrunkRegistration, event: Event, now: float) -> Step:
+    """RFC 3261 §10.2: no new registration before the one that is out is answered, or given up."""
+    return replace(registration, state=State.RETURNING), []
+
+
+def leave_after_all(registration: TrunkRegistration, event: Event, now: float) -> Step:
+    """What takes our binding away is on its way already."""
+    return replace(registration, state=State.LEAVING), []
+
+
 def rest(registration: TrunkRegistration, event: Event, now: float) -> Step:
     """Nothing more to do, whatever the registrar thought of it."""
     return replace(registration, state=State.IDLE), [Arm(None)]
@@ -229,18 +242,28 @@ TABLE: dict[tuple[State, Kind], Handler] = {
     (State.REGISTERED, "stop"): leave,
     (State.BACKING_OFF, "fired"): begin,
     (State.BACKING_OFF, "stop"): rest,
+    (State.LEAVING, "start"): come_back,
     (State.LEAVING, "challenged"): prove,
     (State.LEAVING, "2xx"): rest,
     (State.LEAVING, "refused"): rest,
     (State.LEAVING, "too_brief"): rest,
     (State.LEAVING, "lost"): rest,
     (State.LEAVING, "fired"): rest,
+    (State.RETURNING, "stop"): leave_after_all,
+    (State.RETURNING, "challenged"): prove,
+    (State.RETURNING, "2xx"): begin,
+    (State.RETURNING, "refused"): begin,
+    (State.RETURNING, "too_brief"): begin,
+    (State.RETURNING, "lost"): begin,
+    (State.RETURNING, "fired"): begin,
 }
 
 
 def _refuse(registration: TrunkRegistration, event: Event, now: float) -> Step:
     if registration.state is State.LEAVING:
         return rest(registration, event, now)
+    if registration.state is State.RETURNING:
+        return begin(registration, event, now)
     return fail(registration, event, now)
 
 
@@ -255,9 +278,9 @@ def _granted(registration: TrunkRegistration, response: Response) -> int:
     ours = parse_uri(registration.contact)
     for contact in response.contacts:
         if contact.uri == ours:
-            expires = contact.params.get("expires") or ""
-            if expires.isdecimal():
-                return int(expires)
+            expires = read_seconds(contact.params.get("expires"))
+            if expires is not None:
+                return expires
     if response.expires is not None:
         return response.expires
     return registration.expires_seconds

@@ -34,6 +34,14 @@ def parse_number(
     raise RemoteProtocolError("the number is too large", where=where)
 
 
+def read_seconds(text: str | None) -> int | None:
+    """Delta-seconds, clamped; what cannot be read counts as absent (RFC 3261 §10.2.1.1)."""
+    try:
+        return parse_number(text, "delta-seconds", clamp=True)
+    except RemoteProtocolError:
+        return None
+
+
 def parse_date_ms(text: str | None) -> int | None:
     """Date as wall time; RemoteProtocolError unless it is in GMT (RFC 3261 §20.17)."""
     if text is None:

@@ -8,7 +8,7 @@ import pytest
 from acd import events as e
 from acd.io import archive as module
 from acd.io.archive import Archivist, archive, pack_file
-from acd.io.files import drop_after, end_of, entries, read, segments
+from acd.io.files import End, drop_after, end_of, entries, read, segments
 from acd.io.recovery import newest_snapshot, recover, save, snapshots
 from tests.acd.shift import SETTINGS, Shift
 from tests.acd.test_journal import opened, write
@@ -168,3 +168,42 @@ def test_a_new_leadership_begins_a_file(tmp_path):
     journal = opened(tmp_path)
     assert (journal.sequence, journal.epoch) == (2, 7)
     journal.close()
+
+
+def test_a_leadership_that_wrote_nothing_does_not_hide_what_forked(tmp_path):
+    """110 events, and then a file that only says that the 5th leadership begins."""
+    write_epoch(tmp_path, range(1, 111), epoch=5)
+    assert end_of(tmp_path) == End(110, 5)
+    assert drop_after(tmp_path, 100) == 10
+    assert end_of(tmp_path) == End(100, 0)
+    journal = opened(tmp_path)
+    assert journal.sequence == 100
+    assert journal.close()
+
+
+def test_a_leadership_that_begins_where_the_fork_is_stays(tmp_path):
+    write_epoch(tmp_path, range(1, 101), epoch=5)
+    assert drop_after(tmp_path, 100) == 0
+    assert end_of(tmp_path) == End(100, 5)
+
+
+def test_what_forked_first_is_kept_beside_what_forked_next(tmp_path):
+    for turn in (1, 2, 3):
+        write(tmp_path, [e.HungUp(turn, "ours"), e.HungUp(turn, f"forked {turn}")])
+        assert drop_after(tmp_path, turn) == 1
+    aside = [forked(file) for file in tmp_path.glob("*.forked")]
+    assert sorted(one.call for events in aside for one in events) == [
+        "forked 1",
+        "forked 2",
+        "forked 3",
+    ]
+    assert [one.call for one in read(tmp_path)] == ["ours"] * 3
+
+
+def write_epoch(folder, numbers, epoch):
+    """Events, and a leadership that begins behind them."""
+    journal = opened(folder)
+    for number in numbers:
+        journal.append(e.HungUp(number, f"c{number}"))
+    journal.begin_epoch(epoch)
+    assert journal.close()

@@ -110,6 +110,32 @@ def test_a_stream_that_cannot_be_read_to_its_end_gives_the_lease_back():
     node.on(Failed(), 1.1).expect(Ask.RELEASE).now(Role.FOLLOWING)
 
 
+def test_who_reads_for_longer_than_its_lease_does_not_lead_by_it():
+    """Another may have claimed it since, and called the trunks to itself."""
+    node = Node(epoch=2).on(Looked(View(2, "b/1")), 1).on(Granted(3, 1), 1).expect(CatchUp())
+    node.on(CaughtUp(), 88).expect(Ask.RELEASE).now(Role.FOLLOWING)
+    assert not leads(node.lease, 88)
+    node.on(Tick(), 88.1).expect(Ask.LOOK)
+    node.on(Looked(View(3, "a/1")), 88.1).expect(Ask.CLAIM)
+    node.on(Granted(4, 88.1), 88.1).on(CaughtUp(), 88.1 + S).expect(Lead()).now(Role.LEADING)
+    assert leads(node.lease, 88.1 + S)
+
+
+def test_who_renews_its_lease_while_it_reads_leads_by_it():
+    node = Node(epoch=2).on(Looked(View(2, "b/1")), 1).on(Granted(3, 1), 1)
+    for at in range(2, 88):
+        node.on(Tick(), at).expect(Ask.RENEW)
+        node.on(Renewed(at), at).expect().now(Role.CATCHING_UP)
+    node.on(CaughtUp(), 88).expect(Lead()).now(Role.LEADING)
+    node.on(Tick(), 88.2).expect(Ask.RENEW).now(Role.LEADING)  # it was awake all the time
+
+
+def test_who_loses_its_lease_while_it_reads_does_not_lead():
+    node = Node(epoch=2).on(Looked(View(2, "b/1")), 1).on(Granted(3, 1), 1)
+    node.on(Tick(), 4).on(Refused(View(4, "c/1", held=True)), 4).now(Role.FOLLOWING)
+    node.on(CaughtUp(), 4.1).expect().now(Role.FOLLOWING)
+
+
 def test_a_leader_goes_on_without_redis_and_is_one_again_after():
     node = leader().on(Tick(), 100.5).on(Away(100.5), 101.0).expect().now(Role.ALONE)
     for at in range(101, 160):

@@ -1,5 +1,6 @@
 """The cluster's keys in a real Redis: fences, gaps, and what is left when it forgets."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -137,6 +138,18 @@ async def test_a_redis_that_does_not_answer_is_away(redis: RedisServer) -> None:
     with pytest.raises(SharedAway):
         await nowhere.look()
     await nowhere.close()
+
+
+async def test_a_request_that_is_cancelled_at_any_moment_of_it_ends(shared: Shared) -> None:
+    """Between any two turns of the loop: a lost cancellation is a task that lives for ever."""
+    for turns in range(40):
+        request = asyncio.create_task(shared.look())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        was_done = request.done()
+        request.cancel()
+        await asyncio.wait({request})
+        assert was_done or request.cancelled(), turns
 
 
 async def test_a_redis_that_was_restarted_loads_the_scripts_again(tmp_path: Path) -> None:

@@ -69,3 +69,18 @@ def test_mangled_responses_never_raise(at, cut, junk, status):
     stage.wait(400)
     assert stage.engine.legs == 0
     assert stage.engine.transactions == 0
+
+
+def test_an_expiry_of_any_length_is_answered_and_leaves_nothing():
+    """Python itself reads no number of more than 4,300 digits (ValueError)."""
+    stage = Stage(limits=FREE)
+    phone = Peer(stage, "10.0.1.1")
+    contact = f"Contact: <sip:8001@10.0.1.1:5060>;expires={'9' * 5000}"
+    phone.request = lambda *args, real=phone.request, **more: real(*args, **more).replace(
+        b"Contact: <sip:8001@10.0.1.1:5060>", contact.encode()
+    )
+    granted = phone.register()
+    assert granted.status == 200
+    assert granted.contacts[0].params["expires"] == "3600"
+    stage.wait(60)
+    assert stage.engine.transactions == 0

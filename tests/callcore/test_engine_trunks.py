@@ -345,3 +345,82 @@ def test_a_codec_that_the_profile_does_not_list_is_neither_heard_nor_said():
     stage.taken()
     stage.do("place", "L", TrunkTarget("ims", "138"), Party(""), SDP)
     assert parse_sdp(only(stage.taken()).body).media[0].formats == ("0",)
+
+
+def by_name(name):
+    return Trunk(
+        name,
+        registration=Registration(
+            "impi", "pw", f"sip:{name}@ims.example", "ims.example", "proxy.example", transport="tcp"
+        ),
+        probe_seconds=0,
+    )
+
+
+def test_a_connection_lost_while_the_proxy_has_no_address_takes_every_trunk_down():
+    """Two trunks by one proxy: its name is gone from the DNS, and then its connection."""
+    stage = Stage([by_name("ims"), by_name("spare")])
+    name = only_asked(stage, Resolve)
+    ways = (Way("tcp", "192.0.2.5", 5060),)
+    stage.engine.resolved(name, ways, stage.now)
+    stage.collect()
+    flow = Flow("tcp", ("127.0.0.1", 50000), ("192.0.2.5", 5060), 3)
+    stage.engine.connected(only_asked(stage, Connect), flow, stage.now)
+    stage.collect()
+    proxy = Peer(stage, "192.0.2.5", flow=flow)
+    for _, register in stage.taken():
+        proxy.respond(register, 200)
+    stage.told()
+    stage.engine.resolved(name, (), stage.now)
+    stage.engine.flow_closed(flow, stage.now)
+    stage.collect()
+    assert [(e.trunk, e.up) for e in stage.told(TrunkChanged)] == [("ims", False), ("spare", False)]
+    assert not stage.engine.trunk_up("ims")
+    stage.engine.resolved(name, ways, stage.now)  # it has an address again: at once
+    stage.collect()
+    assert only_asked(stage, Connect).remote == ("192.0.2.5", 5060)
+
+
+def only_asked(stage, kind):
+    """The one effect of this kind since it was last asked; the name is resolved once for all."""
+    found = [one for one in stage.asked if isinstance(one, kind)]
+    stage.asked.clear()
+    assert len(set(found)) == 1, found
+    return found[0]
+
+
+def test_a_node_that_leads_again_within_two_seconds_registers_again():
+    """
+    us                    proxy
+     |-- REGISTER, 0 ------>|   another node leads
+     |   (we lead again)    |
+     |<-------- 200 --------|
+     |-- REGISTER, 600 ---->|
+     |<-------- 200 --------|
+    """
+    stage = Stage([IMS_PROXIES])
+    proxy = Peer(stage, "10.0.0.9", 5080)
+    registered_by(stage, proxy)
+    stage.do("deregister")
+    leaving = only(stage.taken())
+    stage.wait(0.4)
+    stage.do("register")
+    assert stage.taken() == []
+    back = only(proxy.respond(leaving, 200))
+    assert (leaving.expires, back.expires) == (0, 600)
+    proxy.respond(back, 200)
+    assert stage.engine.trunk_up("ims")
+    assert [e.up for e in stage.told(TrunkChanged)] == [True, False, True]
+
+
+def test_an_engine_that_was_called_back_can_still_be_stopped():
+    stage = Stage([IMS_PROXIES])
+    proxy = Peer(stage, "10.0.0.9", 5080)
+    registered_by(stage, proxy)
+    stage.do("deregister")
+    leaving = only(stage.taken())
+    stage.do("register")
+    stage.do("stop")
+    assert not stage.engine.is_stopped
+    assert proxy.respond(leaving, 200) == []
+    assert stage.engine.is_stopped

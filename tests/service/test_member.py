@@ -11,6 +11,7 @@ import pytest_asyncio
 from acd import events as e
 from acd.core import Core
 from acd.io.files import entries, segments
+from acd.io.journal import Journal
 from acd.io.recovery import recover, save
 from acd.io.shared import Shared
 from acd.lease import Role
@@ -206,6 +207,39 @@ async def test_a_follower_has_the_leader_s_state_and_takes_over_when_it_is_gone(
     await b.stop()
     await a.until(Role.LEADING)  # the lease was given back: at once
     await a.stop()
+
+
+async def test_the_lease_is_renewed_while_the_stream_is_read_to_its_end(
+    tmp_path: Path, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More is left to read than a lease lasts; a third node waits for it to run out."""
+    a = Node(tmp_path, redis.url, "a")
+    await a.until(Role.LEADING)
+    b = Node(tmp_path, redis.url, "b")
+    a.work(100)
+    await level(a, b)
+    follow, reading = b.member._follower.follow, []
+
+    async def slowly(journal: Journal, last: int = 0) -> int:
+        """Goes on until the lease that was claimed would be over."""
+        lease = b.member.lease
+        if lease.role is Role.CATCHING_UP:
+            reading.append(lease.until)
+            if lease.until < reading[0] + LEASE_SECONDS:
+                await asyncio.sleep(0.01)
+                return 1
+        return await follow(journal, last)
+
+    monkeypatch.setattr(b.member._follower, "follow", slowly)
+    await a.crash()
+    await b.until(Role.CATCHING_UP)
+    c = Node(tmp_path, redis.url, "c")
+    await b.until(Role.LEADING)
+    assert reading[-1] >= reading[0] + LEASE_SECONDS
+    assert (b.member.lease.epoch, c.role) == (2, Role.FOLLOWING)
+    await level(b, c)
+    await c.stop()
+    await b.stop()
 
 
 async def test_what_a_leader_decided_after_it_was_replaced_is_put_aside(

@@ -3,7 +3,7 @@
 import pytest
 
 from callcore.call.events import Registered, Unregistered
-from callcore.call.registrar import Registrar
+from callcore.call.registrar import Binding, Registrar
 from callcore.call.settings import RegistrarSettings
 from callcore.flow import Flow
 from callcore.message import request
@@ -173,3 +173,51 @@ def test_the_newest_binding_comes_first(registrar, phone):
     assert registrar.bindings("8001")[0].contact == "sip:8001@10.0.0.1:6000"
     phone.register(f"<{HOME}>")
     assert registrar.bindings("8001")[0].contact == HOME
+
+
+@pytest.mark.parametrize("unreadable", ["soon", "-1", "1.5"])
+def test_an_expiry_that_cannot_be_read_counts_as_absent(phone, unreadable):
+    """RFC 3261 §10.2.1.1."""
+    outcome = phone.register(f"<{HOME}>;expires={unreadable}", expires=120)
+    assert outcome.headers == (("Contact", f"<{HOME}>;expires=120"),)
+
+
+def restored(port, call_id="old", **more):
+    """What another node knew of a phone of 8001's."""
+    contact = f"sip:8001@10.0.0.1:{port}"
+    return Binding("8001", contact, udp_flow(port), 300.0, call_id, 7, **more)
+
+
+def test_all_of_a_user_s_phones_are_restored_in_their_order(registrar):
+    facts = [fact for port in (5060, 5061) for fact in registrar.restore(restored(port), 0.0)]
+    assert [fact.contact[-4:] for fact in facts] == ["5060", "5061"]
+    assert [one.contact[-4:] for one in registrar.bindings("8001")] == ["5061", "5060"]
+    assert registrar.restore(restored(5061), 0.0) == []
+    assert registrar.restore(restored(5062), 0.0) == [], "no more than a seat may have"
+    assert len(registrar) == 2
+
+
+def test_what_a_phone_told_us_itself_comes_before_what_another_node_knew(registrar, phone):
+    phone.register(f"<{HOME}>", expires=120)
+    assert registrar.restore(restored(5060), 0.0) == []
+    assert registrar.restore(restored(5061, phone.call_id), 0.0) == []
+    assert [one.expires_at for one in registrar.bindings("8001")] == [120.0]
+    registrar.restore(restored(5062), 0.0)  # the seat's other phone has not come to us yet
+    assert [one.contact[-4:] for one in registrar.bindings("8001")] == ["5060", "5062"]
+
+
+def test_a_phone_that_moved_is_not_restored_where_it_was(registrar, phone):
+    phone.register(f'<{HOME}>;+sip.instance="<urn:uuid:1>"')
+    assert registrar.restore(restored(5061, instance="<urn:uuid:1>"), 0.0) == []
+    assert registrar.restore(restored(5061, instance="<urn:uuid:2>"), 0.0) != []
+
+
+def test_a_restored_phone_that_registers_is_its_own_again(registrar, phone):
+    registrar.restore(restored(5060), 0.0)
+    assert phone.register(f"<{HOME}>", expires=120).facts == ()
+    assert registrar.restore(restored(5061, phone.call_id), 0.0) == []
+
+
+def test_what_has_expired_meanwhile_is_not_restored(registrar):
+    assert registrar.restore(restored(5060), 300.0) == []
+    assert not registrar.has("8001")

@@ -198,3 +198,61 @@ def test_a_200_that_grants_nothing_is_a_refusal():
 def test_a_200_that_cannot_be_read_is_a_refusal():
     line = Line().on(Event("start"))
     line.answer(200, ("Contact", "<sip:broken")).at(State.BACKING_OFF)
+
+
+def leaving():
+    return registered().on(Event("stop"), 10.0).at(State.LEAVING)
+
+
+@pytest.mark.parametrize("status", [200, 403, 423])
+def test_who_is_wanted_again_while_it_leaves_registers_once_that_is_answered(status):
+    """RFC 3261 §10.2: no new registration before the one that is out has its final answer.
+
+    us                 registrar
+     |-- REGISTER 2 ----->|  expires=0
+     |   (wanted again)   |
+     |<------- 200 -------|
+     |-- REGISTER 3 ----->|  expires=3600
+    """
+    line = leaving()
+    left = line.sent
+    line.on(Event("start"), 10.5).expect().at(State.RETURNING)
+    line.answer(401, ("WWW-Authenticate", CHALLENGE)).expect("SEND").at(State.RETURNING)
+    assert line.sent.expires == 0
+    line.answer(status, now=11.0).expect(Arm(None), "SEND").at(State.REGISTERING)
+    assert line.sent.expires == SETTINGS.expires_seconds
+    assert line.sent.cseq.number > left.cseq.number
+    line.answer(200)
+    assert Changed(True, "registered") in line.effects
+
+
+@pytest.mark.parametrize("kind", ["fired", "lost"])
+def test_who_is_wanted_again_does_not_wait_for_a_silent_registrar(kind):
+    line = leaving().on(Event("start"), 10.5).on(Event(kind), 12.0)
+    line.expect(Arm(None), "SEND").at(State.REGISTERING)
+
+
+def test_a_proof_that_is_refused_in_leaving_does_not_keep_it_from_coming_back():
+    line = leaving().on(Event("start"))
+    line.answer(401, ("WWW-Authenticate", CHALLENGE)).expect("SEND")
+    line.answer(401, ("WWW-Authenticate", CHALLENGE)).at(State.REGISTERING)
+
+
+def test_the_last_wish_counts():
+    line = leaving().on(Event("start")).on(Event("stop")).expect().at(State.LEAVING)
+    line.answer(200).at(State.IDLE)
+
+
+def test_numbers_of_any_length_are_read():
+    """Python itself reads no number of more than 4,300 digits."""
+    endless = "9" * 5000
+    line = Line().on(Event("start")).answer(423, ("Min-Expires", endless))
+    line.at(State.BACKING_OFF)
+    line = Line().on(Event("start")).answer(200, ("Contact", f"<{CONTACT}>;expires={endless}"))
+    line.at(State.REGISTERED)
+
+
+def test_an_expiry_that_cannot_be_read_counts_as_absent():
+    line = Line().on(Event("start"))
+    line.answer(200, ("Contact", f"<{CONTACT}>;expires=soon"), ("Expires", "600"))
+    line.at(State.REGISTERED).expect(Arm(pytest.approx(465.0)), Changed(True, "registered"))
