@@ -187,4 +187,4 @@ def _shown(value: Any, hidden: bool) -> str:
     if hidden:
         return HIDDEN
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return text if len(text) <= 80 else f"{text[:30]}...{text[-47:]}"

@@ -123,8 +123,9 @@ class S3Store:
 
     def protection(self, key: str) -> Protection | None:
         head = self._head(key)
-        if head is None:
-            return None
+        return None if head is None else self._protection(head)
+
+    def _protection(self, head: Any) -> Protection:
         noted = head.get("Metadata", {}).get(UNTIL, "0")
         locked = head.get("ObjectLockRetainUntilDate")
         return Protection(
@@ -136,41 +137,54 @@ class S3Store:
         )
 
     def hold(self, key: str, held: bool) -> bool:
-        """Its legal hold, and out of its rule of expiry; False: the store can do neither."""
-        tags = [] if held else [EXPIRES]
-        refused = self.bucket.attempt(
-            "tag an object", "put_object_tagging", Tagging={"TagSet": tags}, **self._at(key)
-        )
-        done = not refused and self.bucket.spares_untagged()
+        """Its legal hold, and out of its rule of expiry; False: the store can do neither.
+
+        The hold comes first, also when it ends: once the rule may take the object, a hold that
+        is still on it cannot be reached under the rule's mark any more.
+        """
+        done = False
         if self.locks():
             status = {"Status": "ON" if held else "OFF"}
             refused = self.bucket.attempt(
                 "hold an object", "put_object_legal_hold", LegalHold=status, **self._at(key)
             )
-            done = done or not refused
-        return done
+            done = not refused
+            if refused and not held:
+                return False
+        tags = [] if held else [EXPIRES]
+        refused = self.bucket.attempt(
+            "tag an object", "put_object_tagging", Tagging={"TagSet": tags}, **self._at(key)
+        )
+        return done or (not refused and self.bucket.spares_untagged())
 
     def delete(self, key: str, now_ms: int) -> None:
-        """All versions of it; both clocks must be past the date."""
-        protection = self.protection(key)
-        if protection is None:
-            return
-        protection.check(f"{self.where}: {key}", now_ms)
+        """All versions of it, those under a rule's mark as well; both clocks past the date."""
         named = self._at(key)
         with self._errors.named(f"delete {key}", key):
-            pages = self._client.get_paginator("list_object_versions").paginate(
-                Bucket=named["Bucket"], Prefix=named["Key"]
-            )
-            found = [
-                one["VersionId"]
-                for page in pages
-                for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
-                if one["Key"] == named["Key"]
-            ]
-            for version in found:
+            versions, marks = self._versions(named)
+            head = self._head(key)
+            if head is None and versions:  # a rule of expiry has put its mark on it
+                head = self._client.head_object(VersionId=versions[0], **named)
+            if head is None:
+                return
+            self._protection(head).check(f"{self.where}: {key}", now_ms)
+            for version in (*versions, *marks):
                 self._client.delete_object(VersionId=version, **named)
         if self.stat(key) is not None:
             raise StillKept(f"{self.where}: {key} is there after its deletion")
+
+    def _versions(self, named: dict[str, str]) -> tuple[list[str], list[str]]:
+        """An object's versions, the newest first, and the marks of deletion that are on it."""
+        pages = self._client.get_paginator("list_object_versions").paginate(
+            Bucket=named["Bucket"], Prefix=named["Key"]
+        )
+        versions: list[str] = []
+        marks: list[str] = []
+        for page in pages:
+            for kind, into in (("Versions", versions), ("DeleteMarkers", marks)):
+                found = (one for one in page.get(kind, ()) if one["Key"] == named["Key"])
+                into += [one["VersionId"] for one in found]
+        return versions, marks
 
     def abilities(self) -> Abilities:
         return self.bucket.abilities()

@@ -12,26 +12,28 @@ from tests.interop.hotline import Hotline
 pytestmark = pytest.mark.interop
 
 
-async def why(hotline: Hotline) -> str:
-    """The one line of an engine that does not start."""
-    with pytest.raises(EngineError, match="ended with 1 before it was ready"):
+async def why(hotline: Hotline, code: int = 1) -> str:
+    """The one line of an engine that does not start; code 2: its configuration is wrong."""
+    with pytest.raises(EngineError, match=f"ended with {code} before it was ready"):
         await hotline.start()
     lines = [line for line in hotline.log().splitlines() if not line.startswith("{")]
     assert len(lines) == 1, lines
-    assert lines[0].startswith("callcore: cannot start: ")
+    told = "cannot start: " if code == 1 else str(hotline.path)
+    assert lines[0].startswith(f"callcore: {told}")
     return lines[0]
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(None, "No such file"), (b"RIFFnonsense", "not a WAV file")]
+    ("content", "code", "told"),
+    [(None, 2, "a WAV file that can be read"), (b"RIFFnonsense", 1, "not a WAV file")],
 )
 async def test_a_prompt_that_cannot_be_played(
-    tmp_path: Path, content: bytes | None, told: str
+    tmp_path: Path, content: bytes | None, code: int, told: str
 ) -> None:
     prompt = tmp_path / "mine.wav"
     if content is not None:
         prompt.write_bytes(content)
-    line = await why(Hotline(tmp_path, queues={"announcement": str(prompt)}))
+    line = await why(Hotline(tmp_path, queues={"announcement": str(prompt)}), code)
     assert "mine.wav" in line
     assert told in line
 
