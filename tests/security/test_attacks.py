@@ -156,9 +156,9 @@ async def test_svwar_finds_no_user_by_force(target: Target, method: str) -> None
 async def test_svcrack_gets_no_password_even_where_the_right_one_is_in_its_list(
     target: Target,
 ) -> None:
-    """svcrack knows MD5 alone, so this engine offers it; the tenth word is the right one."""
+    """svcrack knows MD5 alone, so this engine offers it; the last word is the right one."""
     words = target.folder / "words.txt"
-    words.write_text("\n".join([*(f"guess{n}" for n in range(9)), "secret-8001"]) + "\n")
+    words.write_text("\n".join([*(f"guess{n}" for n in range(30)), "secret-8001"]) + "\n")
     seat = await target.seat("8002", "127.0.0.3")
     await target.serves(seat)
     crack = ("svcrack", *target.to, "-u", "8001", "-d", str(words), *HOTLINE)
