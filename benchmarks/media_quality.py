@@ -162,17 +162,29 @@ class Phones:
         return target[0], int(wanted.group(1))
 
     def hang_up(self) -> list[dict[str, Any]]:
-        """BYE to all; each phone's events."""
-        for target, _, bye in self.dialogs:
-            self.sip.sendto(bye.encode(), target)
-        time.sleep(1.0)
+        """BYE to each until it is answered; each phone's events."""
+        left, until = dict(enumerate(self.dialogs)), time.monotonic() + 15
+        self.sip.settimeout(0.5)
+        while left and time.monotonic() < until:
+            for target, _, bye in left.values():
+                self.sip.sendto(bye.encode(), target)
+            with contextlib.suppress(TimeoutError):
+                while left:
+                    answer = self.sip.recv(4096).decode()
+                    found = re.search(r"quality-(\d+)\r.*CSeq: 2 BYE", answer, re.DOTALL)
+                    found = found or re.search(r"CSeq: 2 BYE.*quality-(\d+)\r", answer, re.DOTALL)
+                    if found is not None:
+                        left.pop(int(found.group(1)), None)
         events = []
         for number, (phone, _) in enumerate(self.phones):
+            assert phone.stdout is not None
+            open_ = sum(target == self.phones[number][1] for target, _, _ in self.dialogs)
+            while open_:  # its recordings are whole once it says so
+                event = json.loads(phone.stdout.readline())
+                events.append({"phone": number, **event})
+                open_ -= event.get("event") == "recorded"
             phone.terminate()
-            out, _ = phone.communicate(timeout=15)
-            for line in out.splitlines():
-                with contextlib.suppress(ValueError):
-                    events.append({"phone": number, **json.loads(line)})
+            phone.communicate(timeout=15)
         return events
 
 
