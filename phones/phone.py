@@ -20,7 +20,7 @@ from phones.tones import is_whole
 
 IDLE_POLL_MS = 50
 GOODBYE_SECONDS = 2.0
-CLOSING_SECONDS = 2.0
+CLOSING_SECONDS = 10.0
 
 
 SRTP_USES = {"off": 0, "optional": 1, "mandatory": 2}  # pjmedia_srtp_use

@@ -30,6 +30,23 @@ def pytest_configure(config: pytest.Config) -> None:
             fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
 
 
+# Of tests/interop, what hears no voice and minds no moment, and so may share the machine.
+SIDE_BY_SIDE = frozenset(
+    {
+        *("test_scripts", "test_trunk_trial", "test_trunks", "test_ims", "test_refusals"),
+        *("test_start", "test_restart", "test_stores", "test_radosgw", "test_limits"),
+    }
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real phones that are heard, or whose moments count, play `alone`."""
+    for item in items:
+        if item.path.parent.name == "interop" and item.path.stem not in SIDE_BY_SIDE:
+            item.add_marker(pytest.mark.alone)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,

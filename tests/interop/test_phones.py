@@ -19,7 +19,7 @@ MAKES = {
     "linphone": "phones.linphone_phone",
 }
 
-BEFORE_KEYS = {"linphone": 10}  # packets that it sends plain before its first protected one
+BEFORE_KEYS = 10  # packets that may come before the answer that brings their keys
 
 
 async def is_called(hotline: Hotline, phone: Softphone, folder: Path) -> None:
@@ -90,7 +90,7 @@ async def test_a_phone_over_tls_that_wants_srtp_has_it(
         await is_called(hotline, phone, tmp_path)
         await hotline.set_state("8001", "not_ready")
     after = await hotline.metric(odd, why="unauthenticated")
-    assert after - before <= BEFORE_KEYS.get(make, 0)
+    assert after - before <= BEFORE_KEYS
 
 
 async def test_nothing_is_left_open(hotline: Hotline) -> None:
