@@ -113,7 +113,8 @@ async def test_a_standby_takes_the_queue_over_and_the_old_leader_cannot_write_an
             assert ended["code"] == 503
 
         async def seats_shared() -> bool:
-            return bool(await redis.client.exists("callcore:{hotline}:seat:8001"))
+            seen = await redis.client.get("callcore:{hotline}:seat:8001") or b""
+            return b"sip:8001@" in (seen if isinstance(seen, bytes) else seen.encode())
 
         await eventually(seats_shared, 10)
         await first.kill_all()
