@@ -9,7 +9,6 @@ from callcore.call.events import (
     Progressed,
     Refused,
     Registered,
-    TrunkChanged,
     Unregistered,
 )
 from callcore.call.placement import Party, SeatTarget
@@ -20,23 +19,6 @@ from callcore.message.digest import answer, parse_challenge
 from tests.callcore.stage import SDP, UDP, Peer, Stage, only, udp
 
 TCP = Flow("tcp", UDP, ("10.0.7.1", 40000), 1)
-
-
-@pytest.fixture
-def stage():
-    stage = Stage()
-    assert stage.told() == [TrunkChanged("ims", True, "not probed")]
-    return stage
-
-
-@pytest.fixture
-def trunk(stage):
-    return Peer(stage, "10.0.0.1")
-
-
-@pytest.fixture
-def seat(stage):
-    return Peer(stage, "10.0.7.1")
 
 
 def test_options_says_what_we_can(stage, seat):

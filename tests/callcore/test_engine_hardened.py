@@ -15,23 +15,6 @@ from tests.callcore.stage import IMS, SDP, UDP, Peer, Stage, only, udp
 TCP = Flow("tcp", UDP, ("10.0.7.1", 40000), 1)
 
 
-@pytest.fixture
-def stage():
-    stage = Stage()
-    stage.told()
-    return stage
-
-
-@pytest.fixture
-def seat(stage):
-    return Peer(stage, "10.0.7.1")
-
-
-@pytest.fixture
-def trunk(stage):
-    return Peer(stage, "10.0.0.1")
-
-
 def test_a_phone_is_not_rung_before_it_has_let_the_last_call_go(stage, seat):
     """The caller gives up and the next one comes at once, while the phone is slow."""
     seat.register()

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Page, async_playwright
-from test_desk import PaperHotline, app_of
 
 from config.values import Address
 from service.http import HttpServer
+from tests.desk.paper import PaperHotline, app_of
 from tests.interop.browser import CHROMIUM, FLAGS
 
 pytestmark = [

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Page, async_playwright
-from test_desk import PaperHotline, app_of
 
 from config.values import Address
 from hotline.commands import Code, Readiness
 from service.http import HttpServer
+from tests.desk.paper import PaperHotline, app_of
 from tests.interop.browser import CHROMIUM, FLAGS
 
 pytestmark = [

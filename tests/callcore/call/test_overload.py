@@ -1,22 +1,8 @@
 """Overload: new calls are refused at once and cheaply, everything else goes on."""
 
-import pytest
-
 from callcore.call.events import Arrived, Refused
 from callcore.call.overload import START_SECONDS, STOP_SECONDS, refuses
-from tests.callcore.stage import Peer, Stage, only
-
-
-@pytest.fixture
-def stage():
-    stage = Stage()
-    stage.told()
-    return stage
-
-
-@pytest.fixture
-def trunk(stage):
-    return Peer(stage, "10.0.0.1")
+from tests.callcore.stage import Peer, only
 
 
 def test_it_starts_late_and_ends_early():
