@@ -125,6 +125,31 @@ async def test_of_two_workers_one_may_die_and_the_others_call_does_not_notice(
             assert (await seat.wait("ended"))["by"] == "remote"
 
 
+async def test_a_spare_takes_the_place_of_a_worker_that_dies(tmp_path: Path) -> None:
+    """As every engine is set up that says nothing else; the next spare is started after it."""
+    async with (
+        Hotline(tmp_path, media={"spare": True}) as hotline,
+        on_duty(hotline, hotline.seat("8001")) as (seat,),
+        Softphone(hotline.citizen()) as citizen,
+    ):
+
+        async def spare_is_up() -> bool:
+            return await hotline.metric("callcore_media_spare_workers") == 1
+
+        await eventually(spare_is_up)
+        serving, spare = hotline.media_workers()
+        hotline.call(citizen)
+        await seat.wait("media", status="active")
+        await asyncio.gather(packets_heard(seat, 25), packets_heard(citizen, 25))
+        os.kill(serving, signal.SIGKILL)
+        await until(lambda: anchorings(citizen) == anchorings(seat) == 2)
+        await asyncio.gather(packets_heard(seat, 50), packets_heard(citizen, 50))
+        await eventually(spare_is_up)
+        assert spare in hotline.media_workers()
+        citizen.send("hangup")
+        assert (await seat.wait("ended"))["by"] == "remote"
+
+
 def anchorings(phone: Softphone) -> int:
     """How often a phone was told where its voice goes."""
     return len([event for event in phone.events if event.name == "media"])
