@@ -12,6 +12,7 @@ import pjsua2 as pj
 
 G711 = ("PCMA", "PCMU")  # in order of preference
 MAX_CALLS = 4  # PJSUA_MAX_CALLS of the wheels
+CLOCK_RESTS_AFTER_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ class Endpoint:
         media.ecTailLen = 0
         media.noVad = True
         media.threadCnt = 1
-        media.sndAutoCloseTime = 0  # the clock thread rests between calls
+        # Between calls the clock thread rests, but not before it has let go of the last call's
+        # recorder: the bridge takes ports away in its ticks, and a stopped one keeps the file open.
+        media.sndAutoCloseTime = CLOCK_RESTS_AFTER_SECONDS
         return config
 
     def _keep_codecs(self) -> None:

@@ -115,11 +115,14 @@ class Phone:
         self.finished.clear()
 
     def tell_recorded(self, call: PhoneCall, until: float) -> None:
-        """As soon as the recording is a whole file."""
-        if call.record and not is_whole(call.record) and time.monotonic() < until:
+        """As soon as the recording is a whole file; one that never becomes so is an error."""
+        if not call.record or is_whole(call.record):
+            self.events.emit("recorded", call=call.name, path=str(call.record or ""))
+        elif time.monotonic() < until:
             self.after(0.01, lambda: self.tell_recorded(call, until))
         else:
-            self.events.emit("recorded", call=call.name, path=str(call.record or ""))
+            why = f"{call.record} is still open after {CLOSING_SECONDS:.0f} s"
+            self.events.emit("error", do="record", why=why, call=call.name)
 
     def close(self) -> None:
         """Hangs up, unregisters, and lets go of the library in its order."""

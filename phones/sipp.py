@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import csv
+import itertools
 import math
 import os
 import random
@@ -10,6 +11,7 @@ import shutil
 import signal
 import socket
 import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -80,33 +82,42 @@ class SippResult:
 
 
 def free_port(transport: str = "udp") -> int:
-    """A port that is free now on loopback, and was not given before.
+    """A port that is free now, and is given to nobody else until all have had their turn.
 
     Below the system's own choice of ports: who asks a server there before it listens would now and
     then be given the very port that it connects to, and talk to itself (RFC 9293 §3.5, figure 7).
     """
-    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
-    while True:
-        port = random.randrange(10_001, 20_000, 2)  # odd: media has the even ones
-        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, kind) as probe:
-            probe.bind(("127.0.0.1", port))
-            if port not in _given:
-                _given.add(port)
-                return port
-
-
-_given: set[int] = set()
+    return next(port for port in _odd if are_free([port], transport))
 
 
 def free_media_port() -> int:
-    """An even UDP port that is free now, and the next even one too, as SIPp wants them."""
-    while True:
-        port = random.randrange(10_000, 20_000, 4)  # below the system's own choice of ports
-        with contextlib.suppress(OSError), contextlib.ExitStack() as probes:
-            for wanted in (port, port + 2):
-                probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                probes.enter_context(probe).bind(("127.0.0.1", wanted))
-            return port
+    """The same for media: an even UDP port, and the next even one too, as SIPp wants them."""
+    return next(port for port in _even if are_free([port, port + 2], "udp"))
+
+
+def in_turn(first: int, step: int) -> Iterator[int]:
+    """Ports below the system's own choice, again and again, from one of them at random.
+
+    In turn: of those who get theirs at about the same time, none has bound it when the next asks.
+    """
+    ports = range(first, 20_000, step)
+    start = random.randrange(len(ports))
+    return itertools.cycle([*ports[start:], *ports[:start]])
+
+
+_odd, _even = in_turn(10_001, 2), in_turn(10_000, 4)
+
+
+def are_free(ports: Iterable[int], transport: str) -> bool:
+    """Whether these ports can be bound on every address."""
+    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+    with contextlib.ExitStack() as probes:
+        try:
+            for port in ports:
+                probes.enter_context(socket.socket(socket.AF_INET, kind)).bind(("", port))
+        except OSError:
+            return False
+    return True
 
 
 def pause_xml(law: Law) -> str:

@@ -46,12 +46,18 @@ def read_wav(path: Path, channel: int = 0) -> tuple[Samples, int]:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a WAV file (or none at all) has been closed: its head tells its length."""
+    """Whether a WAV file (or none at all) has been closed: both its lengths are told.
+
+    One without a sample tells 0 as its data's length from the first moment on; its RIFF chunk's
+    length (36 there) is written at the end only.
+    """
     if not path.exists():
         return True
     with path.open("rb") as source:
         head = source.read(44)
-    return len(head) == 44 and int.from_bytes(head[40:44], "little") == path.stat().st_size - 44
+    size = path.stat().st_size
+    told = [int.from_bytes(head[at : at + 4], "little") for at in (4, 40)]
+    return len(head) == 44 and told == [size - 8, size - 44]
 
 
 def strength(samples: Samples, hz: float, rate: int = RATE) -> float:
