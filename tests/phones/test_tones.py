@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from phones import g711
-from phones.tones import dominant, dominant_of, read_wav, resample, strength, tone, write_tone
+from phones.tones import (
+    dominant,
+    dominant_of,
+    is_whole,
+    read_wav,
+    resample,
+    strength,
+    tone,
+    write_tone,
+)
 
 
 def through_alaw(samples: np.ndarray) -> np.ndarray:
@@ -44,6 +53,19 @@ def test_a_written_tone_loops_without_a_click(tmp_path: Path) -> None:
     twice = np.concatenate([samples, samples]).astype(np.int32)
     assert int(np.abs(np.diff(twice)).max()) <= int(np.abs(np.diff(samples.astype(int))).max()) + 2
     assert abs(dominant(tmp_path / "t.wav") - 437) < 1
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0])
+def test_a_recording_is_whole_once_its_head_tells_both_lengths(
+    tmp_path: Path, seconds: float
+) -> None:
+    path = write_tone(tmp_path / "440.wav", 440, seconds)
+    closed = path.read_bytes()
+    assert is_whole(path)
+    path.write_bytes(closed[:4] + bytes(4) + closed[8:40] + bytes(4) + closed[44:])
+    assert not is_whole(path)
+    path.write_bytes(closed[:20])
+    assert not is_whole(path)
 
 
 def test_resampling_keeps_the_tone() -> None:
