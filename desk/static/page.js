@@ -1,6 +1,8 @@
 // The live status page: reads the state once, then again (at most once a second) after each event.
 import { STRINGS } from "/static/strings.js";
-import { refused, told } from "/static/trouble.js";
+import { forgetToken, refused, told } from "/static/trouble.js";
+
+forgetToken();
 
 const $ = (id) => document.getElementById(id);
 let language = localStorage.getItem("language") === "en" ? "en" : "zh";
@@ -73,7 +75,7 @@ function showAgents(agents) {
   tickClocks();
 }
 
-function clock(seconds) {   // 9:05, 1:00:00
+function lasting(seconds) {   // 9:05, 1:00:00
   const two = (part) => String(part % 60).padStart(2, "0");
   const minutes = Math.floor(seconds / 60), hours = Math.floor(minutes / 60);
   return (hours ? `${hours}:${two(minutes)}` : minutes) + ":" + two(seconds);
@@ -83,7 +85,7 @@ function tickClocks() {
   for (const place of document.querySelectorAll("[data-since]")) {
     if (place.closest(".stale")) continue;   // nobody knows how long by now
     const seconds = Math.max(0, Math.round((Date.now() + offset - Date.parse(place.dataset.since)) / 1000));
-    place.textContent = `${place.dataset.label} ${clock(seconds)}`;
+    place.textContent = `${place.dataset.label} ${lasting(seconds)}`;
   }
 }
 
