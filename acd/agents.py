@@ -76,8 +76,8 @@ class Pace(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def away_ms(self) -> int:
-        """How long a call may be in other hands than ours: never for ever, even without limits."""
-        return self.talking_ms or DAY_MS
+        """How long a call may be in other hands than ours: longer than a talk, not for ever."""
+        return max(self.talking_ms, DAY_MS)
 
     def break_ms(self, reason: str) -> int:
         """How long a break for this reason may last; 0 = as long as it likes."""
@@ -230,8 +230,8 @@ def answer(agent: Agent, move: Move) -> Agent:
 
 
 def seize(agent: Agent, move: Move) -> Agent:
-    """On a call of its own; afterwards where it was, at the end of the idle order."""
-    aim: Aim = "ready"
+    """On a call of its own; afterwards where it was or wanted to go, the last of the idle."""
+    aim: Aim = agent.aim if agent.state == "wrap_up" else "ready"
     if agent.state in ("offline", "not_ready"):
         aim = agent.state if agent.reason != REST else "ready"
     until_ms = _end_of(move.pace.talking_ms, move)
@@ -248,8 +248,10 @@ def seize(agent: Agent, move: Move) -> Agent:
 
 
 def change_call(agent: Agent, move: Move) -> Agent:
-    """The call that it talks on goes by another name (a consultation became the call itself)."""
-    return replace(agent, call=move.call)
+    """Its talk is in another call from now on: one that it took over, or the one beside."""
+    if agent.state == "talking":
+        return replace(agent, call=move.call)
+    return replace(resume(agent, move), call=move.call)
 
 
 def lose(agent: Agent, move: Move) -> Agent:
@@ -379,6 +381,7 @@ TABLE: dict[tuple[AgentState, Cue], Callable[[Agent, Move], Agent]] = {
     ("held", "resumed"): resume,
     ("held", "ended"): wrap_up,
     ("held", "dropped"): lose,
+    ("held", "seized"): change_call,
     ("held", "ready"): aim_at_ready,
     ("held", "break"): aim_at_break,
     ("held", "offline"): aim_at_offline,

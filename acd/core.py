@@ -53,6 +53,7 @@ class Core(Handling):
             events.CallbackAsked: self._ask_callback,
             events.CallbackPromised: self._promise_callback,
             events.CallbackUnreached: self._unreached,
+            events.CallbackPostponed: self._postpone,
             events.CallbackCancelled: self._cancel_callback,
             events.CallerMarked: self._mark_caller,
             events.CallerReviewed: self._review_caller,
@@ -197,6 +198,8 @@ class Core(Handling):
         """Calls died with their dialogs; breaks and wrap-ups go on, others register again."""
         del event
         self._reserves.clear()
+        self._beside.clear()
+        self._owed.clear()
         for agent in list(self._agents.values()):
             if agent.state not in ("wrap_up", "not_ready", "offline"):
                 self._agents[agent.user] = Agent(agent.user, "offline", self.now_ms)

@@ -56,6 +56,14 @@ class Serving(Board):
         """Nobody takes the call any more: it overflows."""
         raise NotImplementedError
 
+    def _goes_on(self, user: str, without: str) -> bool:
+        """Whether the agent is on another call beside this one, which is its call then."""
+        raise NotImplementedError
+
+    def _leave_beside(self, name: str) -> None:
+        """The call is over for all who took part in it without the queue's doing."""
+        raise NotImplementedError
+
     # Matching
 
     def _seek_agent(self, call: Call) -> None:
@@ -147,10 +155,12 @@ class Serving(Board):
             if reserve.place == "city":
                 self._hand_to_city(call)
                 return
-            if reserve.place == "seat":
+            if (
+                reserve.place == "seat" and not call.callback
+            ):  # there the citizen has to answer, too
                 self._measure(reserve)
-        first = call.bridged_ms is None
-        if first:
+        call.taken_ms = self.now_ms
+        if call.bridged_ms is None:
             call.bridged_ms = self.now_ms
             if not call.callback:
                 waited = (self.now_ms - call.waiter.queued_ms) / 1000
@@ -197,14 +207,15 @@ class Serving(Board):
     def _lose_offer(self, reserve: Reserve, cue: offers.Cue) -> None:
         """The agent rests, the call goes back with its original time and prefers others."""
         call = self._calls[reserve.call]
-        if call.callback and cue == "timeout" and reserve.state == "accepted":
+        if call.is_attempt and cue == "timeout" and reserve.state == "accepted":
             self._step_offer(reserve, cue, NOTHING)
             call.token = call.agent = None
             self._attempt_over(call, "unreached")
             self._move(reserve.agent, "withdrawn")  # not the agent's doing
             return
         self._step_offer(reserve, cue, NOTHING)
-        if cue == "timeout" and reserve.state == "ringing" and reserve.place == "seat":
+        rang_out = cue == "timeout" and reserve.state == "ringing" and reserve.place == "seat"
+        if rang_out and not call.callback:
             self._measure(reserve)
         if reserve.agent and reserve.agent not in call.tried:
             call.tried += (reserve.agent,)
@@ -212,7 +223,7 @@ class Serving(Board):
             call.rivals = tuple(one for one in call.rivals if one != reserve.token)
         if reserve.agent:
             self._move(reserve.agent, "missed" if reserve.state == "ringing" else "dropped")
-        if call.callback:
+        if call.is_attempt:
             self._attempt_over(call, "released")
         elif reserve.token == call.token:
             self._requeue(call)
@@ -254,7 +265,7 @@ class Serving(Board):
         queue, home = call.queue, call.home
         if call.callback:
             self._attempt_over(call, "ended")
-        elif call.state == "waiting":
+        if call.state == "waiting":
             self._stop_waiting(call)
         if not call.answered:
             home.count_ended(call, result, self.now_ms)
@@ -269,14 +280,19 @@ class Serving(Board):
             self._cancel(self._reserves[token], reason)
         if freed is not None:
             self._free(call, freed, queue)
+        if self._beside:
+            self._leave_beside(call.name)
 
     def _free(self, call: Call, user: str, queue: Queue) -> None:
         """The agent's part is over: wrap-up, as long as the queue has it."""
         agent = self._agents.get(user)
         if agent is not None and call.bridged_ms is not None:
-            busy_ms = self.now_ms - call.bridged_ms + queue.wrap_up_ms
+            busy_ms = self.now_ms - call.taken_ms + queue.wrap_up_ms
             queue.measured.handled(busy_ms / 1000)
-        self._move(user, "ended", None, None, "", queue.wrap_up_ms)
+        if self._beside and self._goes_on(user, call.name):
+            self._owed[user] = queue.wrap_up_ms
+        else:
+            self._move(user, "ended", None, None, "", queue.wrap_up_ms)
 
     def _stop_clock(self, call: Call) -> None:
         if not call.answered:
@@ -311,7 +327,7 @@ class Serving(Board):
         if reserve.token != rung.token:
             rung.rivals = tuple(one for one in rung.rivals if one != reserve.token)
         self._move(user, cue, reason=reason, by=by, call=call)
-        if rung.callback:
+        if rung.is_attempt:
             self._attempt_over(rung, "released")
         elif reserve.token == rung.token:
             self._requeue(rung)
@@ -326,9 +342,9 @@ class Serving(Board):
             self._step_offer(self._reserves[call.token], "refused", NOTHING)
             call.token = None
         self._move(agent.user, "dropped")
-        if call.callback:
+        if call.is_attempt:
             call.agent = None
-            self._finish(call, "answered" if call.bridged_ms else "failed", "call_ended")
+            self._finish(call, "failed", "call_ended")
         else:
             self._requeue(call)
 

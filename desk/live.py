@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from desk.accounts import Accounts
+from desk.masking import hidden
 from hotline.commands import HotlineCommands
 
 router = APIRouter()
@@ -31,7 +32,8 @@ async def live(socket: WebSocket, since: int | None = None) -> None:
     if not same_origin(socket):
         await socket.close(WRONG_ORIGIN, "another site's page may not listen")
         return
-    await follow(socket, hotline, hotline.last_sequence if since is None else since)
+    last = hotline.last_sequence if since is None else since
+    await follow(socket, hotline, last, hides="reveal" not in person.rights)
 
 
 def same_origin(socket: WebSocket) -> bool:
@@ -40,8 +42,10 @@ def same_origin(socket: WebSocket) -> bool:
     return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
 
 
-async def follow(socket: WebSocket, hotline: HotlineCommands, last: int) -> None:
-    """Send all after `last`, then each event as it comes."""
+async def follow(
+    socket: WebSocket, hotline: HotlineCommands, last: int, *, hides: bool = False
+) -> None:
+    """Send all after `last`, then each event as it comes; `hides`: with masked numbers."""
     changed = asyncio.Event()
     changed.set()  # what came before we listened
     stop_listening = hotline.listen(changed.set)
@@ -56,7 +60,7 @@ async def follow(socket: WebSocket, hotline: HotlineCommands, last: int) -> None
             waiter = asyncio.create_task(changed.wait())
             for document in hotline.events_since(last):
                 async with asyncio.timeout(SLOW_SECONDS):
-                    await socket.send_json(document)
+                    await socket.send_json(hidden(document) if hides else document)
                 last = document["sequence"]
     except (WebSocketDisconnect, TimeoutError, RuntimeError):
         pass  # the client went, or reads too slowly: it comes back with its number

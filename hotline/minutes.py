@@ -179,8 +179,8 @@ class Meter:
 
 
 def billed_seconds(length_ms: int, unit_seconds: int) -> int:
-    """Started units, in seconds; a call of no length costs nothing."""
-    return math.ceil(length_ms / (unit_seconds * 1000)) * unit_seconds
+    """Started units of an answered call, in seconds: one at least, however short it was."""
+    return math.ceil(max(1, length_ms) / (unit_seconds * 1000)) * unit_seconds
 
 
 def _due(package: Package, usage: Usage) -> Iterator[Alert]:

@@ -222,14 +222,11 @@ class Walk:
 
     def seize(self, choice):
         user = USERS[choice % 5]
-        ignored = self.core.ignored
-        before, self.seized[user] = self.seized.get(user), f"own-{user}"
+        before, self.seized[user] = self.core.agent(user), f"own-{user}"
         ringing = [token for token, one in self.rings.items() if one.agent == user]
         self.tell(e.AgentSeized, user, f"own-{user}")
-        if self.core.ignored == ignored:
+        if before is not None and before.state == "ringing" and not before.mobile:
             assert not [token for token in ringing if token in self.rings]
-        elif before is None:
-            del self.seized[user]
 
     def release(self, choice):
         user = USERS[choice % 5]
@@ -274,14 +271,15 @@ class Walk:
         e.Departed,
         e.CallbackUnreached,
         e.CallbackAsked,
+        e.CallbackPostponed,
     )
 
     def tell_of_a_call(self, choice):
         live = list(self.core._calls)
         if not live:
             return
-        name = live[choice // 9 % len(live)]
-        what = self.CALL_FACTS[choice % 9]
+        name = live[choice // 10 % len(live)]
+        what = self.CALL_FACTS[choice % 10]
         accepted = [one for one in self.core.reserves() if one.call == name]
         if what is e.AgentDropped and accepted and accepted[0].state == "accepted":
             if not accepted[0].agent:
