@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from acd.agents import Agent, Pace, timer_of
+from acd.agents import Agent, timer_of
 from acd.calendar import entry_at, is_open, local_minute
 from acd.callbacks import Callback
 from acd.callbacks import timer_of as callback_timer
@@ -20,6 +20,7 @@ from acd.effects import Effect
 from acd.marks import CallerMark, Marks
 from acd.matching import Matcher
 from acd.offers import Reserve
+from acd.paces import Pace
 from acd.policies import Waiter, order
 from acd.prediction import predicted_wait
 from acd.queue import Queue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from acd import agents, events
+from acd import events
 from acd.agents import Agent
 from acd.callbacks import Callback
 from acd.calls import Call
@@ -15,6 +15,7 @@ from acd.handling import Handling
 from acd.ledger import Ledger
 from acd.matching import Matcher
 from acd.offers import Reserve
+from acd.paces import pace_of
 from acd.queue import Queue
 from acd.settings import AcdSettings
 
@@ -157,7 +158,7 @@ class Core(Handling):
     def _configure(self, settings: AcdSettings) -> None:
         """Lines and idle agents are built anew; queues that are gone keep their counts."""
         self._settings = settings
-        self._pace = agents.pace_of(settings)
+        self._pace = pace_of(settings)
         self._callers.kept = settings.kept_callers
         self._marks.configure(settings.callers)
         self._has_hours = bool(settings.calendar) or any(one.opening for one in settings.queues)

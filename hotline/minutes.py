@@ -149,6 +149,10 @@ class Meter:
         """Calls being counted."""
         return len(self._running)
 
+    def under_way(self) -> dict[str, Running]:
+        """The same by their legs, to be kept: a crash must not make them free."""
+        return dict(self._running)
+
     def forecast(self, trunk: str, now_ms: int) -> Forecast:
         """Straight on: the hours of the month that are left cost as those that are gone."""
         used = self.used_seconds(trunk, now_ms) / 60
