@@ -176,7 +176,10 @@ class Core(Handling):
             if user in self._agents and self._agents[user].state == "offline":
                 del self._agents[user]
         for agent in settings.agents:
-            self._agents.setdefault(agent.user, Agent(agent.user))
+            known = self._agents.get(agent.user)
+            if known is None or (known.state == "offline" and not known.since_ms):
+                # Not seen yet; the core may have been made before there was a time.
+                self._agents[agent.user] = Agent(agent.user, "offline", self.now_ms)
         self._rebuild()
 
     def _rebuild(self) -> None:

@@ -5,12 +5,12 @@ what happens from now on. A client too slow to read is cut off and may come back
 """
 
 import asyncio
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from desk.accounts import Accounts
 from desk.masking import hidden
+from desk.origins import is_foreign
 from hotline.commands import HotlineCommands
 
 router = APIRouter()
@@ -38,8 +38,7 @@ async def live(socket: WebSocket, since: int | None = None) -> None:
 
 def same_origin(socket: WebSocket) -> bool:
     """Browsers let any page open a WebSocket: only our own page, or no browser, may listen."""
-    origin = socket.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
+    return not is_foreign(socket.headers)
 
 
 async def follow(

@@ -12,7 +12,7 @@ import numpy as np
 from media import rtcp
 from media.events import LegStats, Quality
 from media.legs import Legs
-from media.quality import Path, mos
+from media.quality import G711, G722, Path, mos
 from media.rtp import Headers, since
 from media.types import FRAME, Flags, Integers, Words
 
@@ -24,11 +24,13 @@ MOST_ROUND_TRIP_SECONDS = 30.0  # beyond it the stamps are not ours
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A leg's own stream as it is sent: SSRC, next timestamp, packets so far."""
+    """A leg's own stream as it is sent: SSRC, next timestamp, packets and octets so far."""
 
     ssrc: int
     timestamp: int
     packets: int
+    octets: int
+    name: str  # RFC 7022: it stays when the SSRC changes
     sends: bool
 
 
@@ -95,10 +97,9 @@ class Reports:
         """A report of the leg's stream and of what it hears."""
         sender = None
         if own.sends:
-            octets = own.packets * FRAME
-            sender = rtcp.Sender(rtcp.ntp(now), own.timestamp, own.packets, octets)
+            sender = rtcp.Sender(rtcp.ntp(now), own.timestamp, own.packets, own.octets)
         heard = (self._block(leg, now),) if self.legs.latched[leg] else ()
-        return rtcp.build(rtcp.Report(own.ssrc, sender, heard, goodbye), f"{own.ssrc:08x}@callcore")
+        return rtcp.build(rtcp.Report(own.ssrc, sender, heard, goodbye), own.name)
 
     def _block(self, leg: int, now: float) -> rtcp.Heard:
         """A.3: since the start, and the fraction since the last report."""
@@ -120,8 +121,9 @@ class Reports:
             delay=max(0, int((now - at) * 65536)) if last else 0,
         )
 
-    def quality(self, leg: int, stats: LegStats) -> Quality:
-        """Both directions of a leg: as we heard it, and as it heard us."""
+    def quality(self, leg: int, stats: LegStats, codec: str = "") -> Quality:
+        """Both directions of a leg: as we heard it, and as it heard us; `codec` where not G.711."""
+        impairment = G722 if codec == "G722" else G711
         round_trip = self.round_trip.get(leg)
         round_trip_ms = None if round_trip is None else round(1000 * round_trip, 1)
         jitter_ms = float(self.jitter[leg]) / SAMPLES_PER_MS
@@ -137,8 +139,8 @@ class Reports:
             loss=round(heard.loss, 5),
             jitter_ms=round(jitter_ms, 1),
             round_trip_ms=round_trip_ms,
-            mos=round(mos(heard), 2) if due else None,
+            mos=round(mos(heard, impairment), 2) if due else None,
             remote_loss=None if said is None else round(said.loss, 5),
             remote_jitter_ms=None if said is None else round(said.jitter_ms, 1),
-            remote_mos=None if said is None else round(mos(said), 2),
+            remote_mos=None if said is None else round(mos(said, impairment), 2),
         )

@@ -73,6 +73,7 @@ class Negotiated:
     remote_on_hold: bool
     srtp: Srtp | None = None
     rtcp_port: int = 0  # 0: none; the RTP port itself: RFC 5761
+    receive_dtmf_payload_type: int | None = None  # None: as we send
 
 
 def make_offer(local: LocalMedia) -> bytes:
@@ -140,7 +141,10 @@ def read_answer(local: LocalMedia, answer: SessionDescription) -> Negotiated:
     offered = next(c for c in local.codecs if c.same_as(codec))
     direction = narrow(_mirrored(media), local.direction)
     agreed = replace(_negotiated(media, codec, direction, offered.payload_type), srtp=srtp)
-    return replace(agreed, dtmf_payload_type=None if dtmf is None else dtmf.payload_type)
+    if dtmf is None:
+        return agreed
+    keys = next(c for c in local.codecs if _is_dtmf(c)).payload_type
+    return replace(agreed, dtmf_payload_type=dtmf.payload_type, receive_dtmf_payload_type=keys)
 
 
 def _usable(media: Media) -> bool:

@@ -119,12 +119,17 @@ function showAgents(agents) {
   tickClocks();
 }
 
+function lasted(seconds) {   // 9:05, 1:00:00
+  const two = (part) => String(part % 60).padStart(2, "0");
+  const minutes = Math.floor(seconds / 60), hours = Math.floor(minutes / 60);
+  return (hours ? `${hours}:${two(minutes)}` : minutes) + ":" + two(seconds);
+}
+
 function tickClocks() {
   for (const place of document.querySelectorAll("[data-since]")) {
     if (place.closest(".stale")) continue;   // nobody knows how long by now
     const seconds = Math.max(0, Math.round((Date.now() + offset - Date.parse(place.dataset.since)) / 1000));
-    const minutes = Math.floor(seconds / 60);
-    place.textContent = `${place.dataset.label} ${minutes}:${String(seconds % 60).padStart(2, "0")}`;
+    place.textContent = `${place.dataset.label} ${lasted(seconds)}`;
   }
 }
 

@@ -19,7 +19,7 @@ export const STRINGS = {
     states: { stored: "已归档", spooled: "待归档", failed: "失败" },
     results: { answered: "已接听", overflowed: "已溢出", called_back: "已登记回拨", abandoned: "已放弃", failed: "失败" },
     actions: { listened: "收听", downloaded: "下载", exported: "导出", revealed: "查看号码", linked: "生成链接", scored: "评分",
-      commented: "批注", transcribed: "转写", read: "查看转写" },
+      commented: "批注", transcribed: "转写", read: "查看转写", refused: "密码错误" },
   },
   en: {
     title: "Recordings and quality", home: "Live", language: "中文", search: "Search", quality: "Quality", audit: "Audit",
@@ -42,6 +42,6 @@ export const STRINGS = {
     states: { stored: "stored", spooled: "in the spool", failed: "failed" },
     results: { answered: "answered", overflowed: "overflowed", called_back: "to be called back", abandoned: "abandoned", failed: "failed" },
     actions: { listened: "listened", downloaded: "downloaded", exported: "exported", revealed: "revealed", linked: "linked",
-      scored: "scored", commented: "commented", transcribed: "transcribed", read: "read" },
+      scored: "scored", commented: "commented", transcribed: "transcribed", read: "read", refused: "wrong password" },
   },
 };

@@ -20,7 +20,7 @@ export const STRINGS = {
       database_away: () => "数据库不可用", recordings_store: () => "录音存储异常", recordings_database: () => "录音数据库异常",
       recordings_sealing: () => "有录音无法封存", recordings_spool: () => "录音暂存目录异常", recordings_sink: () => "有录音写入失败",
       recordings_space: () => "录音暂存空间不足", recordings_abilities: () => "录音存储缺少所需功能",
-      recordings_guard: () => "录音抽查未通过", recordings_expiry: () => "有到期录音无法清理",
+      recordings_unreadable: () => "有录音暂存文件无法读取", recordings_guard: () => "录音抽查未通过", recordings_expiry: () => "有到期录音无法清理",
     },
     alerts: { store: "录音存储异常", spool: "录音暂存空间", "recording guard": "录音抽查未通过", recording: "录音写入失败",
       overstayed: "话务员状态超时", no_answer: "话务员多次未接听，已置忙", minutes: "中继分钟数", message: "有新留言，待回呼",

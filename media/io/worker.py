@@ -116,7 +116,7 @@ class Worker:
             if isinstance(command, m.Stop):
                 self.stopping = True
                 return
-            numbers = (secrets.randbits(16), secrets.randbits(32), secrets.randbits(32))
+            numbers = tuple(secrets.randbits(bits) for bits in (16, 32, 32, 96))
             try:
                 self.switch.obey(command, numbers)
             except LocalProtocolError as error:

@@ -162,3 +162,47 @@ def test_a_jump_of_the_timestamps_is_no_jitter():
         board.step()
     board.switch.stop()
     assert board.events[-1].quality.jitter_ms == 0
+
+
+def test_items_and_goodbyes_of_nobody_spoil_no_report():
+    """RFC 3550 §6.5, §6.6: a count of nought is valid, but useless."""
+    report = Report(5, None, (Heard(77, 26, 30, 250, 80),))
+    packet = build(report, "phone")
+    assert parse(packet + b"\x80\xca\x00\x00") == report
+    assert parse(packet + b"\x80\xcb\x00\x00") == parse(packet + b"\x81\xcb\x00\x01" + bytes(4))
+
+
+@given(reports, st.text(max_size=80))
+def test_a_name_is_read_back(report, name):
+    packet = build(report, name)
+    if parse(packet) is not None:
+        assert rtcp.cname(packet) == name
+
+
+@given(st.binary(max_size=200))
+def test_any_report_has_a_name_or_none(data):
+    if parse(data) is not None:
+        assert isinstance(rtcp.cname(data), str)
+
+
+def test_who_has_chosen_our_ssrc_is_left_with_it_and_our_name_stays():
+    """RFC 3550 §8.2: a goodbye to the old number; §6.4.1: counts begin anew; §6.5.1: one name."""
+    board = Board()
+    for number in range(150):
+        board.wire.put(0, voice(number))
+        board.step()
+    board.wire.told.clear()
+    for number in range(150, 500):
+        board.wire.put(0, voice(number, ssrc=77))
+        board.step()
+    goodbye, *later = [packet for _, packet in board.wire.told]
+    old, new = parse(goodbye), parse(later[0])
+    assert old is not None
+    assert new is not None
+    assert new.sender is not None
+    assert (old.ssrc, old.goodbye, new.goodbye) == (77, True, False)
+    assert new.ssrc != 77
+    assert new.sender.packets < 300
+    assert rtcp.cname(goodbye) == rtcp.cname(later[0])
+    assert len(rtcp.cname(goodbye)) == 16  # RFC 7022 §4.2: 96 bits by base64
+    assert board.count("collisions") == 1
