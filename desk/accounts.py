@@ -33,6 +33,11 @@ class Person:
         if right not in self.rights:
             raise Forbidden(f"{self.name} may not {MEANS[right]} (the right {right!r})")
 
+    def must_be(self, seat: str) -> None:
+        """Raises Forbidden for an agent who acts for another seat, or ("") as a supervisor."""
+        if self.seat and self.seat != seat:
+            raise Forbidden(f"{self.name} may act for seat {self.seat} alone")
+
 
 MEANS: dict[Right, str] = {
     "search": "search recordings",

@@ -14,7 +14,7 @@ from desk.accounts import Accounts, Forbidden, Person, may_use
 from desk.idempotency import Replays
 from desk.links import LinkExpired, LinkForged
 from desk.listening import Door, ReasonNeeded, source_of
-from desk.masking import serve_unit
+from desk.masking import REVEALS, SHOWS, serve_unit, without_numbers
 from desk.origins import is_foreign
 from desk.passwords import SESSION, basic
 from desk.phone_page import add_phone, is_phone
@@ -163,6 +163,8 @@ def demand(
         if person is not None and not may_use(person, path):
             return recordings_alone(person)
         response = await go_on(request)
+        if person is not None and hides(person, path):
+            response = await without_numbers(response)
         session = accounts.passwords.session(person.name) if person is not None else ""
         if session and basic(request.headers)[0] and request.cookies.get(SESSION) != session:
             response.set_cookie(SESSION, session, httponly=True, samesite="strict")
@@ -174,13 +176,21 @@ def demand(
         person = request.state.person = accounts.by_token(token)
         if person is None:
             return no_token(asks_password=bool(accounts.passwords))
-        if not may_use(person, request.url.path):
+        if person.is_unit:
+            response = await serve_unit(request, go_on)
+        elif may_use(person, request.url.path):
+            response = await go_on(request)
+        else:
             return recordings_alone(person)
-        response = await go_on(request)
         response.set_cookie("callcore_token", token, httponly=True, samesite="strict")
         return response
 
     return check
+
+
+def hides(person: Person, path: str) -> bool:
+    """Whether what is shown there is shown to this person with masked numbers."""
+    return "reveal" not in person.rights and bool(SHOWS(path)) and not REVEALS(path)
 
 
 def another_site() -> JSONResponse:

@@ -59,7 +59,12 @@ async def check(
 @router.get("/me")
 async def me(asking: Asking) -> dict[str, Any]:
     """Who the page is open for, and what they may do."""
-    return {"name": asking.name, "rights": sorted(asking.rights), "seat": asking.seat or None}
+    return {
+        "name": asking.name,
+        "rights": sorted(asking.rights),
+        "seat": asking.seat or None,
+        "unit": asking.is_unit,
+    }
 
 
 def shown(line: Line) -> dict[str, Any]:

@@ -181,7 +181,8 @@ async def test_the_page_is_opened_by_an_account_s_token(desk: Desk) -> None:
     page = await desk.client.get(f"/recordings?token={TOKENS['reviewer']}")
     assert page.status_code == 200
     me = await desk.client.get("/api/v1/me")  # by the cookie
-    assert me.json() == {"name": "reviewer", "rights": ["listen", "score", "search"], "seat": None}
+    rights = ["listen", "score", "search"]
+    assert me.json() == {"name": "reviewer", "rights": rights, "seat": None, "unit": False}
     assert (await desk.client.get("/")).status_code == 403
 
 
