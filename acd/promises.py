@@ -14,6 +14,7 @@ from acd.events import (
     Arrived,
     CallbackAsked,
     CallbackCancelled,
+    CallbackPostponed,
     CallbackPromised,
     CallbackUnreached,
 )
@@ -103,6 +104,14 @@ class Promises(Waiting):
         else:
             self._attempt_over(call, "unreached")
 
+    def _postpone(self, event: CallbackPostponed) -> None:
+        call = self._calls.get(event.call)
+        if call is None or not call.is_attempt:
+            self.ignored += 1
+            return
+        self._step_promise(self._callbacks[call.callback], "postponed")
+        self._finish(call, "failed", "call_ended")
+
     def _fire_callback(self, promised: Callback) -> None:
         promised = self._step_promise(promised, "timeout")
         if promised.state == "due":
@@ -120,6 +129,8 @@ class Promises(Waiting):
 
     def _keep_promise(self, agent: Agent, before: Rank | None) -> bool:
         """The first due callback that the agent may serve, unless a waiting call comes first."""
+        if not self._matcher.takes_calls(agent.user):
+            return False
         for name in self._due:
             promised = self._callbacks[name]
             queue = self._queues[promised.queue]

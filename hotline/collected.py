@@ -252,6 +252,8 @@ class PartsCollector(Collector):
                 warden.played_at,
             )
         yield gauge("recording_database_up", "1: the database answers.", status.database_ok)
+        if warden.abilities is None:  # 0 would be an alert until the store has told
+            return
         abilities = GaugeMetricFamily(
             "callcore_recording_store_ability",
             "1: the store does it by itself.",

@@ -131,12 +131,11 @@ def supervise(errand: str) -> Order:
             raise NotAllowed(f"{action.by or 'nobody'} is no supervisor's seat")
         boss = conductor.directory.seat(action.by)
         present = next((p for p in visit.where(Stage.UP) if p.target.name == action.by), None)
-        if present is not None and errand in PLACES:
-            return f.Move(present.leg, PLACES[errand])
+        if present is not None:
+            place = PLACES.get(errand)
+            return f.TakeOver(present.leg) if place is None else f.Move(present.leg, place)
         agent = visit.responsible
         by = agent.leg if errand == "take over" and agent is not None else ""
-        if present is not None and agent is not None:
-            return f.Remove(agent.leg)  # who takes over is in the talk already
         return f.Dial(boss, errand, by)
 
     return make

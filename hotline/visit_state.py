@@ -53,6 +53,7 @@ class Visit:
     owner: str = ""
     greeted: bool = False
     talked: bool = False
+    begun: bool = False  # whether it has been told anything yet
     legs: int = 0
     parts: int = 0
     asked: int = 0  # how often the survey's question was put
