@@ -250,9 +250,10 @@ class Switch:
         self.tick.overlay.stop(leg)
         self.tick.part(leg)
         self.sockets.close(leg)
-        quality = self.tick.reports.quality(leg, self.legs.stats(leg))
+        stats = self.legs.stats(leg)
+        quality = self.tick.reports.quality(leg, stats)
         sound = self.tick.hearing.sound(leg)
         self.tick.hearing.clear(leg)
-        _, stats = self.legs.remove(name)
+        self.legs.remove(name, stats)
         self.tick.outgoing.dirty = True
         self.emit(events.LegClosed(name, stats, sound, quality))
