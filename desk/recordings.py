@@ -48,6 +48,8 @@ class Search(BaseModel):
 
     def wanted(self, person: Person, limit: int, after: Cursor | None = None) -> Wanted:
         """The same for the archive; an agent finds the own seat's alone."""
+        if any("\0" in one for one in self.model_dump().values() if isinstance(one, str)):
+            raise NotAllowed("a character that nothing has (NUL) is looked for")
         if person.seat and self.agent not in ("", person.seat):
             raise NotAllowed(f"{person.name} may search recordings of seat {person.seat} alone")
         return Wanted(
@@ -265,7 +267,10 @@ async def export(wanted: ExportWanted, at: AtDoor, visiting: Visiting) -> Respon
     """A zip of many, with manifest.json and SHA256SUMS, streamed (422: too many, or too large)."""
     person = visiting.person
     reason = at.must_say_why(wanted.reason)
-    names = wanted.recordings
+    names = list(dict.fromkeys(wanted.recordings))
+    if len(names) > at.limits.recordings:  # before each of them is looked up
+        most = at.limits.recordings
+        raise NotAllowed(f"{len(names)} recordings: one export holds {most}; narrow the search")
     if not names:
         page = await at.archive.find(wanted.wanted(person, at.limits.recordings + 1))
         names = [entry.recording for entry in page.entries]

@@ -1,6 +1,8 @@
 // The live status page: reads the state once, then again (at most once a second) after each event.
 import { STRINGS } from "/static/strings.js";
-import { refused, told } from "/static/trouble.js";
+import { forgetToken, refused, told } from "/static/trouble.js";
+
+forgetToken();
 
 const $ = (id) => document.getElementById(id);
 let language = localStorage.getItem("language") === "en" ? "en" : "zh";

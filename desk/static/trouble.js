@@ -24,6 +24,14 @@ export async function refused(answer) {
   return new Refused(answer.status, said.code, text);
 }
 
+// A token in the address would stay in the history, and on a screen that others see.
+export function forgetToken() {
+  const here = new URL(location);
+  if (!here.searchParams.has("token")) return;
+  here.searchParams.delete("token");
+  history.replaceState(null, "", here);
+}
+
 // What to show of an error; the server's own words are English.
 export function told(error, language) {
   if (error instanceof Refused) {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from recorder.approvers import Approvers
 from recorder.custody import Custody, Event, Kind, Refused, State, step
+from recorder.io import figures
 from recorder.io.custody import CustodyBook
 from recorder.io.index import Entry
 from recorder.io.objects import StoreError
@@ -151,3 +152,4 @@ class Custodian:
                 dataclasses.replace(entry, state="deleted", caller="", called="", note=note)
             )
             Reviews(self.vault.index.database).forget(custody.recording)
+            figures.forget(self.vault.index.database, custody.recording)

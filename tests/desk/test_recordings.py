@@ -165,7 +165,10 @@ async def test_an_export_has_limits(desk: Desk) -> None:
     answer = await desk.ask("admin", "/recordings/export", "POST", json={})
     assert answer.status_code == 422
     assert "holds 2" in answer.json()["detail"]
-    two = {"recordings": ["c1-1", "c2-1"]}
+    three = {"recordings": ["c1-1", "c2-1", "no-such-recording"]}
+    refused = await desk.ask("admin", "/recordings/export", "POST", json=three)
+    assert (refused.status_code, "3 recordings" in refused.json()["detail"]) == (422, True)
+    two = {"recordings": ["c1-1", "c2-1", "c1-1"]}
     assert (await desk.ask("admin", "/recordings/export", "POST", json=two)).status_code == 200
     assert await desk.log() != []
     none = await desk.ask("admin", "/recordings/export", "POST", json={"queue": "none"})
@@ -195,6 +198,7 @@ def test_accounts_tell_their_tokens_to_nobody() -> None:
         "/recordings?since=0001-01-01T00:00:00",
         "/recordings?after=" + cursor_text((10**30, "c1-1")),
         "/recordings?until=9999-12-31T23:59:59-23:59",
+        "/recordings?number=138%00",
     ],
 )
 async def test_a_number_or_a_time_that_no_database_has_is_refused(desk: Desk, path: str) -> None:

@@ -15,6 +15,7 @@ from recorder.custody import ASKED_DAYS, Custody, Event, Refused, State, step
 from recorder.events import Stored
 from recorder.io import audit
 from recorder.io.custodian import Custodian, Person, UnknownRecording
+from recorder.io.figures import _known, figures
 from recorder.io.inventory import inventory, reindex
 from recorder.io.objects import StillKept, StoreError
 from recorder.io.store import DirectoryStore
@@ -116,6 +117,7 @@ async def test_two_people_delete_what_is_past_its_date_and_a_tombstone_stays(hou
     after = entry.retain_until_ms + 1
     with pytest.raises(Refused, match="nobody may delete it before"):
         custodian.ask_deletion("r1", LI, "old", after - 2)
+    assert figures(custodian.vault, "r1") is not None
     custodian.ask_deletion("r1", LI, "its time is over", after)
     with pytest.raises(Refused, match="somebody else"):
         custodian.approve_deletion("r1", LI, after)
@@ -128,6 +130,7 @@ async def test_two_people_delete_what_is_past_its_date_and_a_tombstone_stays(hou
     gone = custodian.vault.index.get("r1")
     assert (gone.state, gone.caller, gone.sha256) == ("deleted", "", entry.sha256)
     assert "by wang" in gone.note
+    assert _known(custodian.vault.index.database, "r1") is None, "nor is its picture left"
     assert inventory(custodian.vault).problems == ()
     # The index is lost: manifests bring the living back, custody brings back the dead.
     vault = custodian.vault
