@@ -107,7 +107,6 @@ class Party:
     def __init__(self, plan: EnginePlan, engine: Engine, stack: AsyncExitStack) -> None:
         host, _, port = plan.sip.partition(":")
         self.plan, self.engine, self.target, self._stack = plan, engine, (host, int(port)), stack
-        self.desk = Desk(engine.http)
         self.citizens = RawEnd("trunk", CITIZEN_HZ, SEAT_HZ)
         self.mobiles = RawEnd("mobile", MOBILE_HZ, CITIZEN_HZ)
         self.ears: list[RtpEnd] = []
@@ -128,9 +127,10 @@ class Party:
         accepting = asyncio.create_task(seat.accept())
         outer = await self.citizens.place(self.target, "12345", f"139{user:>08}")
         inner = await accepting
-        call_id = (await asyncio.to_thread(self.desk.ask, "GET", "/calls?limit=1"))[0]["call_id"]
+        desk = Desk(self.engine.http)  # an idle connection is closed after seconds
+        call_id = (await asyncio.to_thread(desk.ask, "GET", "/calls?limit=1"))[0]["call_id"]
         path = f"/calls/{call_id}/conference"
-        adding = asyncio.to_thread(self.desk.ask, "POST", path, {"add": NUMBER})
+        adding = asyncio.to_thread(desk.ask, "POST", path, {"add": NUMBER})
         asking = asyncio.create_task(adding)
         far = await self.mobiles.accept()
         await asking
