@@ -31,7 +31,6 @@ class Own:
     packets: int
     octets: int
     name: str  # RFC 7022: it stays when the SSRC changes
-    sends: bool
 
 
 class Reports:
@@ -44,6 +43,7 @@ class Reports:
         self.seen: Flags = np.zeros(capacity, np.bool_)
         self.jitter = np.zeros(capacity, np.float64)  # samples
         self.prior: Integers = np.zeros((capacity, 2), np.int64)  # expected, received
+        self.sent: Integers = np.zeros((capacity, 2), np.int64)  # by the two reports before
         self.theirs: dict[int, tuple[int, float]] = {}  # leg -> middle of its last SR, when
         self.remote: dict[int, rtcp.Heard] = {}
         self.round_trip: dict[int, float] = {}  # seconds
@@ -52,6 +52,7 @@ class Reports:
         """The leg is new."""
         self.jitter[leg] = 0.0
         self.prior[leg] = 0
+        self.renamed(leg)
         self.restart(leg)
         for table in (self.theirs, self.remote, self.round_trip):
             table.pop(leg, None)
@@ -59,6 +60,10 @@ class Reports:
     def restart(self, leg: int) -> None:
         """Another source: its clock has nothing to do with the last one's."""
         self.seen[leg] = False
+
+    def renamed(self, leg: int) -> None:
+        """We go on under another SSRC, of which nothing was told yet."""
+        self.sent[leg] = 0
 
     def note(self, legs: Integers, headers: Headers, tick: int) -> None:
         """RFC 3550 A.8, one packet of each of these legs."""
@@ -94,9 +99,14 @@ class Reports:
         return [int(leg) for leg in turn[known]]
 
     def make(self, leg: int, own: Own, now: float, goodbye: bool = False) -> bytes:
-        """A report of the leg's stream and of what it hears."""
+        """A report of the leg's stream and of what it hears.
+
+        §6.4: who has sent since the report before the last one is a sender, held since or not.
+        """
         sender = None
-        if own.sends:
+        before, last = (int(number) for number in self.sent[leg])
+        self.sent[leg] = last, own.packets
+        if own.packets > before:
             sender = rtcp.Sender(rtcp.ntp(now), own.timestamp, own.packets, own.octets)
         heard = (self._block(leg, now),) if self.legs.latched[leg] else ()
         return rtcp.build(rtcp.Report(own.ssrc, sender, heard, goodbye), own.name)

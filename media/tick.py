@@ -231,6 +231,7 @@ class Tick:
             state.counts["collisions"][leg] += 1
             self.part(leg)  # RFC 3550 §8.2: a goodbye to the old one
             self.outgoing.change_ssrc(leg)
+            self.reports.renamed(leg)
         if verdict == "resync":
             self.jitter.renew(leg)
         elif verdict == "latch":
@@ -263,7 +264,6 @@ class Tick:
             packets=packets,
             octets=packets * int(out.octets[leg]),
             name=out.names[leg],
-            sends=bool(state.sends[leg]),
         )
         packet = self.reports.make(leg, own, self.wire.now(), goodbye)
         self.wire.send_report(leg, packet)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media import messages as m
 from media import rtcp
 from media.rtcp import Heard, Report, Sender, build, parse
 from tests.media.wire import REMOTE, Board, rtp, voice
@@ -105,6 +106,27 @@ def test_the_round_trip_is_what_is_left_of_our_stamp():
     assert quality.remote_jitter_ms == 10
     assert quality.mos > 4.2
     assert quality.remote_mos < 3.5
+
+
+def test_who_sent_a_moment_ago_still_reports_as_a_sender():
+    """RFC 3550 §6.4: until a whole interval has gone by in silence.
+
+    us                       party
+     |<- re-INVITE, sendonly --|   held: we send no more
+     |------------ SR -------->|   RTCP each 5 s
+     |------------ SR -------->|
+     |------------ RR -------->|
+    """
+    board = Board()
+    board.wire.put(0, voice(0))
+    board.step(140)
+    board.obey(m.Connect("a", *REMOTE, "PCMA", 8, 101, "recvonly"))
+    board.step(3 * 250)
+    told = [parse(packet) for _, packet in board.wire.told]
+    assert [None if one is None else one.sender is not None for one in told] == [True, True, False]
+    assert told[0] is not None
+    assert told[0].sender is not None
+    assert told[0].sender.packets == board.count("packets_out") == 140
 
 
 def test_the_last_report_says_goodbye():
