@@ -21,7 +21,7 @@ from acd.effects import (
     Overstayed,
     Sidelined,
 )
-from acd.settings import AcdSettings
+from acd.paces import Pace
 
 Cue: TypeAlias = Literal[
     "ready",  # the agent (or auto_ready) says so
@@ -41,7 +41,6 @@ Cue: TypeAlias = Literal[
 ]
 Aim: TypeAlias = Literal["ready", "not_ready", "offline"]
 REST = "rest"
-DAY_MS = 86_400_000
 NO_ANSWER = "no_answer"
 
 
@@ -63,30 +62,6 @@ class Agent(msgspec.Struct, frozen=True, gc=False):
     forced: bool = False  # not_ready by the supervisor's word: only a supervisor ends it
 
 
-class Pace(msgspec.Struct, frozen=True, gc=False):
-    """The settings that the machine needs, in milliseconds; a limit of 0 is none."""
-
-    talking_ms: int
-    held_ms: int
-    not_ready_ms: int
-    rest_ms: int
-    no_answer_limit: int
-    ready_ms: int = 0
-    reasons: tuple[tuple[str, float], ...] = ()
-
-    @property
-    def away_ms(self) -> int:
-        """How long a call may be in other hands than ours: never for ever, even without limits."""
-        return self.talking_ms or DAY_MS
-
-    def break_ms(self, reason: str) -> int:
-        """How long a break for this reason may last; 0 = as long as it likes."""
-        for name, seconds in self.reasons:
-            if name == reason:
-                return round(seconds * 1000)
-        return self.not_ready_ms
-
-
 class Move(msgspec.Struct, frozen=True, gc=False):
     """What the machine is told beside the cue."""
 
@@ -98,20 +73,6 @@ class Move(msgspec.Struct, frozen=True, gc=False):
     reason: str = ""
     wrap_up_ms: int = 0
     by: str = ""  # the supervisor
-
-
-def pace_of(settings: AcdSettings) -> Pace:
-    """Settings in milliseconds."""
-    limits = settings.limits
-    return Pace(
-        round(limits.talking_seconds * 1000),
-        round(limits.held_seconds * 1000),
-        round(limits.not_ready_seconds * 1000),
-        round(settings.rest_seconds * 1000),
-        settings.no_answer_limit,
-        round(limits.ready_seconds * 1000),
-        limits.reasons,
-    )
 
 
 def timer_of(user: str) -> str:
@@ -230,8 +191,8 @@ def answer(agent: Agent, move: Move) -> Agent:
 
 
 def seize(agent: Agent, move: Move) -> Agent:
-    """On a call of its own; afterwards where it was, at the end of the idle order."""
-    aim: Aim = "ready"
+    """On a call of its own; afterwards where it was or wanted to go, the last of the idle."""
+    aim: Aim = agent.aim if agent.state == "wrap_up" else "ready"
     if agent.state in ("offline", "not_ready"):
         aim = agent.state if agent.reason != REST else "ready"
     until_ms = _end_of(move.pace.talking_ms, move)
@@ -248,8 +209,10 @@ def seize(agent: Agent, move: Move) -> Agent:
 
 
 def change_call(agent: Agent, move: Move) -> Agent:
-    """The call that it talks on goes by another name (a consultation became the call itself)."""
-    return replace(agent, call=move.call)
+    """Its talk is in another call from now on: one that it took over, or the one beside."""
+    if agent.state == "talking":
+        return replace(agent, call=move.call)
+    return replace(resume(agent, move), call=move.call)
 
 
 def lose(agent: Agent, move: Move) -> Agent:
@@ -379,6 +342,7 @@ TABLE: dict[tuple[AgentState, Cue], Callable[[Agent, Move], Agent]] = {
     ("held", "resumed"): resume,
     ("held", "ended"): wrap_up,
     ("held", "dropped"): lose,
+    ("held", "seized"): change_call,
     ("held", "ready"): aim_at_ready,
     ("held", "break"): aim_at_break,
     ("held", "offline"): aim_at_offline,

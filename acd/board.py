@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from acd.agents import Agent, Pace, timer_of
+from acd.agents import Agent, timer_of
 from acd.calendar import entry_at, is_open, local_minute
 from acd.callbacks import Callback
 from acd.callbacks import timer_of as callback_timer
@@ -20,6 +20,7 @@ from acd.effects import Effect
 from acd.marks import CallerMark, Marks
 from acd.matching import Matcher
 from acd.offers import Reserve
+from acd.paces import Pace
 from acd.policies import Waiter, order
 from acd.prediction import predicted_wait
 from acd.queue import Queue
@@ -34,6 +35,7 @@ class Board:
     __slots__ = (
         "_agents",
         "_arrivals",
+        "_beside",
         "_callbacks",
         "_callers",
         "_calls",
@@ -48,6 +50,7 @@ class Board:
         "_numbers",
         "_out",
         "_over",
+        "_owed",
         "_pace",
         "_promised",
         "_queues",
@@ -77,6 +80,8 @@ class Board:
         self._reserves: dict[str, Reserve] = {}
         self._delays: dict[str, Delay] = {}  # of each agent, from the offer to the bridge
         self._favourites: dict[str, list[Call]] = {}  # calls that wait for one agent alone
+        self._beside: dict[str, dict[str, None]] = {}  # agents' calls that no queue gave them
+        self._owed: dict[str, int] = {}  # wrap-up, ms, of agents who are on such a call still
         self._callers = Callers(0)
         self._marks = Marks()
         self._has_hours = False  # whether any queue is ever closed
@@ -233,6 +238,7 @@ class Board:
             "callbacks": self.callbacks(),
             "marks": self.marks(),
             "delays": {user: one.ms for user, one in self._delays.items()},
+            "beside": {user: list(calls) for user, calls in self._beside.items()},
         }
         plain: dict[str, Any] = msgspec.to_builtins(state, str_keys=True)
         return plain

@@ -20,6 +20,7 @@ Cue: TypeAlias = Literal[
     "timeout",  # the rest is over
     "dialled",  # an agent is reserved, both legs are being called
     "released",  # the agent could not be had: not the citizen's doing
+    "postponed",  # nor could the engine call: nobody's doing
     "unreached",  # the citizen could not be had
     "bridged",
     "ended",
@@ -99,6 +100,12 @@ def wait_on(promised: Callback, move: Move) -> Step:
     return _rest(replace(promised, live=""), move, move.at_ms)
 
 
+def postpone(promised: Callback, move: Move) -> Step:
+    """After the pause between two tries; no attempt is spent."""
+    retry_ms = round(move.settings.retry_seconds * 1000)
+    return _rest(replace(promised, live=""), move, move.at_ms + retry_ms)
+
+
 def count_attempt(promised: Callback, move: Move) -> Step:
     """Again later, as often as the settings allow."""
     tried = replace(promised, attempts=promised.attempts + 1, live="")
@@ -144,6 +151,7 @@ TABLE: dict[tuple[State, Cue], Callable[[Callback, Move], Step]] = {
     ("due", "dialled"): dial,
     ("due", "cancelled"): cancel,
     ("dialling", "released"): wait_on,
+    ("dialling", "postponed"): postpone,
     ("dialling", "unreached"): count_attempt,
     ("dialling", "bridged"): talk,
     ("dialling", "cancelled"): cancel,

@@ -69,6 +69,7 @@ class Call:
         "skills",
         "stage",
         "state",
+        "taken_ms",
         "tally",
         "token",
         "tried",
@@ -108,10 +109,16 @@ class Call:
         self.answered = False  # counted as answered by the queue's rule
         self.overflowed = False  # counted as overflowed
         self.callback = ""  # the callback that it is an attempt of
+        self.taken_ms = 0  # when its present agent came to it
         self.tally: Tally
         self.accepted_ms: int | None = None
         self.bridged_ms: int | None = None
         self.greeted_ms: int | None = None
+
+    @property
+    def is_attempt(self) -> bool:
+        """Whether it is an attempt at a callback still: nobody has been reached."""
+        return bool(self.callback) and self.bridged_ms is None
 
     @property
     def waits_in_line(self) -> bool:

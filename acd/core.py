@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from acd import agents, events
+from acd import events
 from acd.agents import Agent
 from acd.callbacks import Callback
 from acd.calls import Call
@@ -15,6 +15,7 @@ from acd.handling import Handling
 from acd.ledger import Ledger
 from acd.matching import Matcher
 from acd.offers import Reserve
+from acd.paces import pace_of
 from acd.queue import Queue
 from acd.settings import AcdSettings
 
@@ -53,6 +54,7 @@ class Core(Handling):
             events.CallbackAsked: self._ask_callback,
             events.CallbackPromised: self._promise_callback,
             events.CallbackUnreached: self._unreached,
+            events.CallbackPostponed: self._postpone,
             events.CallbackCancelled: self._cancel_callback,
             events.CallerMarked: self._mark_caller,
             events.CallerReviewed: self._review_caller,
@@ -156,7 +158,7 @@ class Core(Handling):
     def _configure(self, settings: AcdSettings) -> None:
         """Lines and idle agents are built anew; queues that are gone keep their counts."""
         self._settings = settings
-        self._pace = agents.pace_of(settings)
+        self._pace = pace_of(settings)
         self._callers.kept = settings.kept_callers
         self._marks.configure(settings.callers)
         self._has_hours = bool(settings.calendar) or any(one.opening for one in settings.queues)
@@ -174,7 +176,10 @@ class Core(Handling):
             if user in self._agents and self._agents[user].state == "offline":
                 del self._agents[user]
         for agent in settings.agents:
-            self._agents.setdefault(agent.user, Agent(agent.user))
+            known = self._agents.get(agent.user)
+            if known is None or (known.state == "offline" and not known.since_ms):
+                # Not seen yet; the core may have been made before there was a time.
+                self._agents[agent.user] = Agent(agent.user, "offline", self.now_ms)
         self._rebuild()
 
     def _rebuild(self) -> None:
@@ -197,6 +202,8 @@ class Core(Handling):
         """Calls died with their dialogs; breaks and wrap-ups go on, others register again."""
         del event
         self._reserves.clear()
+        self._beside.clear()
+        self._owed.clear()
         for agent in list(self._agents.values()):
             if agent.state not in ("wrap_up", "not_ready", "offline"):
                 self._agents[agent.user] = Agent(agent.user, "offline", self.now_ms)

@@ -208,6 +208,12 @@ class CallbackUnreached(Fact, frozen=True, array_like=True, gc=False, tag=True):
     status: int = 480
 
 
+class CallbackPostponed(Fact, frozen=True, array_like=True, gc=False, tag=True):
+    """A CallBack cannot be made now, and nobody is to blame for it: the engine is about to stop."""
+
+    call: str
+
+
 class CallbackCancelled(Fact, frozen=True, array_like=True, gc=False, tag=True):
     """A callback is not wanted any more."""
 
@@ -282,6 +288,7 @@ Event: TypeAlias = (
     | CallbackAsked
     | CallbackPromised
     | CallbackUnreached
+    | CallbackPostponed
     | CallbackCancelled
     | CallerMarked
     | CallerReviewed

@@ -21,6 +21,7 @@ PANELS = 48
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(20)
 NEGLIGIBLE = 45.0  # exp(-45) is below the last bit
 MOST_AGENTS = 100_000
+TOO_FEW = 1e-12  # erlangs: as good as no call at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,9 @@ class Load:
 
     def __post_init__(self) -> None:
         """Raises ValueError for figures without a meaning."""
+        given = (self.calls_per_hour, self.handling_seconds, self.target_seconds)
+        if not all(map(math.isfinite, (*given, self.patience_seconds or 0.0))):
+            raise ValueError("calls, handling, patience and target must be finite numbers")
         if not (self.calls_per_hour >= 0 and self.handling_seconds > 0):
             raise ValueError("calls per hour must be at least 0 and handling seconds above 0")
         if self.patience_seconds is not None and not self.patience_seconds > 0:
@@ -80,7 +84,7 @@ def forecast(load: Load, agents: int) -> Forecast:
     """Erlang A with a patience, Erlang C without; ValueError for fewer than no agents."""
     if not 0 <= agents <= MOST_AGENTS:
         raise ValueError(f"agents must be between 0 and {MOST_AGENTS}")
-    if load.calls_per_hour == 0:
+    if load.erlangs < TOO_FEW:
         return Forecast(agents, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0)
     if agents == 0:
         gone = 0.0 if load.patience_seconds is None else 1.0
@@ -96,7 +100,7 @@ def agents_for(load: Load, target_ratio: float) -> Forecast:
     """The fewest agents with at least this service level; ValueError if that many are too many."""
     if not 0 <= target_ratio < 1:
         raise ValueError("the target ratio must be at least 0 and below 1")
-    low, high = 0, max(1, math.ceil(load.erlangs))
+    low, high = 0, max(1, min(math.ceil(load.erlangs), MOST_AGENTS))
     while forecast(load, high).service_level < target_ratio:
         if high == MOST_AGENTS:
             raise ValueError(f"not reached with {MOST_AGENTS} agents")
@@ -128,7 +132,7 @@ def _erlang_a(load: Load, agents: int) -> Forecast:
     def exponent(wait: float) -> float:
         return -arrivals / theta * math.expm1(-theta * wait) - served * wait
 
-    peak = max(0.0, math.log(arrivals / served) / theta)
+    peak = math.log(arrivals / served) / theta if arrivals > served else 0.0
     top = exponent(peak)
     left, right = _stretch(exponent, peak, top)
     cut = min(max(load.target_seconds, left), right)
@@ -139,15 +143,17 @@ def _erlang_a(load: Load, agents: int) -> Forecast:
         waits, weights = points
         leaves = -np.expm1(-theta * waits)
         density = weights * np.exp(arrivals_per_patience * leaves - served * waits - top)
-        stays = density * (1.0 - leaves)
+        stays = density * np.exp(-theta * waits)
         return np.array([density.sum(), stays.sum(), stays @ waits, density @ leaves])
 
     in_time = integrate(_points(left, cut))
-    mass, _, waited, gone = in_time + integrate(_points(cut, right))
+    mass, stayed, waited, gone = in_time + integrate(_points(cut, right))
     blocked = erlang_b(agents - 1, load.erlangs)
+    at_once = float(math.exp(-top) / (math.exp(-top) + blocked * arrivals * mass))
     scale = blocked * arrivals / (math.exp(-top) + blocked * arrivals * mass)
-    answered = 1.0 - float(scale * gone)
-    good = 1.0 - float(scale * (mass - in_time[1]))
+    # Sums of what is answered: 1 less who gave up is 0, or below, where nearly all do.
+    answered = at_once + float(scale * stayed)
+    good = at_once + float(scale * in_time[1])
     return Forecast(
         agents,
         service_level=good,
@@ -155,7 +161,7 @@ def _erlang_a(load: Load, agents: int) -> Forecast:
         asa_seconds=float(scale * waited) / answered,
         p_wait=float(scale * mass),
         p_abandon=float(scale * gone),
-        occupancy=arrivals * answered / served,
+        occupancy=min(1.0, arrivals * answered / served),
     )
 
 

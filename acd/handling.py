@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from acd.callers import is_number
 from acd.calls import Call
 from acd.events import (
     AgentReleased,
@@ -28,25 +29,52 @@ class Handling(Promises):
     __slots__ = ()
 
     def _seize(self, event: AgentSeized) -> None:
-        """A phone that rings for the queue stops ringing: its agent has dialled out."""
+        """A phone that rings for the queue stops ringing: its agent has dialled out.
+
+        A phone may have several calls at once: its agent is free when the last of them is over.
+        """
         agent = self._agents.get(event.agent)
-        if agent is None or agent.state in BUSY or agent.mobile:
+        if agent is None:
             self.ignored += 1
-        else:
+            return
+        self._beside.setdefault(event.agent, {})[event.call] = None
+        if agent.state not in BUSY and not agent.mobile:
             self._withdraw(event.agent, "seized", call=event.call)
 
     def _release(self, event: AgentReleased) -> None:
-        agent = self._agents.get(event.agent)
-        if agent is None or agent.state not in BUSY or agent.call != event.call:
+        if event.call not in self._beside.get(event.agent, ()):
             self.ignored += 1
+        elif not self._goes_on(event.agent, event.call):
+            wrap_up_ms = self._owed.pop(event.agent, 0)
+            if event.wrap_up:
+                wrap_up_ms = next((one.wrap_up_ms for one in self._queues.values()), 0)
+            self._end_beside(event, wrap_up_ms)
+
+    def _end_beside(self, event: AgentReleased, wrap_up_ms: int) -> None:
+        """The agent's last call, unless it has one of the queue's, which ends by other events."""
+        agent, call = self._agents.get(event.agent), self._calls.get(event.call)
+        if agent is None or agent.state not in BUSY or agent.call != event.call:
             return
-        call = self._calls.get(event.call)
-        if call is not None and call.agent == event.agent:
-            self.ignored += 1  # the queue's own call ends by CallEnded, HungUp or Departed
-            return
-        queue = next(iter(self._queues.values()), None)
-        wrap_up_ms = queue.wrap_up_ms if event.wrap_up and queue is not None else 0
-        self._move(event.agent, "ended", wrap_up_ms=wrap_up_ms)
+        if call is None or call.agent != event.agent:
+            self._move(event.agent, "ended", wrap_up_ms=wrap_up_ms)
+
+    def _goes_on(self, user: str, without: str) -> bool:
+        calls, agent = self._beside.get(user), self._agents.get(user)
+        if calls is None:
+            return False
+        calls.pop(without, None)
+        if not calls:
+            del self._beside[user]
+            return False
+        if agent is None or agent.state not in BUSY:
+            return False
+        if agent.call == without:
+            self._move(user, "seized", next(iter(calls)))
+        return True
+
+    def _leave_beside(self, name: str) -> None:
+        for user in [user for user, calls in self._beside.items() if name in calls]:
+            self._release(AgentReleased(self.now_ms, user, name))
 
     def _hand_over(self, event: HandedOver) -> None:
         call = self._calls.get(event.call)
@@ -56,12 +84,22 @@ class Handling(Promises):
             return
         other = self._calls.get(agent.call or "")
         if agent.state == "ringing" or (other is not None and other.agent == agent.user):
-            self.ignored += 1  # it has a call of the queue's own
+            self._depart(Departed(event.at_ms, event.call))  # it has a call of the queue's own
             return
         before, call.agent = call.agent, event.agent
+        self._beside.get(event.agent, {}).pop(call.name, None)
         self._move(event.agent, "seized", call=call.name)
         if before is not None:
             self._free(call, before, call.queue)
+        call.taken_ms = self.now_ms
+
+    def _come_back(self, call: Call) -> None:
+        """From the city's platform: overflowed no more, and not answered by us for that."""
+        self._disarm_call(call)
+        call.away = False
+        if call.overflowed:
+            call.overflowed = False
+            call.tally.overflowed -= 1
 
     def _depart(self, event: Departed) -> None:
         call = self._calls.get(event.call)
@@ -76,7 +114,7 @@ class Handling(Promises):
     def _transfer(self, event: Transferred) -> None:
         """The agent wraps up; the caller waits with its original time, and is counted once."""
         call = self._calls.get(event.call)
-        if call is None or call.state not in ("talking", "away") or call.callback:
+        if call is None or not (call.state in ("talking", "away") or call.away):
             self.ignored += 1
             return
         queue = self._queues.get(event.queue) if event.queue else call.queue
@@ -84,6 +122,8 @@ class Handling(Promises):
             self.ignored += 1
             return
         self._disarm_call(call)
+        if call.away:
+            self._come_back(call)
         user, call.agent = call.agent, None
         call.tried = () if user is None else (user,)
         del call.queue.calls[call.name]
@@ -106,10 +146,10 @@ class Handling(Promises):
             return
         waits = call.entry is not None
         if waits:
-            call.line.remove(call)
+            self._stop_waiting(call)
         call.waiter = replace(call.waiter, priority=event.priority)
-        if waits:
-            call.line.add(call, self.now_ms)
+        if waits:  # the reserve is for this call, too
+            self._seek_agent(call)
 
     # Callers who are known
 
@@ -117,7 +157,7 @@ class Handling(Promises):
         """Repeat callers come earlier; the last agent, or the VIP's own, is asked first."""
         settings, number = call.queue.settings.affinity, call.arrival.caller
         user = call.arrival.agent
-        if call.queue.remembers and number:
+        if call.queue.remembers and is_number(number):
             known = self._callers.arrive(number, self.now_ms, settings)
             if known.priority > call.waiter.priority:
                 call.waiter = replace(call.waiter, priority=known.priority)
@@ -133,7 +173,11 @@ class Handling(Promises):
             self._seek_agent(call)
         elif agent.state == "ready" and self._matcher.takes_calls(user):
             self._offer(call, agent)
-        elif settings.bound_seconds and agent.state in ("ringing", "talking", "held", "wrap_up"):
+        elif (
+            settings.bound_seconds
+            and self._matcher.takes_calls(user)
+            and agent.state in ("ringing", "talking", "held", "wrap_up")
+        ):
             call.favourite = user
             self._wait(call)
             bound_ms = round(settings.bound_seconds * 1000)

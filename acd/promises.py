@@ -8,12 +8,14 @@ from acd import callbacks
 from acd.agents import Agent
 from acd.callbacks import Callback
 from acd.callbacks import Cue as CallbackCue
+from acd.callers import is_number
 from acd.calls import Call
 from acd.effects import Arm, CallBack
 from acd.events import (
     Arrived,
     CallbackAsked,
     CallbackCancelled,
+    CallbackPostponed,
     CallbackPromised,
     CallbackUnreached,
 )
@@ -39,7 +41,7 @@ class Promises(Waiting):
             or call.callback
             or call.state not in ("waiting", "ringing")
             or call.bridged_ms is not None
-            or not number
+            or not is_number(number)
             or number in self._numbers
         ):
             self.ignored += 1
@@ -60,7 +62,7 @@ class Promises(Waiting):
     def _promise_callback(self, event: CallbackPromised) -> None:
         """A message is as good as the wish to be called back, with the place of its call."""
         queue = self._queues.get(event.queue)
-        if queue is None or not event.number.strip("+").isdigit() or event.number in self._numbers:
+        if queue is None or not is_number(event.number) or event.number in self._numbers:
             self.ignored += 1
             return
         name, skills = self._next_callback(), tuple(queue.settings.skills)
@@ -103,6 +105,14 @@ class Promises(Waiting):
         else:
             self._attempt_over(call, "unreached")
 
+    def _postpone(self, event: CallbackPostponed) -> None:
+        call = self._calls.get(event.call)
+        if call is None or not call.is_attempt:
+            self.ignored += 1
+            return
+        self._step_promise(self._callbacks[call.callback], "postponed")
+        self._finish(call, "failed", "call_ended")
+
     def _fire_callback(self, promised: Callback) -> None:
         promised = self._step_promise(promised, "timeout")
         if promised.state == "due":
@@ -120,6 +130,8 @@ class Promises(Waiting):
 
     def _keep_promise(self, agent: Agent, before: Rank | None) -> bool:
         """The first due callback that the agent may serve, unless a waiting call comes first."""
+        if not self._matcher.takes_calls(agent.user):
+            return False
         for name in self._due:
             promised = self._callbacks[name]
             queue = self._queues[promised.queue]

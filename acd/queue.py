@@ -111,6 +111,8 @@ class Queue:
             call.overflowed = False
             tally.overflowed -= 1
         wait_ms = self.wait_ms(call, ended_ms)
+        if call.bridged_ms is None:
+            self.measured.waited((ended_ms - call.waiter.queued_ms) / 1000, gave_up=True)
         tally.abandoned += 1
         tally.abandoned_in_target += in_target(wait_ms, rule)
         tally.abandoned_short += wait_ms < rule.short_abandon_ms

@@ -5,8 +5,7 @@ from __future__ import annotations
 from acd import agents, offers
 from acd.agents import Agent
 from acd.agents import Cue as AgentCue
-from acd.board import Board
-from acd.callbacks import Cue as CallbackCue
+from acd.callers import is_number
 from acd.calls import Call
 from acd.delays import Delay
 from acd.effects import AgentState, Arm, CancelReason, Disarm, Finished, Offer, Result
@@ -14,47 +13,16 @@ from acd.events import Accepted, AgentDropped, Bridged, Greeted, Refused
 from acd.offers import Reserve
 from acd.policies import Stage
 from acd.queue import Queue
+from acd.seams import Seams
 
 NOTHING = offers.Move()
 OFF_DUTY = frozenset(("offline", "not_ready"))
 
 
-class Serving(Board):
+class Serving(Seams):
     """Who rings for whom; waiting and promised callbacks are left to the classes above it."""
 
     __slots__ = ()
-
-    def _wait(self, call: Call) -> None:
-        """The call waits from now on."""
-        raise NotImplementedError
-
-    def _stop_waiting(self, call: Call) -> None:
-        """The call waits no longer, whether in line or for one agent."""
-        raise NotImplementedError
-
-    def _favoured(self, user: str) -> Call | None:
-        """The call that waits for this agent alone."""
-        raise NotImplementedError
-
-    def _keep_promise(self, agent: Agent, before: tuple[int, int, int, int] | None) -> bool:
-        """Dials a callback for the agent, if one is due before the call of that rank."""
-        raise NotImplementedError
-
-    def _attempt_over(self, call: Call, cue: CallbackCue) -> None:
-        """What became of the call, which is an attempt at a callback."""
-        raise NotImplementedError
-
-    def _is_lost(self, call: Call) -> bool:
-        """Whether nothing that is still to come would take the waiting call."""
-        raise NotImplementedError
-
-    def _forget_callback_of(self, number: str) -> None:
-        """The citizen of this number has been answered."""
-        raise NotImplementedError
-
-    def _leave_queue(self, call: Call) -> None:
-        """Nobody takes the call any more: it overflows."""
-        raise NotImplementedError
 
     # Matching
 
@@ -147,10 +115,12 @@ class Serving(Board):
             if reserve.place == "city":
                 self._hand_to_city(call)
                 return
-            if reserve.place == "seat":
+            if (
+                reserve.place == "seat" and not call.callback
+            ):  # there the citizen has to answer, too
                 self._measure(reserve)
-        first = call.bridged_ms is None
-        if first:
+        call.taken_ms = self.now_ms
+        if call.bridged_ms is None:
             call.bridged_ms = self.now_ms
             if not call.callback:
                 waited = (self.now_ms - call.waiter.queued_ms) / 1000
@@ -162,7 +132,7 @@ class Serving(Board):
             self._attempt_over(call, "bridged")
         elif call.arrival.caller in self._numbers:
             self._forget_callback_of(call.arrival.caller)
-        if call.queue.remembers and call.agent is not None and call.arrival.caller:
+        if call.queue.remembers and call.agent is not None and is_number(call.arrival.caller):
             self._callers.answer(call.arrival.caller, call.agent, self.now_ms)
         if reserve is None:  # sent elsewhere: its 200 was not told to us, and it greets nobody
             call.accepted_ms = call.accepted_ms or self.now_ms
@@ -197,14 +167,15 @@ class Serving(Board):
     def _lose_offer(self, reserve: Reserve, cue: offers.Cue) -> None:
         """The agent rests, the call goes back with its original time and prefers others."""
         call = self._calls[reserve.call]
-        if call.callback and cue == "timeout" and reserve.state == "accepted":
+        if call.is_attempt and cue == "timeout" and reserve.state == "accepted":
             self._step_offer(reserve, cue, NOTHING)
             call.token = call.agent = None
             self._attempt_over(call, "unreached")
             self._move(reserve.agent, "withdrawn")  # not the agent's doing
             return
         self._step_offer(reserve, cue, NOTHING)
-        if cue == "timeout" and reserve.state == "ringing" and reserve.place == "seat":
+        rang_out = cue == "timeout" and reserve.state == "ringing" and reserve.place == "seat"
+        if rang_out and not call.callback:
             self._measure(reserve)
         if reserve.agent and reserve.agent not in call.tried:
             call.tried += (reserve.agent,)
@@ -212,7 +183,7 @@ class Serving(Board):
             call.rivals = tuple(one for one in call.rivals if one != reserve.token)
         if reserve.agent:
             self._move(reserve.agent, "missed" if reserve.state == "ringing" else "dropped")
-        if call.callback:
+        if call.is_attempt:
             self._attempt_over(call, "released")
         elif reserve.token == call.token:
             self._requeue(call)
@@ -254,7 +225,7 @@ class Serving(Board):
         queue, home = call.queue, call.home
         if call.callback:
             self._attempt_over(call, "ended")
-        elif call.state == "waiting":
+        if call.state == "waiting":
             self._stop_waiting(call)
         if not call.answered:
             home.count_ended(call, result, self.now_ms)
@@ -269,14 +240,19 @@ class Serving(Board):
             self._cancel(self._reserves[token], reason)
         if freed is not None:
             self._free(call, freed, queue)
+        if self._beside:
+            self._leave_beside(call.name)
 
     def _free(self, call: Call, user: str, queue: Queue) -> None:
         """The agent's part is over: wrap-up, as long as the queue has it."""
         agent = self._agents.get(user)
         if agent is not None and call.bridged_ms is not None:
-            busy_ms = self.now_ms - call.bridged_ms + queue.wrap_up_ms
+            busy_ms = self.now_ms - call.taken_ms + queue.wrap_up_ms
             queue.measured.handled(busy_ms / 1000)
-        self._move(user, "ended", None, None, "", queue.wrap_up_ms)
+        if self._beside and self._goes_on(user, call.name):
+            self._owed[user] = queue.wrap_up_ms
+        else:
+            self._move(user, "ended", None, None, "", queue.wrap_up_ms)
 
     def _stop_clock(self, call: Call) -> None:
         if not call.answered:
@@ -311,7 +287,7 @@ class Serving(Board):
         if reserve.token != rung.token:
             rung.rivals = tuple(one for one in rung.rivals if one != reserve.token)
         self._move(user, cue, reason=reason, by=by, call=call)
-        if rung.callback:
+        if rung.is_attempt:
             self._attempt_over(rung, "released")
         elif reserve.token == rung.token:
             self._requeue(rung)
@@ -326,9 +302,9 @@ class Serving(Board):
             self._step_offer(self._reserves[call.token], "refused", NOTHING)
             call.token = None
         self._move(agent.user, "dropped")
-        if call.callback:
+        if call.is_attempt:
             call.agent = None
-            self._finish(call, "answered" if call.bridged_ms else "failed", "call_ended")
+            self._finish(call, "failed", "call_ended")
         else:
             self._requeue(call)
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TypeGuard
 
 from callcore.call.addresses import Addresses
 from callcore.call.commands import LegCommands
@@ -121,7 +120,7 @@ class Engine(Readings, LegCommands):
         """A datagram, or bytes of a stream however cut; never raises for what is in them."""
         for message in self._reception.receive(data, flow, now):
             try:
-                if self._is_homeless(message):
+                if self._reception.is_homeless(message, self._legs.has_dialog):
                     self._reception.refuse(message, flow, NO_DIALOG, now)
                     continue
                 self._layered(self._layer.receive(message, flow, now), now)
@@ -301,19 +300,6 @@ class Engine(Readings, LegCommands):
                 self._perform(self.lines.observed(trunk, target, False, why, now), now)
 
     # -- within -----------------------------------------------------------------------------
-
-    def _is_homeless(self, message: Message) -> TypeGuard[Request]:
-        """A request within a dialog that we do not have: answered without a transaction.
-
-        Anybody can make such requests up, so nothing is kept of them (RFC 3261 §8.2.7).
-        """
-        return (
-            isinstance(message, Request)
-            and message.to.tag is not None
-            and message.method not in ("ACK", "CANCEL")
-            and not self._legs.has_dialog(message)
-            and not self._layer.serves(message)
-        )
 
     def _layered(self, effects: Sequence[LayerEffect], now: float) -> None:
         """Pass on what transactions report: to legs, to trunks, or to gate and registrar."""

@@ -49,7 +49,7 @@ def _database_url(value: SecretStr) -> SecretStr:
 HttpAddress = Annotated[
     Address,
     parsed(Address.parse, Address),
-    Allowed("an IP address (or localhost) and a port, as 127.0.0.1:8080 or [::1]:8080"),
+    Allowed("an IP address and a port, as 127.0.0.1:8080 or [::1]:8080"),
 ]
 PortRange = Annotated[
     Ports,

@@ -14,8 +14,8 @@ SipListen = Annotated[
     Listen,
     parsed(Listen.parse, Listen),
     Allowed(
-        "udp://, tcp://, tls://, ws:// or wss:// and an IP address (or localhost) with a port, "
-        "which may be left out (5060; with tls:// 5061)"
+        "udp://, tcp://, tls://, ws:// or wss://, an IP address and a port, "
+        "as udp://127.0.0.1:5060 or tls://[::1]:5061"
     ),
 ]
 TrunkPeer = Annotated[

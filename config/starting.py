@@ -7,7 +7,7 @@ from pathlib import Path
 from config.clash import Clash, Key
 from config.schema import Config
 from config.sounds import BUILT_IN
-from config.values import is_wildcard
+from config.values import Address, Listen, is_wildcard
 
 PROMPTS = Path(__file__).parents[1] / "media" / "prompts"
 TCP = ("tcp", "tls", "ws", "wss")
@@ -47,13 +47,26 @@ def _prompts(config: Config) -> Iterator[tuple[Key, str]]:
 
 
 def listeners(config: Config) -> Iterator[Clash]:
-    """HTTP and SIP over TCP cannot listen at one port of one address."""
+    """HTTP, and SIP over TCP in its four ways, cannot listen at one port of one address."""
     http = config.http.listen
-    for listen in config.sip.listen:
-        same_host = listen.host == http.host or is_wildcard(listen.host) or is_wildcard(http.host)
-        if listen.transport in TCP and listen.port == http.port != 0 and same_host:
+    streams = [
+        (index, listen)
+        for index, listen in enumerate(config.sip.listen)
+        if listen.transport in TCP and listen.port
+    ]
+    for index, listen in streams:
+        if _meet(listen, http):
             told = f"another port than that of {listen} in [sip] listen"
             yield Clash(("http", "listen"), str(http), told)
+        for before, other in streams:
+            if before < index and other.transport != listen.transport and _meet(listen, other):
+                told = f"another port than that of {other}, which is TCP as well"
+                yield Clash(("sip", "listen", index), str(listen), told)
+
+
+def _meet(one: Listen | Address, other: Listen | Address) -> bool:
+    same_host = one.host == other.host or is_wildcard(one.host) or is_wildcard(other.host)
+    return one.port == other.port and same_host
 
 
 def feature_codes(config: Config) -> Iterator[Clash]:

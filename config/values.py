@@ -18,21 +18,21 @@ SECURE_TRANSPORTS = ("tls", "wss")
 WEB_TRANSPORTS = ("ws", "wss")
 
 
-def _host_and_port(text: str, default_port: int | None = None) -> tuple[str, int | None]:
+def _host_and_port(text: str) -> tuple[str, int | None]:
     """Split `address:port`, with an IPv6 address in brackets; ValueError on anything else."""
     match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^\[\]:/\s]+))(?::(\d{1,5}))?", text)
     if match is None:
         raise ValueError("not an address and a port")
-    port = int(match[3]) if match[3] is not None else default_port
+    port = int(match[3]) if match[3] is not None else None
     if port is not None and port > 65535:
         raise ValueError("a port is at most 65535")
     return match[1] or match[2], port
 
 
 def _address(text: str) -> str:
-    """An IP address as text; `localhost` is written out, other names would need a resolver."""
+    """An IP address as text; a name would need a resolver, and may be several addresses."""
     if text == "localhost":
-        return "127.0.0.1"
+        raise ValueError("localhost is two addresses: write 127.0.0.1 or [::1]")
     return str(ipaddress.ip_address(text))
 
 
@@ -87,8 +87,8 @@ class Listen:
         transport, separator, rest = text.partition("://")
         if not separator or transport not in TRANSPORTS:
             raise ValueError("no transport that we know in front of ://")
-        host, port = _host_and_port(rest, 5061 if transport == "tls" else 5060)
-        return cls(cast(Transport, transport), _address(host), cast(int, port))
+        address = Address.parse(rest)
+        return cls(cast(Transport, transport), address.host, address.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class Peer:
         host, port = _host_and_port(rest)
         if port == 0:
             raise ValueError("a port is at least 1")
-        if re.fullmatch(HOST_NAME, host) and host != "localhost":
+        if re.fullmatch(HOST_NAME, host):
             return cls(None, port, chosen, host.lower())
         return cls(ipaddress.ip_network(_address(host)), port, chosen)
 

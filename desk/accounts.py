@@ -33,6 +33,11 @@ class Person:
         if right not in self.rights:
             raise Forbidden(f"{self.name} may not {MEANS[right]} (the right {right!r})")
 
+    def must_be(self, seat: str) -> None:
+        """Raises Forbidden for an agent who acts for another seat, or ("") as a supervisor."""
+        if self.seat and self.seat != seat:
+            raise Forbidden(f"{self.name} may act for seat {self.seat} alone")
+
 
 MEANS: dict[Right, str] = {
     "search": "search recordings",
@@ -95,9 +100,12 @@ class Accounts:
         found = self.by_token(cookie) if cookie else None
         return found or self._people.get(self.passwords.remembered(headers, cookies))
 
-    async def log_in(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Person | None:
-        """As `who`; a password that nobody has shown yet is tried."""
-        return self.who(headers, cookies) or self._people.get(await self.passwords.try_out(headers))
+    async def log_in(
+        self, headers: Mapping[str, str], cookies: Mapping[str, str], source: str
+    ) -> Person | None:
+        """As `who`; a password that nobody has shown yet is tried. Raises TooManyTries."""
+        known = self.who(headers, cookies)
+        return known or self._people.get(await self.passwords.try_out(headers, source))
 
     def named(self, name: str) -> Person | None:
         """An account as it is now, for what was signed for it."""

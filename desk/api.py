@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from desk.accounts import Asking
 from desk.calls import Acting
+from desk.leading import Leads
 from hotline.commands import (
     AgentStatus,
     BanStatus,
@@ -30,13 +32,7 @@ def commands(request: Request) -> HotlineCommands:
 Hotline = Annotated[HotlineCommands, Depends(commands)]
 
 
-async def leading(request: Request, hotline: Hotline) -> None:
-    """Where another node leads, nothing that it decides can be changed (503); bans are our own."""
-    if request.method not in ("GET", "HEAD") and "/bans/" not in request.url.path:
-        hotline.must_lead()
-
-
-router = APIRouter(dependencies=[Depends(leading)])
+router = APIRouter(dependencies=[Leads])
 Limit = Annotated[int, Query(ge=1, le=10_000)]
 
 
@@ -67,8 +63,11 @@ async def agents(hotline: Hotline) -> list[AgentStatus]:
 
 
 @router.put("/agents/{user}/state")
-async def set_agent_state(user: str, wanted: AgentState, hotline: Hotline) -> AgentStatus:
+async def set_agent_state(
+    user: str, wanted: AgentState, hotline: Hotline, asking: Asking
+) -> AgentStatus:
     """Make an agent ready or not ready (409 while the seat is offline or on a call)."""
+    asking.must_be(user)
     return hotline.set_agent_state(user, wanted.state, wanted.reason)
 
 

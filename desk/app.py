@@ -13,10 +13,12 @@ from desk import api, audit, callers, calls, custody, floor, live, quality, reco
 from desk.accounts import Accounts, Forbidden, Person, may_use
 from desk.idempotency import Replays
 from desk.links import LinkExpired, LinkForged
-from desk.listening import Door, ReasonNeeded
-from desk.masking import serve_unit
+from desk.listening import Door, ReasonNeeded, source_of
+from desk.masking import REVEALS, SHOWS, serve_unit, without_numbers
+from desk.origins import is_foreign
 from desk.passwords import SESSION, basic
 from desk.phone_page import add_phone, is_phone
+from desk.tries import TooManyTries
 from hotline.commands import (
     HotlineCommands,
     NotAllowed,
@@ -44,7 +46,9 @@ ERRORS: dict[type[Exception], tuple[int, str]] = {
     LinkForged: (403, "link_forged"),
     LinkExpired: (410, "link_expired"),
     Gone: (410, "gone"),
+    TooManyTries: (429, "too_many_tries"),
 }
+READS = ("GET", "HEAD", "OPTIONS")
 
 
 def create_app(
@@ -72,7 +76,8 @@ def create_app(
     app.state.hotline = hotline
     app.state.token = token
     app.state.accounts = known
-    app.state.door = Door(archive, known, access or RecordingAccess())
+    door = app.state.door = Door(archive, known, access or RecordingAccess())
+    known.passwords.refused = door.refused
     app.state.replays = Replays()
     add_errors(app)
     app.middleware("http")(demand(known))
@@ -126,7 +131,8 @@ def add_errors(app: FastAPI) -> None:
         async def answer(
             _: Request, error: Exception, status: int = status, code: str = code
         ) -> JSONResponse:
-            return JSONResponse({"detail": str(error), "code": code}, status)
+            headers = getattr(error, "headers", None)
+            return JSONResponse({"detail": str(error), "code": code}, status, headers)
 
         app.add_exception_handler(kind, answer)
 
@@ -140,8 +146,14 @@ def demand(
         path = request.url.path
         if path in OPEN_PATHS or is_phone(path):
             return await go_on(request)
-        person = await accounts.log_in(request.headers, request.cookies)
+        try:
+            person = await accounts.log_in(request.headers, request.cookies, source_of(request))
+        except TooManyTries as error:
+            told = {"detail": str(error), "code": "too_many_tries"}
+            return JSONResponse(told, 429, error.headers)
         request.state.person = person
+        if person is not None and request.method not in READS and is_foreign(request.headers):
+            return another_site()
         if person is not None and person.is_unit:
             return await serve_unit(request, go_on)
         if person is None and path in PAGES:
@@ -151,6 +163,8 @@ def demand(
         if person is not None and not may_use(person, path):
             return recordings_alone(person)
         response = await go_on(request)
+        if person is not None and hides(person, path):
+            response = await without_numbers(response)
         session = accounts.passwords.session(person.name) if person is not None else ""
         if session and basic(request.headers)[0] and request.cookies.get(SESSION) != session:
             response.set_cookie(SESSION, session, httponly=True, samesite="strict")
@@ -162,13 +176,27 @@ def demand(
         person = request.state.person = accounts.by_token(token)
         if person is None:
             return no_token(asks_password=bool(accounts.passwords))
-        if not may_use(person, request.url.path):
+        if person.is_unit:
+            response = await serve_unit(request, go_on)
+        elif may_use(person, request.url.path):
+            response = await go_on(request)
+        else:
             return recordings_alone(person)
-        response = await go_on(request)
         response.set_cookie("callcore_token", token, httponly=True, samesite="strict")
         return response
 
     return check
+
+
+def hides(person: Person, path: str) -> bool:
+    """Whether what is shown there is shown to this person with masked numbers."""
+    return "reveal" not in person.rights and bool(SHOWS(path)) and not REVEALS(path)
+
+
+def another_site() -> JSONResponse:
+    """403: a page of another site makes a browser ask, with what it knows of ours."""
+    told = "another site's page may change nothing here"
+    return JSONResponse({"detail": told, "code": "another_site"}, 403)
 
 
 def is_link(request: Request) -> bool:

@@ -13,6 +13,7 @@ from desk.recordings import milliseconds
 from hotline.recording_commands import AccessQuery, Chain, Line
 
 router = APIRouter()
+MOST = (1 << 63) - 1  # that a database can compare with
 
 
 class AccessPage(BaseModel):
@@ -24,7 +25,9 @@ class AccessPage(BaseModel):
     recording: str = Field(default="", max_length=200)
     since: datetime.datetime | None = None
     until: datetime.datetime | None = None
-    before: int | None = Field(default=None, ge=1, description="lines older than this number")
+    before: int | None = Field(
+        default=None, ge=1, le=MOST, description="lines older than this number"
+    )
     limit: int = Field(default=100, ge=1, le=10_000)
 
 
@@ -56,7 +59,12 @@ async def check(
 @router.get("/me")
 async def me(asking: Asking) -> dict[str, Any]:
     """Who the page is open for, and what they may do."""
-    return {"name": asking.name, "rights": sorted(asking.rights), "seat": asking.seat or None}
+    return {
+        "name": asking.name,
+        "rights": sorted(asking.rights),
+        "seat": asking.seat or None,
+        "unit": asking.is_unit,
+    }
 
 
 def shown(line: Line) -> dict[str, Any]:

@@ -6,9 +6,11 @@ import structlog
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from desk.accounts import Asking
+from desk.leading import Leads
 from hotline.commands import HotlineCommands, MarkStatus
 
-router = APIRouter()
+router = APIRouter(dependencies=[Leads])
 audit = structlog.get_logger("audit")
 
 
@@ -48,10 +50,13 @@ async def marks(hotline: Hotline) -> list[MarkStatus]:
 
 
 @router.put("/callers/{number}/mark")
-async def mark(number: Number, wanted: MarkWanted, hotline: Hotline) -> MarkStatus:
-    """Mark a number (422: no such seat)."""
+async def mark(number: Number, wanted: MarkWanted, hotline: Hotline, asking: Asking) -> MarkStatus:
+    """Mark a number (403: an agent's account, for more than nuisance; 422: no such seat)."""
+    if wanted.kind != "nuisance":
+        asking.must_be("")
     review = "proposed" if wanted.kind == "nuisance" else "in_force"
-    audit.info("caller marked", caller=number, kind=wanted.kind, by=wanted.by)
+    said = {"kind": wanted.kind, "by": wanted.by, "account": asking.name}
+    audit.info("caller marked", caller=number, **said)
     return hotline.mark_caller(
         MarkStatus(
             number,
@@ -68,14 +73,17 @@ async def mark(number: Number, wanted: MarkWanted, hotline: Hotline) -> MarkStat
 
 
 @router.post("/callers/{number}/mark/review")
-async def review(number: Number, word: Review, hotline: Hotline) -> MarkStatus:
-    """Block the number, or reject the mark (404; 409: it waits for no review)."""
-    audit.info("mark reviewed", caller=number, keep=word.keep, by=word.by)
+async def review(number: Number, word: Review, hotline: Hotline, asking: Asking) -> MarkStatus:
+    """Block the number, or reject the mark (403: an agent's; 404; 409: it waits for no review)."""
+    asking.must_be("")
+    said = {"keep": word.keep, "by": word.by, "account": asking.name}
+    audit.info("mark reviewed", caller=number, **said)
     return hotline.review_mark(number, keep=word.keep, by=word.by)
 
 
 @router.delete("/callers/{number}/mark", status_code=204)
-async def clear(number: Number, hotline: Hotline, by: str = "") -> None:
-    """Take a mark back (404)."""
-    audit.info("mark cleared", caller=number, by=by)
+async def clear(number: Number, hotline: Hotline, asking: Asking, by: str = "") -> None:
+    """Take a mark back (403: an agent's account; 404)."""
+    asking.must_be("")
+    audit.info("mark cleared", caller=number, by=by, account=asking.name)
     hotline.clear_mark(number, by)

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from desk.accounts import Asking, needs
 from desk.idempotency import Replays
+from desk.leading import Leads
+from desk.listening import AtDoor, Visiting
 from hotline.commands import CallAction, CallRecord, HotlineCommands, PartyStatus, Reference
 
 router = APIRouter()
@@ -77,6 +79,13 @@ class Conference(Body):
     add: str = Field(default="", max_length=128)
     remove: str = Who
     party: str = Who
+
+    @model_validator(mode="after")
+    def says_one(self) -> Self:
+        """Not two things at once."""
+        if self.add and self.remove:
+            raise ValueError("one of: add, remove, or neither (join)")
+        return self
 
 
 class Emergency(Body):
@@ -148,8 +157,9 @@ class Desk:
     """One command's way: once for each key, and into the audit's log."""
 
     def __init__(self, hotline: Hotline, kept: Kept, asking: Asking, key: Key = "") -> None:
-        self._hotline, self._kept, self._key = hotline, kept, key
-        self._account = asking.name
+        self._hotline, self._kept = hotline, kept
+        self._key = f"{asking.name}\n{key}" if key else ""  # two accounts may choose the same
+        self._asking, self._account = asking, asking.name
 
     def act(self, call_id: str, action: CallAction) -> CallRecord:
         """Do it, or say again what came of it."""
@@ -165,6 +175,7 @@ class Desk:
     def place(self, wanted: Click) -> CallRecord:
         """The same for a call that is begun."""
         agent, about = wanted.agent, Reference(wanted.call, wanted.callback, wanted.order)
+        self._asking.must_be(agent)
 
         def perform() -> CallRecord:
             if wanted.to:
@@ -199,17 +210,21 @@ class Desk:
 Acting = Annotated[Desk, Depends(Desk)]
 
 
-@router.post("/calls", status_code=201)
+@router.post("/calls", status_code=201, dependencies=[Leads])
 async def place(wanted: Click, desk: Acting) -> CallRecord:
     """Click to call, or follow a case up without its number (409: the seat is offline)."""
     return desk.place(wanted)
 
 
 @router.post("/calls/{call_id}/reveal", dependencies=[Depends(needs("reveal"))])
-async def reveal(call_id: str, asked: Reveal, hotline: Hotline, asking: Asking) -> Revealed:
-    """The numbers of a call, for whoever may see them; written to the audit's log."""
+async def reveal(
+    call_id: str, asked: Reveal, hotline: Hotline, at: AtDoor, visiting: Visiting
+) -> Revealed:
+    """The numbers of a call, for whoever may see them; a line of the audit log first."""
     record = hotline.call(call_id)
-    who = {"account": asking.name, "by": asked.by}
+    detail = f"call {call_id}, for {asked.by}"
+    await at.note(visiting, "revealed", "", reason=asked.why, detail=detail)
+    who = {"account": visiting.person.name, "by": asked.by}
     audit.info("number revealed", call_id=call_id, **who, why=asked.why)
     return Revealed(caller=record.caller, called=record.called)
 
@@ -289,6 +304,7 @@ async def hang_up(call_id: str, wanted: HangUp, desk: Acting) -> CallRecord:
 
 
 @router.post("/calls/{call_id}/supervise")
-async def supervise(call_id: str, wanted: Supervision, desk: Acting) -> CallRecord:
+async def supervise(call_id: str, wanted: Supervision, desk: Acting, asking: Asking) -> CallRecord:
     """Listen, speak to the agent alone, barge in, take over (422: `by` is no supervisor)."""
+    asking.must_be(wanted.by)
     return desk.act(call_id, CallAction(wanted.mode, by=wanted.by))

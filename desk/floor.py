@@ -6,9 +6,11 @@ import structlog
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from desk.accounts import Asking
+from desk.leading import Leads
 from hotline.commands import AgentStatus, CallbackStatus, CallRecord, HotlineCommands
 
-router = APIRouter()
+router = APIRouter(dependencies=[Leads])
 audit = structlog.get_logger("audit")
 
 
@@ -39,21 +41,24 @@ class Mark(BaseModel):
 
 
 @router.post("/agents/{user}/state")
-async def state(user: str, wanted: StateWanted, hotline: Hotline) -> AgentStatus:
+async def state(user: str, wanted: StateWanted, hotline: Hotline, asking: Asking) -> AgentStatus:
     """Make an agent ready or not ready.
 
-    404: no such seat. 409: offline, or (without `by`) on a call, or forced by the supervisor.
-    422: a reason that the configuration does not have.
+    403: an agent's account, for another seat or as a supervisor. 404: no such seat. 409: offline,
+    or (without `by`) on a call, or forced by the supervisor. 422: a reason of no configuration.
     """
+    asking.must_be("" if wanted.by else user)
     if not wanted.by:
         return hotline.set_agent_state(user, wanted.state, wanted.reason)
-    audit.info("agent forced", user=user, state=wanted.state, by=wanted.by)
+    said = {"state": wanted.state, "by": wanted.by}
+    audit.info("agent forced", user=user, account=asking.name, **said)
     return hotline.force_agent_state(user, wanted.state, wanted.reason, wanted.by)
 
 
 @router.post("/agents/{user}/wrap-up/extension")
-async def extend_wrap_up(user: str, hotline: Hotline) -> AgentStatus:
+async def extend_wrap_up(user: str, hotline: Hotline, asking: Asking) -> AgentStatus:
     """The wrap-up's time once more (404: no such seat; 409: no wrap-up, or extended before)."""
+    asking.must_be(user)
     return hotline.extend_wrap_up(user)
 
 
@@ -64,14 +69,15 @@ async def callbacks(hotline: Hotline) -> list[CallbackStatus]:
 
 
 @router.delete("/callbacks/{callback}")
-async def cancel_callback(callback: str, hotline: Hotline) -> CallbackStatus:
+async def cancel_callback(callback: str, hotline: Hotline, asking: Asking) -> CallbackStatus:
     """Take a promise back (404: no such callback; 409: it is talked, or over)."""
-    audit.info("callback cancelled", callback=callback)
+    audit.info("callback cancelled", callback=callback, account=asking.name)
     return hotline.cancel_callback(callback)
 
 
 @router.post("/calls/{call_id}/mark")
-async def mark(call_id: str, wanted: Mark, hotline: Hotline) -> CallRecord:
+async def mark(call_id: str, wanted: Mark, hotline: Hotline, asking: Asking) -> CallRecord:
     """Raise the call's priority, for when it waits again (404; 409: it has ended)."""
-    audit.info("call marked", call_id=call_id, priority=wanted.priority, keyword=wanted.keyword)
+    said = {"priority": wanted.priority, "keyword": wanted.keyword}
+    audit.info("call marked", call_id=call_id, account=asking.name, **said)
     return hotline.prioritise(call_id, wanted.priority, wanted.keyword)

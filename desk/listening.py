@@ -1,6 +1,7 @@
 """What stands between a person and a recording: rights, reasons, links, masks, the audit log."""
 
 import base64
+import contextlib
 import secrets
 import time
 from collections import OrderedDict
@@ -8,17 +9,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
+import structlog
 from fastapi import Depends, Request
 
 from config.access import RecordingAccess, Right
 from desk.accounts import Accounts, Forbidden, Person
 from desk.links import Claim, LinkForged, Purpose, sign, verify
-from hotline.commands import NotAllowed, RecordingEntry
+from hotline.commands import NotAllowed, RecordingEntry, Unavailable
 from hotline.recording_commands import Access, Export, Limits, Marking, RecordingCommands
 
 RIGHT_OF: dict[Purpose, Right] = {"listen": "listen", "download": "download"}
 DONE = {"listen": "listened", "download": "downloaded"}
 LINKS_KEPT = 100_000
+audit = structlog.get_logger("audit")
 EXPORTS_KEPT = 100
 
 
@@ -27,18 +30,18 @@ class ReasonNeeded(NotAllowed):
 
 
 class FirstUses:
-    """A player asks for a link's sound piece by piece: that is one access."""
+    """A player asks for a link's sound piece by piece: from one address that is one access."""
 
     def __init__(self, most: int = LINKS_KEPT) -> None:
         self._most = most
         self._seen: OrderedDict[str, None] = OrderedDict()
 
-    def __contains__(self, nonce: str) -> bool:
-        return nonce in self._seen
+    def __contains__(self, use: str) -> bool:
+        return use in self._seen
 
-    def add(self, nonce: str) -> None:
+    def add(self, use: str) -> None:
         """Once its line is in the log, and no sooner: rather two lines than none."""
-        self._seen[nonce] = None
+        self._seen[use] = None
         if len(self._seen) > self._most:
             self._seen.popitem(last=False)
 
@@ -90,6 +93,15 @@ class Door:
     async def note(self, asking: "Visitor", action: str, recording: str, **said: str) -> None:
         """One line of the audit log; written before anything is handed out."""
         await self.archive.note([asking.access(action, recording, **said)])
+
+    async def refused(self, name: str, source: str, is_last: bool) -> None:
+        """A wrong password; nobody is let in where the log cannot be written either."""
+        who = "".join(one for one in name if one.isprintable())[:64]
+        detail = "and no more are listened to for now" if is_last else ""
+        audit.warning("password refused", who=who, source=source, detail=detail)
+        line = Access(int(time.time() * 1000), who, "refused", "", "wrong password", source, detail)
+        with contextlib.suppress(Unavailable):
+            await self.archive.note([line])
 
     def link(self, asking: Person, recording: str, purpose: Purpose, reason: str) -> Claim:
         """What is to be signed."""

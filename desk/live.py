@@ -5,11 +5,12 @@ what happens from now on. A client too slow to read is cut off and may come back
 """
 
 import asyncio
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from desk.accounts import Accounts
+from desk.masking import hidden
+from desk.origins import is_foreign
 from hotline.commands import HotlineCommands
 
 router = APIRouter()
@@ -31,17 +32,19 @@ async def live(socket: WebSocket, since: int | None = None) -> None:
     if not same_origin(socket):
         await socket.close(WRONG_ORIGIN, "another site's page may not listen")
         return
-    await follow(socket, hotline, hotline.last_sequence if since is None else since)
+    last = hotline.last_sequence if since is None else since
+    await follow(socket, hotline, last, hides="reveal" not in person.rights)
 
 
 def same_origin(socket: WebSocket) -> bool:
     """Browsers let any page open a WebSocket: only our own page, or no browser, may listen."""
-    origin = socket.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
+    return not is_foreign(socket.headers)
 
 
-async def follow(socket: WebSocket, hotline: HotlineCommands, last: int) -> None:
-    """Send all after `last`, then each event as it comes."""
+async def follow(
+    socket: WebSocket, hotline: HotlineCommands, last: int, *, hides: bool = False
+) -> None:
+    """Send all after `last`, then each event as it comes; `hides`: with masked numbers."""
     changed = asyncio.Event()
     changed.set()  # what came before we listened
     stop_listening = hotline.listen(changed.set)
@@ -56,7 +59,7 @@ async def follow(socket: WebSocket, hotline: HotlineCommands, last: int) -> None
             waiter = asyncio.create_task(changed.wait())
             for document in hotline.events_since(last):
                 async with asyncio.timeout(SLOW_SECONDS):
-                    await socket.send_json(document)
+                    await socket.send_json(hidden(document) if hides else document)
                 last = document["sequence"]
     except (WebSocketDisconnect, TimeoutError, RuntimeError):
         pass  # the client went, or reads too slowly: it comes back with its number

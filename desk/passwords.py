@@ -5,23 +5,35 @@ import base64
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from config.access import Account
 from config.passwords import NOBODY, fits
+from desk.origins import is_foreign
+from desk.tries import TooManyTries, Tries
 
 SESSION = "callcore_session"
 MOST_WAITING = 8  # tries that wait for the one that runs; more are refused at once
 
 
+async def nobody_hears(name: str, source: str, is_last: bool) -> None:
+    """Until somebody keeps an audit log."""
+
+
 @dataclass
 class Passwords:
-    """`key` signs cookies and what is remembered; it dies with the process."""
+    """`key` signs cookies and what is remembered; it dies with the process.
+
+    `refused` is told of each wrong password: the name, from where, and whether it was the last that
+    is listened to for now.
+    """
 
     accounts: tuple[Account, ...] = ()
     key: bytes = field(default_factory=lambda: os.urandom(32), repr=False)
+    refused: Callable[[str, str, bool], Awaitable[None]] = nobody_hears
+    tries: Tries = field(default_factory=Tries)
 
     def __post_init__(self) -> None:
         self._hashes = {one.name: one.password_hash for one in self.accounts if one.password_hash}
@@ -51,11 +63,17 @@ class Passwords:
         known = shown is not None and hmac.compare_digest(shown, self._signed(f"{name}:{password}"))
         return name if known else ""
 
-    async def try_out(self, headers: Mapping[str, str]) -> str:
-        """The account's name when the password is right, else empty; takes about 50 ms."""
+    async def try_out(self, headers: Mapping[str, str], source: str) -> str:
+        """The account's name when the password is right, else empty; takes about 50 ms.
+
+        Raises TooManyTries, before anything is tried.
+        """
         name, password = basic(headers)
-        if not name or self._waiting >= MOST_WAITING:
+        if not name:
             return ""
+        self.tries.check(name, source, time.monotonic())
+        if self._waiting >= MOST_WAITING:
+            raise TooManyTries(1)
         self._waiting += 1
         try:
             async with self._one:
@@ -63,9 +81,15 @@ class Passwords:
         finally:
             self._waiting -= 1
         if not right:
+            await self.wrong(name, source)
             return ""
+        self.tries.right(name, source)
         self._shown[name] = self._signed(f"{name}:{password}")
         return name
+
+    async def wrong(self, name: str, source: str) -> None:
+        """Counted and told, also by whoever asks for a password each time."""
+        await self.refused(name, source, self.tries.wrong(name, source, time.monotonic()))
 
     def _signed(self, text: str) -> bytes:
         return hmac.digest(self.key, text.encode(), hashlib.sha256)
@@ -77,9 +101,7 @@ def basic(headers: Mapping[str, str]) -> tuple[str, str]:
     Browsers add what they remember to requests of any page, so the page must be ours.
     """
     scheme, _, said = headers.get("authorization", "").partition(" ")
-    origin = headers.get("origin")
-    foreign = origin is not None and urlsplit(origin).netloc != headers.get("host")
-    if scheme.lower() != "basic" or foreign:
+    if scheme.lower() != "basic" or is_foreign(headers):
         return "", ""
     try:
         name, colon, password = base64.b64decode(said, validate=True).decode().partition(":")

@@ -22,6 +22,7 @@ from hotline.recording_commands import Query as Wanted
 
 router = APIRouter()
 WHOLE_PAGE = 10_000
+MOST_DIGITS = 16  # of milliseconds since the epoch
 MAY_SEARCH = Depends(needs("search"))
 MAY_LISTEN = Depends(needs("listen"))
 Reason = Annotated[str, Field(max_length=500)]
@@ -47,6 +48,8 @@ class Search(BaseModel):
 
     def wanted(self, person: Person, limit: int, after: Cursor | None = None) -> Wanted:
         """The same for the archive; an agent finds the own seat's alone."""
+        if any("\0" in one for one in self.model_dump().values() if isinstance(one, str)):
+            raise NotAllowed("a character that nothing has (NUL) is looked for")
         if person.seat and self.agent not in ("", person.seat):
             raise NotAllowed(f"{person.name} may search recordings of seat {person.seat} alone")
         return Wanted(
@@ -101,8 +104,11 @@ class ExportWanted(Search):
 
 
 def milliseconds(at: datetime.datetime | None) -> int | None:
-    """Since the epoch; a time without a zone is the server's."""
-    return None if at is None else int(at.timestamp() * 1000)
+    """Since the epoch; a time without a zone is the server's. NotAllowed for the year 1."""
+    try:
+        return None if at is None else int(at.timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        raise NotAllowed(f"{at} is no time that can be searched for") from None
 
 
 def cursor_text(cursor: Cursor) -> str:
@@ -115,6 +121,8 @@ def cursor_of(text: str) -> Cursor | None:
         return None
     try:
         at_ms, _, recording = base64.urlsafe_b64decode(text).decode().partition(" ")
+        if not at_ms.isascii() or len(at_ms) > MOST_DIGITS:
+            raise ValueError
         return int(at_ms), recording
     except (ValueError, binascii.Error):
         raise NotAllowed(f"after={text!r} is no cursor: take Next-Cursor of a page") from None
@@ -189,11 +197,12 @@ async def audio(
         reason = at.must_say_why(reason)
     await at.reach(person, recording)
     sound = await at.archive.audio(recording, kind, at.marking(person))
-    if not nonce or nonce not in at.uses:
-        asked = Visitor(person, source_of(request))
+    asked = Visitor(person, source_of(request))
+    use = f"{nonce} {asked.source}"  # who was given the link by somebody else hears it, too
+    if not nonce or use not in at.uses:
         detail = request.headers.get("range", "")[:64]
         await at.note(asked, DONE[purpose], recording, reason=reason, detail=detail)
-        at.uses.add(nonce)
+        at.uses.add(use)
     place = "attachment" if purpose == "download" else "inline"
     headers = {
         "Content-Disposition": f'{place}; filename="{sound.file_name}"',
@@ -258,7 +267,10 @@ async def export(wanted: ExportWanted, at: AtDoor, visiting: Visiting) -> Respon
     """A zip of many, with manifest.json and SHA256SUMS, streamed (422: too many, or too large)."""
     person = visiting.person
     reason = at.must_say_why(wanted.reason)
-    names = wanted.recordings
+    names = list(dict.fromkeys(wanted.recordings))
+    if len(names) > at.limits.recordings:  # before each of them is looked up
+        most = at.limits.recordings
+        raise NotAllowed(f"{len(names)} recordings: one export holds {most}; narrow the search")
     if not names:
         page = await at.archive.find(wanted.wanted(person, at.limits.recordings + 1))
         names = [entry.recording for entry in page.entries]

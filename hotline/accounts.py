@@ -10,7 +10,7 @@ from config.schema import Config
 from hotline.clock import Clock
 from hotline.commands import MinutesStatus
 from hotline.events import Alert, LiveHub
-from hotline.minutes import Charge, Meter, Package, Usage
+from hotline.minutes import HOUR_MS, Charge, Meter, Package, Running, Usage
 
 log = structlog.get_logger("hotline")
 
@@ -28,11 +28,14 @@ class Accounts:
             Package(name, limit, minutes.unit_seconds, minutes.hard_stop, minutes.alerts)
             for name, limit in self._limits.items()
         )
-        self.meter = Meter(packages, clock.utc_offset_minutes(), self._read())
+        usages, cut_off, kept_ms = self._read()
+        self.meter = Meter(packages, clock.utc_offset_minutes(), usages)
+        self._charge(cut_off, kept_ms)
 
     def begin(self, leg: str, trunk: str, uses: str, at_ms: int) -> None:
         """A call of ours was answered then."""
         self.meter.begin(leg, trunk, uses, at_ms)
+        self._write()
 
     def end(self, leg: str, at_ms: int) -> Charge | None:
         """It is over: booked, kept, and told when a share of the package is reached."""
@@ -82,17 +85,40 @@ class Accounts:
             )
         return found
 
-    def _read(self) -> tuple[Usage, ...]:
-        """A file that cannot be read is put aside: the count begins anew, and loudly."""
+    def _charge(self, cut_off: dict[str, Running], kept_ms: int) -> None:
+        """Calls that a crash cut off: the far ends hung up by now, and the trunk counted so long.
+
+        An hour after the accounts were last written, at most: the machine may have been off.
+        """
+        now_ms = self._clock.wall_ms()
+        for leg, run in cut_off.items():
+            until_ms = min(now_ms, max(kept_ms, run.since_ms) + HOUR_MS)
+            self.meter.begin(leg, run.trunk, run.uses, run.since_ms)
+            self.meter.end(leg, until_ms)
+            lasted = (until_ms - run.since_ms) / 1000
+            log.warning("minutes of a call cut off", leg=leg, trunk=run.trunk, seconds=lasted)
+        if cut_off:
+            self._write()
+
+    def _read(self) -> tuple[tuple[Usage, ...], dict[str, Running], int]:
+        """Usages, calls that were under way, and when that was written.
+
+        A file that cannot be read is put aside: the count begins anew, and loudly.
+        """
         if self._path is None or not self._path.exists():
-            return ()
+            return (), {}, 0
         try:
-            rows = json.loads(self._path.read_text(encoding="utf-8"))
-            return tuple(Usage(**{**row, "alerted": tuple(row["alerted"])}) for row in rows)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            if isinstance(kept, list):  # of a version that forgot what was under way
+                kept = {"usages": kept, "running": {}, "at_ms": 0}
+            rows = kept["usages"]
+            usages = tuple(Usage(**{**row, "alerted": tuple(row["alerted"])}) for row in rows)
+            running = {leg: Running(**run) for leg, run in kept["running"].items()}
+            return usages, running, int(kept["at_ms"])
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             log.error("accounts of minutes not readable", path=str(self._path), why=str(error))
             self._path.replace(self._path.with_suffix(".unreadable"))
-            return ()
+            return (), {}, 0
 
     def _write(self) -> None:
         """Whole or not at all; a disk that is full costs no call."""
@@ -101,8 +127,12 @@ class Accounts:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             new = self._path.with_suffix(".new")
-            rows = [asdict(usage) for usage in self.meter.usages()]
-            new.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+            kept = {
+                "usages": [asdict(usage) for usage in self.meter.usages()],
+                "running": {leg: asdict(run) for leg, run in self.meter.under_way().items()},
+                "at_ms": self._clock.wall_ms(),
+            }
+            new.write_text(json.dumps(kept, indent=1), encoding="utf-8")
             new.replace(self._path)
         except OSError as error:
             log.error("accounts of minutes not written", path=str(self._path), why=str(error))

@@ -91,7 +91,7 @@ class Arrivals:
         if isinstance(found, QueueTarget):
             queue = found.queue
         if queue is not None:
-            self._queue(fact, queue, Target("number", fact.source))
+            self._queue(fact, queue, Target("seat", fact.source))
         elif isinstance(found, Target):
             self._ring(fact, found)
 

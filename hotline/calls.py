@@ -57,6 +57,12 @@ class CallBook:
         record.wait_ms = at_ms - self._queued_ms.pop(call_id, at_ms)
         return record.wait_ms
 
+    def handed_on(self, call_id: str, at_ms: int) -> None:
+        """Others' agents have the caller, who has waited so long and is not answered by us."""
+        queued_ms = self._queued_ms.pop(call_id, None)
+        if queued_ms is not None:
+            self._records[call_id].wait_ms = at_ms - queued_ms
+
     def joined(self, call_id: str, one: Joined, at_ms: int) -> None:
         """A party takes part from now on; a call without a queue is answered by its second."""
         record = self._records[call_id]
@@ -87,10 +93,11 @@ class CallBook:
         record = self._records[call_id]
         record.ended = iso(at_ms)
         record.state = "ended"
+        queued_ms = self._queued_ms.pop(call_id, None)
         if record.answered is None:
             record.result = result
-            queued_ms = self._queued_ms.pop(call_id, None)
-            record.wait_ms = None if queued_ms is None else at_ms - queued_ms
+            if queued_ms is not None:
+                record.wait_ms = at_ms - queued_ms
         return record
 
     def _forget_oldest_ended(self) -> None:

@@ -193,7 +193,7 @@ class PartsCollector(Collector):
         for bound, number in zip((*LATE_BUCKETS_MS, None), stats.late, strict=True):
             total += number
             buckets.append(("+Inf" if bound is None else str(bound / 1000), float(total)))
-        late.add_metric([], buckets, sum(beat.late_seconds for beat in stats.heartbeats))
+        late.add_metric([], buckets, stats.late_seconds)
         yield late
 
     def _gateway(self) -> Iterator[Metric]:
@@ -205,7 +205,7 @@ class PartsCollector(Collector):
         yield gauge("gateway_connected", "Browsers whose voice can flow.", stats.connected)
         packets = CounterMetricFamily(
             "callcore_gateway_packets",
-            "RTP packets of browsers, and datagrams that were dropped, since each process began.",
+            "RTP and RTCP packets of browsers, and datagrams that were dropped.",
             labels=["kind"],
         )
         for kind, count in stats.packets().items():
@@ -252,6 +252,8 @@ class PartsCollector(Collector):
                 warden.played_at,
             )
         yield gauge("recording_database_up", "1: the database answers.", status.database_ok)
+        if warden.abilities is None:  # 0 would be an alert until the store has told
+            return
         abilities = GaugeMetricFamily(
             "callcore_recording_store_ability",
             "1: the store does it by itself.",

@@ -4,20 +4,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from hotline.node_status import BanStatus as BanStatus
+from hotline.node_status import ClusterStatus as ClusterStatus
+from hotline.node_status import Code as Code
+from hotline.node_status import PhoneSettings as PhoneSettings
+from hotline.node_status import Readiness as Readiness
+from hotline.node_status import RoleName as RoleName
+from hotline.node_status import SipPacket as SipPacket
+from hotline.node_status import SipTrace as SipTrace
+
 CallResult = Literal["answered", "abandoned", "overflowed", "rejected", "failed", "called_back"]
-
-
-RoleName = Literal[
-    "single",
-    "leading",
-    "alone",
-    "doubtful",
-    "following",
-    "claiming",
-    "catching_up",
-    "stepping_down",
-    "stopped",
-]
 
 
 class UnknownThing(Exception):
@@ -299,87 +295,6 @@ class Audio:
     file_name: str
     size: int
     chunks: Callable[[int, int | None], Iterator[bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class BanStatus:
-    """A host that is not listened to, because it kept failing; times are ISO 8601."""
-
-    source: str
-    why: str
-    since: str
-    until: str
-
-
-@dataclass(frozen=True, slots=True)
-class SipPacket:
-    """One SIP message as it passed; `call` is the call's id where it is part of one of ours."""
-
-    at_us: int
-    direction: Literal["in", "out"]
-    transport: str
-    local: tuple[str, int]
-    remote: tuple[str, int]
-    sip_call_id: str
-    call: str | None
-    data: bytes
-
-
-class SipTrace(Protocol):
-    """Messages as they pass, until it is closed."""
-
-    @property
-    def dropped(self) -> int: ...
-    def take(self) -> list[SipPacket]: ...
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterStatus:
-    """One node's view of its cluster.
-
-    `sequence` is its journal's last event; `lag`: events that the stream, or this node, lacks yet.
-    """
-
-    node: str
-    role: RoleName
-    leader: str
-    epoch: int
-    sequence: int
-    lag: int
-    redis: bool
-    trouble: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """What a text is about, for screens that say it in words of their own."""
-
-    code: str
-    about: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """Whether traffic should be sent here; `reasons` say why not, `warnings` what to mend.
-
-    The codes stand beside the texts, one for each.
-    """
-
-    ready: bool
-    reasons: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    role: RoleName = "single"
-    reason_codes: tuple[Code, ...] = ()
-    warning_codes: tuple[Code, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneSettings:
-    """What a browser needs to register as a seat: the domain, and where WebSockets are."""
-
-    domain: str
-    sockets: tuple[str, ...]
 
 
 class HotlineCommands(Protocol):

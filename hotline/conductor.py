@@ -76,7 +76,7 @@ class Conductor:
 
     def on_sip(self, fact: sip.Event) -> None:
         """A fact of the SIP engine."""
-        self.performer.moments.note(fact, self.parts.sip.heard_at)
+        self.performer.charges.note(fact, self.parts.sip.heard_at)
         self._post(SIP, fact)
 
     def on_media(self, fact: media.Event) -> None:
@@ -242,6 +242,9 @@ class Conductor:
     def _negotiated(self, fact: sip.CallEvent) -> None:
         self._negotiation.heard(fact)
 
+    def _answered_in_vain(self, fact: sip.AnsweredInVain) -> None:
+        self.performer.charges.answered_in_vain(fact.leg)
+
     def _referred(self, fact: sip.Referred) -> None:
         self._referrals.referred(fact)
 
@@ -327,6 +330,7 @@ SIP: dict[type, Callable[..., None]] = {
     sip.Arrived: Conductor._arrived,
     sip.Progressed: Conductor._negotiated,
     sip.Answered: Conductor._negotiated,
+    sip.AnsweredInVain: Conductor._answered_in_vain,
     sip.Confirmed: Conductor._negotiated,
     sip.Offered: Conductor._negotiated,
     sip.OfferAnswered: Conductor._negotiated,

@@ -9,6 +9,7 @@ from hotline.commands import (
     NotAllowed,
     PartyStatus,
     Reference,
+    Unavailable,
     UnknownThing,
     WrongState,
 )
@@ -43,15 +44,17 @@ class Control(Floor):
         visit = self._conductor.visits.get(call_id)
         if visit is None:
             raise WrongState(f"call {call_id} has ended")
-        if action.order:
-            record.order = action.order
-            self.note_order(record.recordings, action.order)
+        before = record.order
+        record.order = action.order or before  # the platform's INVITE tells it
         try:
             self._conductor.command(call_id, order_of(self._conductor, visit, action))
-        except NotNow as error:
-            raise WrongState(f"call {call_id} is {error}") from None
-        except BadTarget as error:
+        except (NotNow, BadTarget, NotAllowed) as error:
+            record.order = before
+            if isinstance(error, NotNow):
+                raise WrongState(f"call {call_id} is {error}") from None
             raise NotAllowed(str(error)) from None
+        if action.order:
+            self.note_order(record.recordings, action.order)
         return record
 
     def note_order(self, recordings: Iterable[str], order: str) -> None:
@@ -75,6 +78,8 @@ class Control(Floor):
             raise NotAllowed(f"the citizen of call {found.call_id} cannot be called") from None
 
     def _click(self, agent: str, to: str, about: CallRecord | None = None) -> CallRecord:
+        if self._conductor.draining:
+            raise Unavailable("draining: no new calls are taken")
         directory = self._conductor.directory
         try:
             seat, target = directory.seat(agent), directory.find(to)

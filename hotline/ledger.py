@@ -40,6 +40,9 @@ def settle_accounts(
     handed = {leg for one in effects if isinstance(one, HandOver) for leg in one.legs}
     after = name_recordings(after)
     all_effects: list[Effect] = []
+    if not before.begun:  # a seat that calls us is on the phone before its call is anybody's
+        after = replace(after, begun=True)
+        all_effects += [SeatBusy(user) for user in busy(before)]
     if anew:  # the legs must be somewhere before anything is played to them
         all_effects += effects
     if after.phase is not Phase.ENDING:

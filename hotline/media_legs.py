@@ -1,5 +1,6 @@
 """Each leg's side of the session description, tied to its port in the media plane."""
 
+import ipaddress
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -231,6 +232,9 @@ class MediaLegs:
             dtmf_payload_type=negotiated.dtmf_payload_type,
             direction=negotiated.direction,
             receive_payload_type=negotiated.receive_payload_type,
+            receive_dtmf_payload_type=negotiated.receive_dtmf_payload_type,
+            accept_any=not self._is_browsers(leg)
+            and is_behind_nat(negotiated.remote_host, self._legs[leg].local.address),
             srtp=None if srtp is None else Keys(srtp.suite, srtp.send, srtp.receive),
             rtcp_port=negotiated.rtcp_port,
         )
@@ -245,3 +249,12 @@ class MediaLegs:
         if known.local.srtp not in ("off", agreed):
             # What was agreed is what later offers have; nobody can talk a protected call down.
             known.local = replace(known.local, srtp=agreed)
+
+
+def is_behind_nat(host: str, ours: str) -> bool:
+    """Whether its SDP names an address that cannot be reached from ours: RFC 1918, 4193, 6598."""
+    try:
+        theirs, here = ipaddress.ip_address(host), ipaddress.ip_address(ours)
+    except ValueError:
+        return False
+    return here.is_global and not theirs.is_global and not theirs.is_unspecified

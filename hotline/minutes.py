@@ -149,6 +149,10 @@ class Meter:
         """Calls being counted."""
         return len(self._running)
 
+    def under_way(self) -> dict[str, Running]:
+        """The same by their legs, to be kept: a crash must not make them free."""
+        return dict(self._running)
+
     def forecast(self, trunk: str, now_ms: int) -> Forecast:
         """Straight on: the hours of the month that are left cost as those that are gone."""
         used = self.used_seconds(trunk, now_ms) / 60
@@ -179,8 +183,8 @@ class Meter:
 
 
 def billed_seconds(length_ms: int, unit_seconds: int) -> int:
-    """Started units, in seconds; a call of no length costs nothing."""
-    return math.ceil(length_ms / (unit_seconds * 1000)) * unit_seconds
+    """Started units of an answered call, in seconds: one at least, however short it was."""
+    return math.ceil(max(1, length_ms) / (unit_seconds * 1000)) * unit_seconds
 
 
 def _due(package: Package, usage: Usage) -> Iterator[Alert]:

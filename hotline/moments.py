@@ -1,6 +1,6 @@
 """When the wire said so: what is charged for is counted by arrivals, not by our turn at them."""
 
-from callcore.call.events import Answered, Ended, Event
+from callcore.call.events import Answered, AnsweredInVain, Ended, Event
 from hotline.clock import Clock
 
 
@@ -16,7 +16,7 @@ class Moments:
         """A fact of a message that arrived then, on the loop's clock."""
         if heard_at is None:
             return
-        if isinstance(fact, Answered):
+        if isinstance(fact, (Answered, AnsweredInVain)):
             self._answered[fact.leg] = self._clock.at_ms(heard_at)
         elif isinstance(fact, Ended) and fact.by == "remote":
             self._ended[fact.leg] = self._clock.at_ms(heard_at)

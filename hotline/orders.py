@@ -131,12 +131,11 @@ def supervise(errand: str) -> Order:
             raise NotAllowed(f"{action.by or 'nobody'} is no supervisor's seat")
         boss = conductor.directory.seat(action.by)
         present = next((p for p in visit.where(Stage.UP) if p.target.name == action.by), None)
-        if present is not None and errand in PLACES:
-            return f.Move(present.leg, PLACES[errand])
+        if present is not None:
+            place = PLACES.get(errand)
+            return f.TakeOver(present.leg) if place is None else f.Move(present.leg, place)
         agent = visit.responsible
         by = agent.leg if errand == "take over" and agent is not None else ""
-        if present is not None and agent is not None:
-            return f.Remove(agent.leg)  # who takes over is in the talk already
         return f.Dial(boss, errand, by)
 
     return make
@@ -172,6 +171,8 @@ def by_keys(conductor: "Conductor", call_id: str, leg: str, action: CallAction) 
     party = visit.find(leg)
     if party is None or party.role not in (Role.AGENT, Role.SUPERVISOR):
         return
+    if action.verb not in WATCHING and party.place in (Place.MONITOR, Place.WHISPER):
+        return  # whoever only listens moves nobody
     if action.verb in WATCHING:
         action = replace(action, by=party.target.name)
     try:

@@ -41,13 +41,16 @@ class Outbound:
 
     def call_back(self, effect: acd.CallBack) -> None:
         """A callback of the queue's: who is called first is its to say."""
+        at_ms = self._parts.clock.wall_ms()
+        if self._conductor.draining:
+            self._parts.queueing.tell(acd.CallbackPostponed(at_ms, effect.call))
+            return
         directory = self._conductor.directory
         try:
             seat = directory.seat(effect.agent)
             citizen = directory.number(effect.number)
         except BadTarget as error:
             log.error("callback not possible", call_id=effect.call, why=str(error))
-            at_ms = self._parts.clock.wall_ms()
             self._parts.queueing.tell(acd.CallbackUnreached(at_ms, effect.call, error.status))
             return
         record = self._record(effect.agent, citizen, effect.call, effect.queue)

@@ -15,11 +15,11 @@ from hotline import visit_effects as e
 from hotline import visit_facts as f
 from hotline.auto_answer import headers_of
 from hotline.calls import CallBook
+from hotline.charges import Charges
 from hotline.commands import CallRecord
 from hotline.errands import ERRANDS
 from hotline.events import Alert
 from hotline.identities import Identities
-from hotline.moments import Moments
 from hotline.parties import Role
 from hotline.parts import Parts
 from hotline.sound import Sound
@@ -48,7 +48,7 @@ class Performer:
         self._sides: dict[str, str] = {}  # of legs that we dialled: agent, other, "" until it is up
         self.closing: dict[str, tuple[str, str]] = {}  # leg -> call, side, until it is summed up
         self.sound = Sound(parts)
-        self.moments = Moments(parts.clock)
+        self.charges = Charges(parts)
         outbound = parts.sip.engine.settings.outbound
         self._identities = Identities(parts.config.caller_ids, outbound)
 
@@ -59,10 +59,16 @@ class Performer:
     def perform(self, visit: Visit, effect: e.Effect) -> None:
         """Do it now; what cannot be done comes back to the visit as a fact."""
         act = TABLE.get(type(effect))
-        if act is None:
-            self.sound.perform(visit, effect)
-        else:
-            act(self, visit, effect)
+        try:
+            if act is None:
+                self.sound.perform(visit, effect)
+            else:
+                act(self, visit, effect)
+        except Exception:  # a fault of ours: the effects behind it end legs and close the books
+            self._parts.meters.faults.inc()
+            log.exception(
+                "fault in performing", call_id=visit.call_id, effect=type(effect).__name__
+            )
 
     def close(self) -> None:
         """No timer fires any more."""
@@ -86,16 +92,19 @@ class Performer:
             at_ms=at_ms,
             call=record.call_id,
             queue=queue,
-            caller=record.caller,
+            caller=citizen_of(record),
             skills=tuple(self._queues[queue].skills),
         )
         self._queue(arrived)
 
     def requeued(self, visit: Visit, effect: e.Requeued) -> None:
-        """The wait goes on from when the call first came."""
+        """The wait goes on from when the call first came; a call of ours enters now."""
         record = self._record(visit)
         record.queue = effect.queue or record.queue
-        self._queue(acd.Transferred(self._now_ms(), visit.call_id, effect.queue))
+        if self._parts.queueing.core.call(visit.call_id) is None:
+            self.join_queue(visit, e.JoinQueue())
+        else:
+            self._queue(acd.Transferred(self._now_ms(), visit.call_id, effect.queue))
 
     def handed_over(self, visit: Visit, effect: e.HandedOver) -> None:
         self._queue(acd.HandedOver(self._now_ms(), visit.call_id, effect.agent))
@@ -118,6 +127,10 @@ class Performer:
     def call_bridged(self, visit: Visit, effect: e.CallBridged) -> None:
         at_ms = self._now_ms()
         self._queue(acd.Bridged(at_ms, visit.call_id))
+        known = self._parts.queueing.core.call(visit.call_id)
+        if known is not None and known.state == "overflowed":  # it is the city's now, not answered
+            self._book.handed_on(visit.call_id, at_ms)
+            return
         wait_ms = self._book.bridged(visit.call_id, effect.agent, at_ms)
         if wait_ms is not None:
             self._parts.meters.answer_seconds.observe(wait_ms / 1000)
@@ -147,6 +160,7 @@ class Performer:
         parts = self._parts
         self.call_of_leg[effect.leg] = visit.call_id
         self._sides[effect.leg] = ""
+        self.charges.dialled(visit.call_id, effect)
         near = next((one.leg for one in visit.parties if one.leg in parts.media), None)
         try:
             if self._is_used_up(effect):
@@ -188,7 +202,8 @@ class Performer:
         record = self._record(visit)
         target, asker = effect.target, effect.asker
         if not target.trunk:
-            caller = asker.name if asker and effect.errand == "consult" else record.caller
+            caller = record.caller if effect.errand in OURS else citizen_of(record)
+            caller = asker.name if asker and effect.errand == "consult" else caller
             return SeatTarget(target.name), Shown(caller, caller)
         seat = asker.name if asker and asker.is_seat and not target.emergency else None
         uses, queue = ERRANDS[effect.errand].uses, record.queue or ""
@@ -241,7 +256,7 @@ class Performer:
         self.closing[effect.leg] = visit.call_id, self._sides.pop(effect.leg, "caller")
         self._parts.media.close(effect.leg)
         self.call_of_leg.pop(effect.leg, None)
-        self.moments.forget(effect.leg)
+        self.charges.moments.forget(effect.leg)
 
     # Books and timers -------------------------------------------------------------------------
 
@@ -256,15 +271,13 @@ class Performer:
         self._book.parted(visit.call_id, effect.leg, self._now_ms())
 
     def start_minutes(self, visit: Visit, effect: e.StartMinutes) -> None:
-        at_ms = self.moments.answered(effect.leg)
-        self._parts.accounts.begin(effect.leg, effect.trunk, effect.uses, at_ms)
+        self.charges.begin(effect)
 
     def stop_minutes(self, visit: Visit, effect: e.StopMinutes) -> None:
-        charge = self._parts.accounts.end(effect.leg, self.moments.ended(effect.leg))
-        if charge is not None:
-            record = self._record(visit)
-            record.outgoing_seconds += charge.milliseconds / 1000
-            record.billed_seconds += charge.billed_seconds
+        self.charges.end(visit.call_id, effect.leg)
+
+    def answered_in_vain(self, visit: Visit, effect: e.AnsweredInVain) -> None:
+        self.charges.answered_in_vain(effect.leg)
 
     def scored(self, visit: Visit, effect: e.Scored) -> None:
         self._record(visit).survey = effect.key
@@ -322,6 +335,11 @@ class Performer:
         return self._parts.clock.wall_ms()
 
 
+def citizen_of(record: CallRecord) -> str:
+    """The citizen's number, whoever called."""
+    return record.called if record.direction == "outbound" else record.caller
+
+
 TABLE: dict[type, Callable[..., None]] = {
     e.JoinQueue: Performer.join_queue,
     e.Requeued: Performer.requeued,
@@ -351,6 +369,7 @@ TABLE: dict[type, Callable[..., None]] = {
     e.Parted: Performer.parted,
     e.StartMinutes: Performer.start_minutes,
     e.StopMinutes: Performer.stop_minutes,
+    e.AnsweredInVain: Performer.answered_in_vain,
     e.Scored: Performer.scored,
     e.MessageTaken: Performer.message_taken,
     e.Arm: Performer.arm,

@@ -8,6 +8,8 @@ from acd import events as acd
 from hotline.parts import Parts
 
 log = structlog.get_logger("hotline")
+# Whose phone has come, or come back in the middle of a call: what it is told holds after the call.
+COUNTED = ("offline", "ringing", "talking", "held")
 
 
 class Presence:
@@ -64,7 +66,7 @@ class Presence:
         was_at_work = user in self._at_work and now_ms <= self._at_work_until_ms
         self._at_work.discard(user)
         known = self._parts.queueing.core.agent(user)
-        if known is None or known.state != "offline":
+        if known is None or known.state not in COUNTED:
             return  # a break or a wrap-up outlasts the phone's registration
         if was_at_work or self._seats[user].auto_ready:
             self._parts.queueing.tell(acd.AgentReady(now_ms, user))

@@ -10,6 +10,7 @@ from callcore.engine import Engine
 from callcore.flow import Flow
 
 AT_WORK = ("ready", "ringing", "talking", "held")
+NEVER = float("-inf")
 
 
 class SharedBinding(msgspec.Struct, frozen=True, array_like=True):
@@ -24,6 +25,7 @@ class SharedBinding(msgspec.Struct, frozen=True, array_like=True):
     instance: str = ""
     q: str = ""
     path: tuple[str, ...] = ()
+    since_ms: int = 0  # of the registration; 0 = told by an older version
 
 
 class SharedSeat(msgspec.Struct, frozen=True, array_like=True):
@@ -50,6 +52,7 @@ def picture(engine: Engine, core: Core, users: Iterable[str], offset_ms: float) 
                 one.instance,
                 one.q,
                 one.path,
+                0 if one.since == NEVER else round(one.since * 1000 + offset_ms),
             )
             for one in engine.registrar.bindings(user)
             if one.flow.transport == "udp"
@@ -83,6 +86,7 @@ def bindings_of(
             one.instance,
             one.q,
             one.path,
+            since=(one.since_ms - offset_ms) / 1000 if one.since_ms else NEVER,
         )
         for one in reversed(seat.bindings)
     ]

@@ -27,8 +27,14 @@ def write(told: Told) -> str:
 
 
 def read(value: str) -> Told:
-    """What a field says; nothing where it is another's content or no hex."""
+    """What a field says: the first of its values (RFC 7433 §4.1) that is ours."""
+    return next((told for one in value.split(",") if (told := _read_one(one)) != Told()), Told())
+
+
+def _read_one(value: str) -> Told:
+    """What one value says; nothing where it is another's content or no hex."""
     content, *params = (part.strip() for part in value.split(";"))
+    content = content.strip('"')  # a token, or a quoted string
     encodings = [p.partition("=")[2] for p in params if p.lower().startswith("encoding=")]
     if any(encoding.strip('"').lower() != "hex" for encoding in encodings):
         return Told()

@@ -23,11 +23,11 @@ from hotline.ledger import settle_accounts
 from hotline.parties import Party, Place, Role, Stage, Target
 from hotline.visit_effects import (
     AgentLost,
+    AnsweredInVain,
     CallOver,
     Discern,
     Effect,
     JoinQueue,
-    MessageTaken,
     ProgressLeg,
     Reanchor,
     RefuseOffer,
@@ -39,6 +39,7 @@ from hotline.visit_moves import (
     Step,
     conclude,
     end,
+    end_holds,
     fail,
     finish,
     join_talk,
@@ -100,8 +101,11 @@ def offer(visit: Visit, event: f.Offered) -> Step:
 def take_back(visit: Visit, event: f.OfferCancelled) -> Step:
     """Ring-no-answer, or another phone was faster: the caller goes on waiting, or talks."""
     for party in visit.offers:
-        if party.token == event.token:
+        if party.token == event.token and visit.phase is Phase.QUEUED:
             return end(visit, party, event.reason)
+    if any(party.token == event.token and party.counts for party in visit.parties):
+        # An attempt at a callback, which the queue has given up with whoever is there by now.
+        return (visit, []) if visit.talked else finish(visit, event.reason)
     return visit, []
 
 
@@ -171,7 +175,8 @@ def unfit(visit: Visit, event: f.LegUnfit) -> Step:
     party = visit.find(event.leg)
     if party is None or not party.is_coming:
         return visit, []
-    return give_up(visit, party, event.status, "")
+    after, effects = give_up(visit, party, event.status, "")
+    return after, [AnsweredInVain(party.leg), *effects] if party.target.trunk else effects
 
 
 def give_up(visit: Visit, party: Party, status: int, reason: str) -> Step:
@@ -196,11 +201,10 @@ def ended(visit: Visit, event: f.LegEnded) -> Step:
 def left(visit: Visit, party: Party, *, dead: bool = False) -> Step:
     """A party that was here is gone (and taken out of `visit`, or on its way out)."""
     if party.role is Role.CITIZEN:
-        after, effects = finish(visit, "caller hung up", by_caller=True)
-        return after, [MessageTaken(), *effects] if visit.heard else effects
+        return finish(visit, "caller hung up", by_caller=True)
     if party.leg == visit.owner and dead and may_return(visit):
         after = replace(visit, phase=Phase.QUEUED, owner="", greeted=True)
-        return after, [AgentLost()]
+        return end_holds(after), [AgentLost()]
     if visit.policy.agent_leaves == "end" and was_last_agent(visit, party):
         return conclude(visit)
     return rebalance(visit, party)
@@ -301,8 +305,7 @@ def prompted(visit: Visit, event: f.PromptsEnded) -> Step:
 def message_over(visit: Visit, event: f.Fired) -> Step:
     if event.timer != "message/":
         return fired(visit, event)
-    after, effects = finish(visit, "message taken")
-    return after, [MessageTaken(), *effects] if visit.heard else effects
+    return finish(visit, "message taken")
 
 
 # Commands of all phases -------------------------------------------------------------------------
@@ -343,6 +346,7 @@ TABLE: dict[tuple[Phase, type], Callable[..., Step]] = {
     (Phase.TALKING, f.Join): commands.join,
     (Phase.TALKING, f.Move): commands.move,
     (Phase.TALKING, f.Mute): commands.mute,
+    (Phase.TALKING, f.TakeOver): commands.take_over,
     (Phase.TALKING, f.Remove): commands.remove,
     (Phase.TALKING, f.Enqueue): commands.enqueue,
     (Phase.TALKING, f.Adopt): commands.adopt,

@@ -8,12 +8,13 @@ from msgspec.structs import replace
 from hotline import visit_facts as f
 from hotline.errands import ERRANDS, SUPERVISION, role_of
 from hotline.errors import BadTarget, NotNow
-from hotline.parties import Party, Place, Role, Stage
+from hotline.parties import COMING, Party, Place, Role, Stage
 from hotline.visit_effects import AcceptReferral, Effect, EndLeg, HandOver, Report, Requeued
 from hotline.visit_moves import (
     Step,
     disown,
     end,
+    end_holds,
     fail,
     finish,
     join_talk,
@@ -89,23 +90,36 @@ def is_busy_with_another(visit: Visit, asker: Party) -> bool:
 def complete(visit: Visit, event: f.Complete) -> Step:
     """The attended transfer; to one who still rings it becomes a blind one (RFC 5589 §7.3)."""
     asker = need(visit, event.by, Stage.UP)
-    heirs = [one for one in visit.parties if one.place is Place.ASIDE and one.counts]
-    heirs = [one for one in heirs if one is not asker]
-    if asker.place is not Place.ASIDE or not heirs:
+    heirs = consulted(visit, asker)
+    if not heirs:
         raise NotNow(f"{visit.state}: nobody is consulted")
     for heir in heirs:
         errand = "transfer" if heir.is_coming else heir.errand
         visit = visit.put(replace(heir, place=Place.TALK, errand=errand))
     here = next((heir for heir in heirs if heir.stage is Stage.UP), None)
     if here is None:
-        return visit.put(replace(asker, place=Place.OUT)), []
+        return end_holds(visit.put(replace(asker, place=Place.OUT))), []
     return step_out(visit, asker, visit.find(here.leg))
+
+
+def consulted(visit: Visit, asker: Party) -> list[Party]:
+    """Whom a party consults, also while it is back with the others for a moment."""
+    if asker.place not in (Place.ASIDE, Place.TALK):
+        return []
+    return [
+        one
+        for one in visit.parties
+        if one.place is Place.ASIDE
+        and one.counts
+        and one is not asker
+        and (asker.place is Place.ASIDE or one.asked_by == asker.leg)
+    ]
 
 
 def join(visit: Visit, event: f.Join) -> Step:
     """Three-way: all of the consultation into the talk."""
     asker = need(visit, event.by, Stage.UP)
-    if asker.place is not Place.ASIDE:
+    if not consulted(visit, asker):
         raise NotNow(f"{visit.state}: nobody is consulted")
     for party in visit.parties:
         if party.place is Place.ASIDE:
@@ -130,6 +144,14 @@ def move(visit: Visit, event: f.Move) -> Step:
 def mute(visit: Visit, event: f.Mute) -> Step:
     party = need(visit, event.leg, Stage.UP)
     return visit.put(replace(party, muted=event.muted)), []
+
+
+def take_over(visit: Visit, event: f.TakeOver) -> Step:
+    boss, agent = need(visit, event.leg, Stage.UP), visit.responsible
+    if agent is None or agent.stage is not Stage.UP or agent.leg == boss.leg:
+        raise NotNow(f"{visit.state}: there is no agent whose place {event.leg} could take")
+    boss = replace(boss, role=Role.AGENT, place=Place.TALK, errand="take over", muted=False)
+    return step_out(visit.put(boss), agent, boss)
 
 
 def remove(visit: Visit, event: f.Remove) -> Step:
@@ -157,7 +179,7 @@ def enqueue(visit: Visit, event: f.Enqueue) -> Step:
     else:
         visit, effects = end(visit, asker, "transferred")
     after = replace(visit, phase=Phase.QUEUED, in_queue=True, owner="", greeted=True)
-    return after, [*effects, Requeued(event.queue)]
+    return end_holds(after), [*effects, Requeued(event.queue)]
 
 
 def adopt(visit: Visit, event: f.Adopt) -> Step:
@@ -179,7 +201,7 @@ def adopt(visit: Visit, event: f.Adopt) -> Step:
         visit = visit.put(adopted)
     here = next((one for one in event.parties if one.stage is Stage.UP), None)
     if here is None:
-        return visit, effects
+        return end_holds(visit), effects
     if event.reports:
         effects.append(Report(asker.leg, 200))
     visit, more = step_out(visit, asker, visit.find(here.leg))
@@ -198,21 +220,37 @@ def hand_over(visit: Visit, event: f.Yield) -> Step:
 
 def replace_leg(visit: Visit, event: f.Replaced) -> Step:
     """RFC 3891: a new leg in the place of the old one, which hears no more of us."""
-    old = need(visit, event.old)
+    old = need(visit, event.old, *COMING, Stage.UP)
     if old.role is Role.CITIZEN:
         raise NotNow(f"{visit.state}: nobody takes the citizen's place")
+    becomes_agent = event.target.is_seat and old.role is not Role.SUPERVISOR
     new = replace(
         old,
         leg=event.new,
         target=event.target,
         stage=Stage.UP,
-        role=Role.AGENT if event.target.is_seat else old.role,
+        role=Role.AGENT if becomes_agent else old.role,
         token="",
+        away=False,
+        early=False,
         recording="",
     )
-    visit = visit.put(replace(old, stage=Stage.LEAVING)).put(new)
+    visit = visit.put(replace(old, stage=Stage.LEAVING))
     effects: list[Effect] = [EndLeg(old.leg, "replaced")]
+    if old.is_coming:
+        return pick_up(visit, old, new, effects)
+    visit = visit.put(new)
     if old.leg == visit.owner:
         visit, more = disown(visit, new)
         effects += more
     return replace(visit, talked=True), effects
+
+
+def pick_up(visit: Visit, old: Party, new: Party, effects: list[Effect]) -> Step:
+    """What rang is answered elsewhere: an offer is the queue's agent's first, then the other's."""
+    visit, more = join_talk(visit, replace(new, token=old.token))
+    effects = [*effects, *more]
+    if visit.owner == new.leg and new.target.name != old.target.name:
+        visit, more = disown(visit, new)
+        effects += more
+    return visit, effects

@@ -266,6 +266,13 @@ class StopMinutes:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredInVain:
+    """A leg over a trunk answered and cannot be used: the trunk charges for it all the same."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
 class Scored:
     """The citizen's answer to the survey."""
 
@@ -333,6 +340,7 @@ Effect = (
     | Parted
     | StartMinutes
     | StopMinutes
+    | AnsweredInVain
     | Scored
     | MessageTaken
     | Arm

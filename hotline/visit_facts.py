@@ -193,6 +193,13 @@ class Mute:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeOver:
+    """A supervisor who takes part already has the call from now on; its agent leaves."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
 class Remove:
     """Hang one party up, or give up calling it."""
 
@@ -259,6 +266,7 @@ Command = (
     | Join
     | Move
     | Mute
+    | TakeOver
     | Remove
     | Enqueue
     | Adopt

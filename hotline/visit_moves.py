@@ -17,6 +17,7 @@ from hotline.visit_effects import (
     EndLeg,
     HandedOver,
     LeaveQueue,
+    MessageTaken,
     RefuseLeg,
     RefuseOffer,
     Report,
@@ -51,6 +52,8 @@ def ring(visit: Visit, wanted: Dial) -> Step:
     visit = replace(visit, legs=visit.legs + 1).put(party)
     if asker is not None and errand.asker is not None:
         visit = visit.put(replace(asker, place=errand.asker))
+        if errand.asker is Place.OUT:
+            visit = end_holds(visit)
     effects: list[Effect] = [AcceptReferral(wanted.by)] if wanted.reports else []
     return visit, [*effects, DialLeg(leg, party.target, party.errand, party.asker)]
 
@@ -108,15 +111,26 @@ def accept_offer(visit: Visit, party: Party) -> Step:
     return replace(visit, owner=party.leg), effects
 
 
+def end_holds(visit: Visit) -> Visit:
+    """Who could end a hold is going: nobody stays on hold, or the citizen mute, for who comes."""
+    for party in visit.parties:
+        place = Place.TALK if party.place is Place.HOLD else party.place
+        muted = party.muted and party.role is not Role.CITIZEN
+        if (place, muted) != (party.place, party.muted):
+            visit = visit.put(replace(party, place=place, muted=muted))
+    return visit
+
+
 def step_out(visit: Visit, asker: Party, heir: Party | None) -> Step:
     """Who transferred the call leaves it; a phone that sent REFER hangs up by itself, or soon."""
     effects: list[Effect] = []
+    visit = end_holds(visit)
     if asker.leg == visit.owner:
         visit, effects = disown(visit, heir)
     if heir is not None and heir.reports:
         return visit.put(replace(asker, stage=Stage.LINGERING, place=Place.OUT)), effects
     visit, more = end(visit, asker)
-    return visit, [*effects, *more]
+    return bring_back_alone(visit), [*effects, *more]
 
 
 def disown(visit: Visit, heir: Party | None = None) -> Step:
@@ -175,17 +189,28 @@ def go_back(visit: Visit, party: Party) -> Step:
 def rebalance(visit: Visit, gone: Party) -> Step:
     """Somebody is gone: who is alone aside comes back, who is alone in the talk is done."""
     effects: list[Effect] = []
-    if gone.leg == visit.owner:
+    if gone.leg == visit.owner and gone.token and not visit.talked:
+        # The agent of a callback, before the citizen answered: that spends no attempt.
+        visit, effects = replace(visit, owner=""), [RefuseOffer(gone.token, NO_ANSWER)]
+    elif gone.leg == visit.owner:
         visit, effects = disown(visit)
-    aside = [party for party in visit.parties if party.counts and party.place is Place.ASIDE]
-    if len(aside) == 1:
-        errand = "transfer" if aside[0].is_coming else aside[0].errand
-        visit = visit.put(replace(aside[0], place=Place.TALK, errand=errand))
+    visit = bring_back_alone(visit)
+    if not visit.held_by_agent:
+        visit = end_holds(visit)
     talks = visit.phase is Phase.TALKING
     if talks and len([party for party in visit.parties if party.counts]) < 2:
         visit, more = conclude(visit)
         effects += more
     return visit, effects
+
+
+def bring_back_alone(visit: Visit) -> Visit:
+    """Of a consultation only one is left: into the talk; one who still rings is transferred to."""
+    aside = [party for party in visit.parties if party.counts and party.place is Place.ASIDE]
+    if len(aside) != 1:
+        return visit
+    errand = "transfer" if aside[0].is_coming else aside[0].errand
+    return visit.put(replace(aside[0], place=Place.TALK, errand=errand))
 
 
 def conclude(visit: Visit) -> Step:
@@ -205,8 +230,9 @@ def conclude(visit: Visit) -> Step:
 
 
 def finish(visit: Visit, reason: str, *, by_caller: bool = False) -> Step:
-    """End every leg; the queue hears of it once."""
-    effects: list[Effect] = []
+    """End every leg; the queue hears of it once, and of a message that was left."""
+    left_message = visit.phase is Phase.MESSAGE and visit.heard
+    effects: list[Effect] = [MessageTaken()] if left_message else []
     for party in visit.parties:
         visit, more = end(visit, party, reason)
         effects += more

@@ -52,6 +52,7 @@ class Visit(msgspec.Struct, frozen=True):
     owner: str = ""
     greeted: bool = False
     talked: bool = False
+    begun: bool = False  # whether it has been told anything yet
     legs: int = 0
     parts: int = 0
     asked: int = 0  # how often the survey's question was put

@@ -13,7 +13,7 @@ import numpy as np
 from G722 import G722
 
 from media.g711 import ENCODE, PCMA, decode, encode
-from media.rtp import HEADER
+from media.rtp import HEADER, payload_span
 from media.types import FRAME, Bytes
 
 CODECS = ("G722", "L16")
@@ -78,30 +78,51 @@ def is_odd(codec: str, ptime_ms: int) -> bool:
 
 
 class Edge:
-    """A leg's codec and packet time; the sequence numbers of what it sends are its own."""
+    """A leg's codec and packet time; the sequence numbers of what it sends are its own.
 
-    def __init__(self, codec: str, payload_type: int, ptime_ms: int) -> None:
+    `tally` is told how many packets more, or fewer, were sent than frames were given.
+    """
+
+    def __init__(
+        self,
+        codec: str,
+        payload_type: int,
+        ptime_ms: int,
+        tally: Callable[[int], None] = lambda more: None,
+    ) -> None:
         self.agreed = (codec, payload_type, ptime_ms)
+        self.octets = ptime_ms * BYTES_A_MS * (2 if codec == "L16" else 1)  # of a packet's payload
+        self.sequence: int | None = None  # of the next packet
+        self._tally = tally
         self._voice = VOICES.get(codec, Same)()
         self._type = payload_type
         self._bytes = ptime_ms * BYTES_A_MS
         self._codes = b""
         self._timestamp = 0  # of the first of `_codes`
-        self._sequence: int | None = None
 
-    def open(self, row: memoryview, size: int, kind: int) -> int:
-        """Decode a row's RTP packet in place when it is of this payload type; its new size."""
-        if size <= HEADER or row[1] & 0x7F != kind or row[0] != 0x80:
-            return size  # keys, comfort noise and what is wrong with it are looked at inside
-        codes = self._voice.inwards(bytes(row[HEADER:size]))
+    def open(self, row: memoryview, size: int, kind: int, *, aside: bool = False) -> int:
+        """Decode a row's RTP packet in place when it is of this payload type; its new size.
+
+        `aside`: it is of a source that is not the leg's, or not yet: a stranger's bytes must not
+        get into the decoder, whose next samples hang on its last ones.
+        """
+        if size <= HEADER or row[1] & 0x7F != kind:
+            return size  # keys and comfort noise are looked at inside
+        span = payload_span(row, size)
+        if span is None or span[0] == span[1]:
+            return size  # and so is what is wrong with it
+        voice = VOICES.get(self.agreed[0], Same)() if aside else self._voice
+        codes = voice.inwards(bytes(row[span[0] : span[1]]))
+        # Without CSRCs, extension and padding: what is left of the packet is a plain one.
         end = HEADER + len(codes)
-        if end > len(row):
-            return size
+        row[0] = 0x80
         row[HEADER:end] = codes
         return end
 
     def seal(self, packet: bytes) -> list[bytes]:
         """The packets to be sent instead of this one of ours: none, one or more."""
+        if self.sequence is None:
+            self.sequence = int.from_bytes(packet[2:4], "big")
         if packet[1] & 0x7F != self._type:
             return [self._numbered(packet)]  # a key press is told as it is
         if not self._codes:
@@ -116,11 +137,11 @@ class Edge:
             due.append(self._numbered(head + self._voice.outwards(part)))
             self._timestamp = (self._timestamp + len(part)) & 0xFFFFFFFF
             marked = 0
+        self._tally(len(due) - 1)
         return due
 
     def _numbered(self, packet: bytes) -> bytes:
-        if self._sequence is None:
-            self._sequence = int.from_bytes(packet[2:4], "big")
-        number = self._sequence.to_bytes(2, "big")
-        self._sequence = (self._sequence + 1) & 0xFFFF
+        assert self.sequence is not None
+        number = self.sequence.to_bytes(2, "big")
+        self.sequence = (self.sequence + 1) & 0xFFFF
         return packet[:2] + number + packet[4:]

@@ -1,5 +1,9 @@
 """From whom a leg hears: symmetric RTP (RFC 4961) learnt from valid packets only.
 
+Who sends from where the SDP says is believed at once and for ever: whoever came first from
+elsewhere was quicker, or guessed, and gives way. Any other source needs a row of packets, and
+where one is latched, its silence and its host, or that of the SDP.
+
 The packets judged here came to the leg's open socket; once a source is latched, its packets come
 through a connected socket of their own and only the SSRC is left to check.
 """
@@ -38,18 +42,22 @@ class Latch:
         legs = self.legs
         if legs.latched[leg] and source == legs.source[leg]:
             return "accept" if ssrc == legs.ssrc[leg] else self._new_ssrc(leg, ssrc, sequence)
-        remote = legs.remote[leg]
-        if legs.latched[leg]:
-            silent = tick - int(legs.heard_tick[leg]) >= RELATCH_TICKS
-            known = bool(legs.accept_any[leg]) or (remote is not None and source[0] == remote[0])
-            needed = PROBATION if silent and known else 0
-        else:
-            needed = 1 if source == remote or legs.accept_any[leg] else PROBATION
-        if not needed or self._seen(leg, source, ssrc, sequence) < needed:
-            return "stranger"
+        if source != legs.remote[leg]:
+            if legs.latched[leg] and not self._may_move(leg, source, tick):
+                return "stranger"
+            if self._seen(leg, source, ssrc, sequence) < PROBATION:
+                return "stranger"
         legs.latch(leg, source, ssrc, sequence)
         self.candidates.pop(leg, None)
         return "latch"
+
+    def _may_move(self, leg: int, source: Source, tick: int) -> bool:
+        """A party that is silent may come again from another port, as behind a NAT that forgot."""
+        legs = self.legs
+        if tick - int(legs.heard_tick[leg]) < RELATCH_TICKS:
+            return False
+        hosts = [known[0] for known in (legs.remote[leg], legs.source[leg]) if known is not None]
+        return bool(legs.accept_any[leg]) or source[0] in hosts
 
     def _new_ssrc(self, leg: int, ssrc: int, sequence: int) -> str:
         """RFC 3550 §8.2: the same address with another SSRC is another sender until it lasts."""

@@ -180,6 +180,19 @@ class Heartbeat(msgspec.Struct, frozen=True, tag=True):
     blocks_dropped: int = 0
 
 
+def together(one: Heartbeat, other: Heartbeat) -> Heartbeat:
+    """The sum of what two workers counted."""
+    sums = {
+        name: getattr(one, name) + getattr(other, name)
+        for name in Heartbeat.__struct_fields__
+        if name not in ("late", "counts")
+    }
+    late = tuple(a + b for a, b in zip(one.late, other.late, strict=True))
+    names = one.counts | other.counts
+    counts = {name: one.counts.get(name, 0) + other.counts.get(name, 0) for name in names}
+    return Heartbeat(late=late, counts=counts, **sums)
+
+
 class Ready(msgspec.Struct, frozen=True, tag=True):
     """The worker ticks, by these sockets."""
 

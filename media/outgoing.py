@@ -1,5 +1,7 @@
 """The packets to be sent: (n_legs, 172) uint8, headers and 20 ms of G.711 each."""
 
+from base64 import b64encode
+
 import numpy as np
 
 from media.dtmf import Press
@@ -21,14 +23,20 @@ class Outgoing:
         self.sequence: Halves = np.zeros(capacity, np.uint16)
         self.timestamp: Words = np.zeros(capacity, np.uint32)
         self.ssrc: Words = np.zeros(capacity, np.uint32)
+        self.octets: Integers = np.full(capacity, FRAME, np.int64)  # of a packet's payload
+        self.before: Integers = np.zeros(capacity, np.int64)  # packets sent under another SSRC
+        self.names = [""] * capacity  # CNAMEs
         self.marker: Bytes = np.zeros(capacity, np.uint8)  # 0x80 before the first packet is sent
         self.dirty = True
         self._muted: dict[int, int] = {}  # leg -> first tick with audio again
         self._press: dict[int, int] = {}  # leg -> timestamp of the last key press
         self._active: Flags = np.zeros(capacity, np.bool_)
 
-    def start(self, leg: int, sequence: int, timestamp: int, ssrc: int) -> None:
-        """A new stream with these random numbers."""
+    def start(self, leg: int, sequence: int, timestamp: int, ssrc: int, name: int = 0) -> None:
+        """A new stream with these random numbers; RFC 7022 §4.2: 96 bits make a name, by base64."""
+        self.names[leg] = b64encode(name.to_bytes(12, "big")).decode()
+        self.octets[leg] = FRAME
+        self.before[leg] = 0
         self.sequence[leg] = sequence
         self.timestamp[leg] = timestamp
         self.ssrc[leg] = ssrc
@@ -64,6 +72,7 @@ class Outgoing:
     def change_ssrc(self, leg: int) -> None:
         """RFC 3550 §8.2: the other side has chosen ours; the next one of a random start."""
         self.ssrc[leg] = (int(self.ssrc[leg]) * 1664525 + 1013904223) & 0xFFFFFFFF
+        self.before[leg] = self.legs.counts["packets_out"][leg]  # §6.4.1: counted anew
 
     def event(self, leg: int, kind: int, press: Press, payload: bytes, tick: int) -> bytes:
         """A telephone-event packet of the leg's stream; its audio pauses meanwhile.

@@ -26,11 +26,13 @@ class Overlay:
         self.low: Floats = np.ones(legs.capacity, np.float32)  # what it is faded to
         self.busy = False
         self.dialling: set[int] = set()
+        self.relaying: set[int] = set()  # somebody else's keys, of whose end nobody is told
 
     def say(self, leg: int, prompts: tuple[str, ...], below: float = BELOW) -> None:
         """Start, in place of what was being said; LocalProtocolError for unknown prompts."""
         self.player.play(leg, prompts, loop_last=False)
         self.dialling.discard(leg)
+        self.relaying.discard(leg)
         self.low[leg] = below
         self.busy = True
 
@@ -40,15 +42,25 @@ class Overlay:
         self.gain[leg] = 0
         self.dialling.add(leg)
 
+    def relay(self, leg: int, key: str) -> None:
+        """A key that another party presses, behind those before; unless something is said."""
+        if self.player.position[leg] < 0:
+            self.say(leg, (key,), 0.0)
+            self.gain[leg] = 0
+            self.relaying.add(leg)
+        elif leg in self.relaying:
+            self.player.queues[leg][0].append(key)
+
     def stop(self, leg: int) -> None:
         """At once: the leg closes."""
         self.dialling.discard(leg)
+        self.relaying.discard(leg)
         self.player.stop(leg)
         self.gain[leg] = 1
 
     def hush(self, leg: int) -> None:
         """Say no more; what is below comes back. Keys are pressed to the end."""
-        if leg not in self.dialling:
+        if leg not in self.dialling | self.relaying:
             self.player.stop(leg)
 
     def step(

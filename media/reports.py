@@ -12,7 +12,7 @@ import numpy as np
 from media import rtcp
 from media.events import LegStats, Quality
 from media.legs import Legs
-from media.quality import Path, mos
+from media.quality import G711, G722, Path, mos
 from media.rtp import Headers, since
 from media.types import FRAME, Flags, Integers, Words
 
@@ -24,12 +24,13 @@ MOST_ROUND_TRIP_SECONDS = 30.0  # beyond it the stamps are not ours
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A leg's own stream as it is sent: SSRC, next timestamp, packets so far."""
+    """A leg's own stream as it is sent: SSRC, next timestamp, packets and octets so far."""
 
     ssrc: int
     timestamp: int
     packets: int
-    sends: bool
+    octets: int
+    name: str  # RFC 7022: it stays when the SSRC changes
 
 
 class Reports:
@@ -42,6 +43,7 @@ class Reports:
         self.seen: Flags = np.zeros(capacity, np.bool_)
         self.jitter = np.zeros(capacity, np.float64)  # samples
         self.prior: Integers = np.zeros((capacity, 2), np.int64)  # expected, received
+        self.sent: Integers = np.zeros((capacity, 2), np.int64)  # by the two reports before
         self.theirs: dict[int, tuple[int, float]] = {}  # leg -> middle of its last SR, when
         self.remote: dict[int, rtcp.Heard] = {}
         self.round_trip: dict[int, float] = {}  # seconds
@@ -50,6 +52,7 @@ class Reports:
         """The leg is new."""
         self.jitter[leg] = 0.0
         self.prior[leg] = 0
+        self.renamed(leg)
         self.restart(leg)
         for table in (self.theirs, self.remote, self.round_trip):
             table.pop(leg, None)
@@ -57,6 +60,10 @@ class Reports:
     def restart(self, leg: int) -> None:
         """Another source: its clock has nothing to do with the last one's."""
         self.seen[leg] = False
+
+    def renamed(self, leg: int) -> None:
+        """We go on under another SSRC, of which nothing was told yet."""
+        self.sent[leg] = 0
 
     def note(self, legs: Integers, headers: Headers, tick: int) -> None:
         """RFC 3550 A.8, one packet of each of these legs."""
@@ -92,13 +99,17 @@ class Reports:
         return [int(leg) for leg in turn[known]]
 
     def make(self, leg: int, own: Own, now: float, goodbye: bool = False) -> bytes:
-        """A report of the leg's stream and of what it hears."""
+        """A report of the leg's stream and of what it hears.
+
+        §6.4: who has sent since the report before the last one is a sender, held since or not.
+        """
         sender = None
-        if own.sends:
-            octets = own.packets * FRAME
-            sender = rtcp.Sender(rtcp.ntp(now), own.timestamp, own.packets, octets)
+        before, last = (int(number) for number in self.sent[leg])
+        self.sent[leg] = last, own.packets
+        if own.packets > before:
+            sender = rtcp.Sender(rtcp.ntp(now), own.timestamp, own.packets, own.octets)
         heard = (self._block(leg, now),) if self.legs.latched[leg] else ()
-        return rtcp.build(rtcp.Report(own.ssrc, sender, heard, goodbye), f"{own.ssrc:08x}@callcore")
+        return rtcp.build(rtcp.Report(own.ssrc, sender, heard, goodbye), own.name)
 
     def _block(self, leg: int, now: float) -> rtcp.Heard:
         """A.3: since the start, and the fraction since the last report."""
@@ -120,8 +131,9 @@ class Reports:
             delay=max(0, int((now - at) * 65536)) if last else 0,
         )
 
-    def quality(self, leg: int, stats: LegStats) -> Quality:
-        """Both directions of a leg: as we heard it, and as it heard us."""
+    def quality(self, leg: int, stats: LegStats, codec: str = "") -> Quality:
+        """Both directions of a leg: as we heard it, and as it heard us; `codec` where not G.711."""
+        impairment = G722 if codec == "G722" else G711
         round_trip = self.round_trip.get(leg)
         round_trip_ms = None if round_trip is None else round(1000 * round_trip, 1)
         jitter_ms = float(self.jitter[leg]) / SAMPLES_PER_MS
@@ -137,8 +149,8 @@ class Reports:
             loss=round(heard.loss, 5),
             jitter_ms=round(jitter_ms, 1),
             round_trip_ms=round_trip_ms,
-            mos=round(mos(heard), 2) if due else None,
+            mos=round(mos(heard, impairment), 2) if due else None,
             remote_loss=None if said is None else round(said.loss, 5),
             remote_jitter_ms=None if said is None else round(said.jitter_ms, 1),
-            remote_mos=None if said is None else round(mos(said), 2),
+            remote_mos=None if said is None else round(mos(said, impairment), 2),
         )

@@ -4,6 +4,7 @@ import struct
 from dataclasses import dataclass
 
 SR, RR, SDES, BYE = 200, 201, 202, 203
+CNAME = 1
 NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 MOST_BYTES = 1500
 _head = struct.Struct(">BBH")
@@ -61,8 +62,7 @@ def parse(data: bytes) -> Report | None:
     at, first, report = 0, True, Report(0, None, ())
     goodbye = False
     while at < len(data):
-        if at + 8 > len(data):
-            return None
+        # §6.5, §6.6: a count of nought is valid, though useless: four octets.
         bits, kind, words = _head.unpack_from(data, at)
         end = at + 4 + 4 * words
         # §6.4.1: padding is allowed in the last packet only.
@@ -76,6 +76,19 @@ def parse(data: bytes) -> Report | None:
         goodbye |= kind == BYE
         at = end
     return Report(report.ssrc, report.sender, report.heard, goodbye)
+
+
+def cname(data: bytes) -> str:
+    """§6.5.1: what the sender of a compound packet that `parse` takes calls itself, or nothing."""
+    at = 0
+    while at < len(data):
+        bits, kind, words = _head.unpack_from(data, at)
+        end = at + 4 + 4 * words
+        # One chunk, the sender's own, whose first item is the name: that is how all write it.
+        if kind == SDES and bits & 0x1F and end >= at + 10 and data[at + 8] == CNAME:
+            return data[at + 10 : min(end, at + 10 + data[at + 9])].decode(errors="replace")
+        at = end
+    return ""
 
 
 def _report(part: bytes, count: int, kind: int) -> Report | None:
@@ -116,8 +129,8 @@ def build(report: Report, name: str) -> bytes:
         body = _sender.pack(*(word & 0xFFFFFFFF for word in words)) + body
     kind = RR if report.sender is None else SR
     packet = _part(len(report.heard), kind, report.ssrc, body)
-    cname = name.encode()[:255]
-    items = bytes([1, len(cname)]) + cname
+    said = name.encode()[:255]
+    items = bytes([CNAME, len(said)]) + said
     packet += _part(1, SDES, report.ssrc, items + bytes(4 - len(items) % 4))
     return packet + (_part(1, BYE, report.ssrc, b"") if report.goodbye else b"")
 

@@ -75,6 +75,24 @@ def _unfold(
     size[odd] = total - start - padding
 
 
+def payload_span(row: memoryview, size: int) -> tuple[int, int] | None:
+    """Where one packet's payload begins and ends (§5.1, §5.3.1); None where lengths do not fit."""
+    first = row[0]
+    start, end = HEADER + 4 * (first & 0x0F), size
+    if first == 0x80:
+        return start, end
+    if first & 0x10 and start + 4 <= end:
+        start += 4 + 4 * (row[start + 2] << 8 | row[start + 3])
+    elif first & 0x10:
+        return None
+    if first & 0x20:
+        padding = row[end - 1]
+        end -= padding
+        if not padding:
+            return None
+    return (start, end) if first >> 6 == 2 and start <= end else None
+
+
 def build(rows: Bytes, first_two: tuple[int, Bytes], numbers: tuple[Halves, Words, Words]) -> None:
     """Write (n, 12+) headers in place: (first byte, payload types), (sequence, timestamp, ssrc)."""
     sequence, timestamp, ssrc = numbers

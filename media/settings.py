@@ -65,7 +65,7 @@ class MediaSettings:
 
 @dataclass(frozen=True, slots=True)
 class PlaneStats:
-    """Sums over the workers that run now; `late` counts ticks by `messages.LATE_BUCKETS_MS`."""
+    """Sums over all workers, counters with those that died; `late` by messages.LATE_BUCKETS_MS."""
 
     legs: int
     recordings: int
@@ -77,6 +77,7 @@ class PlaneStats:
     packets_out: int
     lost: int
     late: tuple[int, ...]
+    late_seconds: float  # of all ticks together
     sockets: tuple[str, ...]  # which kind each worker that is up uses
     counts: dict[str, int]  # by events.LegStats' names, of open and closed legs
     spare: int | None = None  # the pid of a worker that waits to take a place

@@ -16,6 +16,7 @@ from media.sounds import Sounds
 from media.srtp import Guard, Keys
 from media.taps import Block
 from media.tick import Tick, Wire, ticks
+from media.types import FRAME
 
 
 class Sockets(Wire, Protocol):
@@ -79,8 +80,8 @@ class Switch:
         self.tick.timeout_ticks = ticks(setup.rtp_timeout_seconds)
         self._held: dict[int, str] = {}  # legs that hear a bridge's music, and which bridge's
 
-    def obey(self, command: m.Command, numbers: tuple[int, int, int]) -> None:
-        """Perform one command; `numbers` are random: sequence, timestamp, SSRC of a new leg.
+    def obey(self, command: m.Command, numbers: tuple[int, ...]) -> None:
+        """Perform one command; `numbers` are random: a new leg's sequence, timestamp, SSRC, name.
 
         Raises LocalProtocolError when the command makes no sense here.
         """
@@ -138,7 +139,7 @@ class Switch:
     def _legs(self, names: tuple[str, ...]) -> tuple[int, ...]:
         return tuple(self._leg(name) for name in names)
 
-    def _open(self, command: m.Open, numbers: tuple[int, int, int]) -> None:
+    def _open(self, command: m.Open, numbers: tuple[int, ...]) -> None:
         leg = self.legs.add(command.leg, self.tick.number)
         try:
             self.sockets.open(leg, command.host, command.port)
@@ -178,23 +179,41 @@ class Switch:
         self.tick.taps.dirty = True
 
     def _protect(self, leg: int, keys: Keys | None) -> None:
-        """RFC 3711 §3.2.1: a key that stays keeps its roll-over counter and replay list."""
+        """RFC 3711 §3.2.1: a key that stays keeps its roll-over counter and replay list.
+
+        Each direction's for itself: who changes its own key in a re-INVITE has not changed ours.
+        """
         guard = self.sockets.guard(leg)
         if keys == (None if guard is None else guard.keys):
             return
         blame = partial(self._blame, leg)
-        self.sockets.protect(leg, None if keys is None else Guard(keys, blame))
+        self.sockets.protect(leg, None if keys is None else Guard(keys, blame, guard))
 
     def _shape(self, leg: int, command: m.Connect) -> None:
         """An edge where the leg is not G.711 at 20 ms; one that stays keeps its state."""
         agreed = (command.codec, command.payload_type, command.ptime_ms)
         if not is_odd(command.codec, command.ptime_ms):
+            self._go_on(leg, None)
             self.sockets.shape(leg, None, 0)
-        else:
-            edge = self.sockets.edge(leg)
-            if edge is None or edge.agreed != agreed:
-                edge = Edge(*agreed)
-            self.sockets.shape(leg, edge, int(self.legs.receive_type[leg]))
+            return
+        edge = self.sockets.edge(leg)
+        if edge is None or edge.agreed != agreed:
+            edge = Edge(*agreed, partial(self._tally, leg))
+            self._go_on(leg, edge)
+        self.sockets.shape(leg, edge, int(self.legs.receive_type[leg]))
+
+    def _go_on(self, leg: int, edge: Edge | None) -> None:
+        """RFC 3550 §5.1: numbers go up by one, whoever counted the packets so far."""
+        before = self.sockets.edge(leg)
+        if before is not None and before.sequence is not None:
+            if edge is None:
+                self.tick.outgoing.sequence[leg] = before.sequence
+            else:
+                edge.sequence = before.sequence
+        self.tick.outgoing.octets[leg] = FRAME if edge is None else edge.octets
+
+    def _tally(self, leg: int, more: int) -> None:
+        self.legs.counts["packets_out"][leg] += more
 
     def _blame(self, leg: int, what: str) -> None:
         self.legs.counts[what][leg] += 1
@@ -249,9 +268,11 @@ class Switch:
         self.tick.dialler.forget(leg)
         self.tick.overlay.stop(leg)
         self.tick.part(leg)
+        edge = self.sockets.edge(leg)
+        codec = edge.agreed[0] if edge is not None else ""
         self.sockets.close(leg)
         stats = self.legs.stats(leg)
-        quality = self.tick.reports.quality(leg, stats)
+        quality = self.tick.reports.quality(leg, stats, codec)
         sound = self.tick.hearing.sound(leg)
         self.tick.hearing.clear(leg)
         self.legs.remove(name, stats)

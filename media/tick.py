@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from media import events, rtcp
-from media.dtmf import Dialler, Keys, Packet, Press, Pressed
+from media.dtmf import DIGITS, Dialler, Keys, Packet, Press, Pressed
 from media.hearing import Hearing
 from media.jitter import MAX_PAYLOAD
 from media.latch import Latch
@@ -133,9 +133,8 @@ class Tick:
             if visitors is None:
                 break
             self._welcome(*visitors, last=turn == PASSES - 1)
-        if self.number % CHECK_TICKS == 0:
-            for leg, source, data, at in self.wire.reports():
-                self._reported(leg, source, data, at)
+        for leg, source, data, at in self.wire.reports():
+            self._reported(leg, source, data, at)
 
     def _take(self, legs: Integers, rows: Bytes, sizes: Integers) -> None:
         """Packets from latched sources, one a leg."""
@@ -230,7 +229,9 @@ class Tick:
             self.reports.restart(leg)
         if verdict != "accept" and ssrc == int(self.outgoing.ssrc[leg]):
             state.counts["collisions"][leg] += 1
+            self.part(leg)  # RFC 3550 §8.2: a goodbye to the old one
             self.outgoing.change_ssrc(leg)
+            self.reports.renamed(leg)
         if verdict == "resync":
             self.jitter.renew(leg)
         elif verdict == "latch":
@@ -256,11 +257,13 @@ class Tick:
 
     def _report(self, leg: int, goodbye: bool = False) -> None:
         out, state = self.outgoing, self.legs
+        packets = int(state.counts["packets_out"][leg] - out.before[leg])
         own = Own(
             ssrc=int(out.ssrc[leg]),
             timestamp=int(out.timestamp[leg]),
-            packets=int(state.counts["packets_out"][leg]),
-            sends=bool(state.sends[leg]),
+            packets=packets,
+            octets=packets * int(out.octets[leg]),
+            name=out.names[leg],
         )
         packet = self.reports.make(leg, own, self.wire.now(), goodbye)
         self.wire.send_report(leg, packet)
@@ -286,8 +289,13 @@ class Tick:
         if press is None:
             return
         for other in self.mixer.ears_of(leg):
-            if self.player.position[other] < 0:
+            if self.player.position[other] >= 0:
+                continue
+            if self.legs.dtmf_send_type[other] >= 0:
                 self._relay(other, press, packet.payload)
+            elif not press.stamps.get(other):  # once a press: it has agreed on nothing but sound
+                press.stamps[other] = 1
+                self.overlay.relay(other, f"key:{DIGITS[press.digit]}")
 
     def _relay(self, other: int, press: Press, payload: bytes) -> None:
         state = self.legs
@@ -339,6 +347,9 @@ class Tick:
         mixer.pool[covered[legs]] = codes
         for leg in finished:
             name = self.legs.names[leg]
+            if leg in overlay.relaying:
+                overlay.relaying.discard(leg)
+                continue
             dialled = leg in overlay.dialling
             overlay.dialling.discard(leg)
             self.emit(events.DialFinished(name) if dialled else events.Said(name))

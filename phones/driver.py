@@ -78,6 +78,7 @@ class SoftphoneOptions:
     log_level: int | None = None
     ca: Path | None = None
     srtp: str | None = None
+    keys: str | None = None
     module: str = field(default="phones.softphone", kw_only=True)
 
     def arguments(self) -> list[str]:

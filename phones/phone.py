@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pjsua2 as pj
 
+from phones import keypad
 from phones.endpoint import MAX_CALLS, Endpoint
 from phones.laws import Law
 from phones.lines import EventWriter
@@ -43,6 +44,7 @@ class PhoneOptions:
     refuse: int = 0
     calls: int = 1  # further incoming calls get 486
     srtp: str = "off"  # optional: as the other side wants; mandatory: nothing else
+    keys: str = "events"  # or "sound": no telephone-event, the tones themselves
     seed: int = 0
 
 
@@ -302,6 +304,14 @@ def _resume(phone: Phone, command: Fields) -> None:
     phone.named(command).reinvite(operation)
 
 
+def _dial(phone: Phone, command: Fields) -> None:
+    call, digits = phone.named(command), str(command["digits"])
+    if phone.options.keys == "sound":
+        keypad.press(phone, call, digits)
+    else:
+        call.dialDtmf(digits)
+
+
 def _quit(phone: Phone, command: Fields) -> None:
     phone.running = False
 
@@ -321,7 +331,7 @@ VERBS: dict[str, Callable[[Phone, Fields], None]] = {
     "attend": lambda phone, c: phone.named(c).xferReplaces(
         phone.calls[str(c["with"])], pj.CallOpParam(True)
     ),
-    "dtmf": lambda phone, c: phone.named(c).dialDtmf(str(c["digits"])),
+    "dtmf": _dial,
     "stats": _statistics,
     "register": lambda phone, c: phone.account.setRegistration(True),
     "unregister": lambda phone, c: phone.account.setRegistration(False),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pjsua2 as pj
 
+from phones.keypad import without_events
+
 if TYPE_CHECKING:
     from phones.phone import Phone
 
@@ -37,6 +39,7 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
         self.play: Path | None = phone.options.play
         self.record: Path | None = phone.recording_path(name)
         self.recorder: pj.AudioMediaRecorder | None = None
+        self.keypad: pj.ToneGenerator | None = None  # while keys are pressed in the sound
         self.party = ""
         self.outgoing = call_id == pj.PJSUA_INVALID_ID
         self.hung_up_here = False
@@ -48,6 +51,12 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
     def onCallState(self, prm: "pj.OnCallStateParam") -> None:
         """RFC 3261 §13: the INVITE session's state as pjsip names it."""
         self.phone.call_changed(self)
+
+    @_told
+    def onCallSdpCreated(self, prm: "pj.OnCallSdpCreatedParam") -> None:
+        """Before our offer or answer goes: a phone that presses keys in the sound has no events."""
+        if self.phone.options.keys == "sound":
+            prm.sdp.wholeSdp = without_events(prm.sdp.wholeSdp)
 
     @_told
     def onCallMediaState(self, prm: "pj.OnCallMediaStateParam") -> None:

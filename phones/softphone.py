@@ -38,6 +38,7 @@ def arguments(line: list[str] | None = None) -> argparse.Namespace:
     add("--local-port", type=int, default=0)
     add("--codec", choices=G711, help="offers and takes this one alone")
     add("--srtp", choices=("off", "optional", "mandatory"), default="off")
+    add("--keys", choices=("events", "sound"), default="events", help="how digits are pressed")
     add("--expires", type=int, default=300, metavar="SECONDS")
     add("--play", type=Path, metavar="FILE.wav")
     add("--tone", type=int, metavar="HZ", help="plays a tone in place of a file")
@@ -77,6 +78,7 @@ def phone_options(given: argparse.Namespace) -> PhoneOptions:
         calls=given.calls,
         seed=given.seed,
         srtp=given.srtp,
+        keys=given.keys,
     )
 
 

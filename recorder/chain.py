@@ -21,7 +21,7 @@ class Access:
 
     at_ms: int
     who: str
-    action: str  # listened, downloaded, exported, revealed, linked, scored, commented, transcribed
+    action: str  # listened, downloaded, exported, revealed, linked, scored, commented, refused ...
     recording: str = ""
     reason: str = ""
     source: str = ""  # the address that asked

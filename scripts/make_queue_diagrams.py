@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 from msgspec.structs import replace  # noqa: E402
 
 from acd import agents, callbacks, offers  # noqa: E402
+from acd.paces import pace_of  # noqa: E402
 from acd.settings import AcdSettings, CallbackSettings  # noqa: E402
 
 PAGE = ROOT / "docs" / "queue.md"
@@ -25,7 +26,7 @@ OVER = "[*]"
 Arrow = tuple[str, str, str]  # from, cue, to
 
 NOON_MS = 4 * 3_600_000  # in China
-PACE = agents.pace_of(AcdSettings())
+PACE = pace_of(AcdSettings())
 
 
 def agent_arrows() -> Iterator[Arrow]:

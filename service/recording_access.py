@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import getpass
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -102,7 +103,7 @@ def export(
         note(vault, "exported", [entry.recording for entry in found], reason)
         about = {"by": who(), "reason": reason, "made": now().isoformat(timespec="seconds")}
         part = out.with_name(out.name + ".part")
-        with open(part, "wb") as file:
+        with open(part, "wb", opener=for_us_alone) as file:
             for data in exports.chunks(vault, found, progress, about):
                 file.write(data)
                 tell(progress)
@@ -196,6 +197,11 @@ def note(vault: Vault, action: str, recordings: list[str], reason: str) -> None:
     at_ms = int(time.time() * 1000)
     lines = [Access(at_ms, who(), action, one, reason, "shell") for one in recordings]
     AccessLog(vault.index.database).append(lines)
+
+
+def for_us_alone(path: str, flags: int) -> int:
+    """What citizens said is not for whoever else works on this machine."""
+    return os.open(path, flags, 0o600)
 
 
 def must_say_why(settings: Config, reason: str) -> None:

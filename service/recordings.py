@@ -85,7 +85,7 @@ def init(config: ConfigOption = CONFIG) -> None:
     keeps that promise then.
     """
     from recorder.io.s3 import S3Store
-    from recorder.io.s3_bucket import Wanted
+    from recorder.io.s3_rules import Wanted
     from recorder.manifest import check_retention
 
     settings = loaded(config).recordings

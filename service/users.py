@@ -71,8 +71,15 @@ def append(path: Path, table: str) -> None:
         loads(made, file=str(path))
     except ConfigError as error:
         fail(f"{error.mistakes[0]}; add it by hand, see --print", USAGE)
+    was = path.stat()
     number, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(number, "w", encoding="utf-8") as file:
-        file.write(made)
-        os.fchmod(number, path.stat().st_mode & 0o7777)
-    os.replace(beside, path)
+    try:
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            os.fchown(number, was.st_uid, was.st_gid)  # root adds, the engine's user reads
+            os.fchmod(number, was.st_mode & 0o7777)
+            file.write(made)
+            file.flush()
+            os.fsync(number)
+        os.replace(beside, path)
+    finally:
+        Path(beside).unlink(missing_ok=True)

@@ -2,7 +2,14 @@
 
 from callcore.call import session
 from callcore.call.early import acknowledge, find_early, with_early
-from callcore.call.events import Answered, By, OfferRefused, OfferWithdrawn, Progressed
+from callcore.call.events import (
+    Answered,
+    AnsweredInVain,
+    By,
+    OfferRefused,
+    OfferWithdrawn,
+    Progressed,
+)
 from callcore.call.messages import (
     authorise,
     build_ack,
@@ -116,7 +123,8 @@ def succeed(leg: Leg, event: LegEvent) -> Step:
             description = read_body(answer)
         except RemoteProtocolError:
             leg, parting = leave(leg, Farewell("unreadable answer"))
-            return leg, [*effects, *parting, ended(leg, 488, "remote", "unreadable answer")]
+            told = (in_vain(leg), ended(leg, 488, "remote", "unreadable answer"))
+            return leg, [*effects, *parting, *told]
     leg, armed = agree(leg._replace(theirs=body), answer)
     return leg, [*effects, *armed, Tell(Answered(leg.who.name, description, body))]
 
@@ -245,7 +253,12 @@ def leave_answered(leg: Leg, event: LegEvent) -> Step:
     dialog = from_response(answer)
     ack = SendAck(build_ack(leg, dialog, answer), next_hop(dialog))
     leg, effects = leave(leg._replace(dialog=dialog, early=()))
-    return leg, [Stop(LegTimer.CANCELLED), ack, *effects]
+    return leg, [Stop(LegTimer.CANCELLED), ack, *effects, in_vain(leg)]
+
+
+def in_vain(leg: Leg) -> Tell:
+    """It was answered, and nobody talks."""
+    return Tell(AnsweredInVain(leg.who.name))
 
 
 def forget(leg: Leg, event: LegEvent) -> Step:

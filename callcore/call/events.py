@@ -84,6 +84,16 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredInVain:
+    """A 2xx that is of no use, and has its ACK and its BYE: the far end may charge for it.
+
+    It crossed our CANCEL, came of another fork, or cannot be read; before or after `Ended`.
+    """
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
 class Confirmed:
     """The ACK for a 2xx of ours; with the answer when the offer was ours (delayed offer)."""
 
@@ -209,6 +219,7 @@ CallEvent = (
     Arrived
     | Progressed
     | Answered
+    | AnsweredInVain
     | Confirmed
     | Offered
     | OfferWithdrawn

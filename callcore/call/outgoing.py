@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from callcore.call.cause import ELSEWHERE
-from callcore.call.events import Answered, CallEvent, Ended, Progressed
+from callcore.call.events import Answered, AnsweredInVain, CallEvent, Ended, Progressed
 from callcore.call.fork import Failure, Fork
 from callcore.call.placement import Headers
 from callcore.call.refusals import REFUSING, Refusals
@@ -149,6 +149,8 @@ class Outgoing:
             self._carrier.tell(event)
         elif isinstance(event, Ended):
             self._ended(fork, event, now)
+        elif isinstance(event, AnsweredInVain):
+            self._carrier.tell(event if branch == leg else replace(event, leg=leg))
         elif branch not in fork.ringing or fork.hung_up:
             pass  # a loser that has not heard it yet
         else:

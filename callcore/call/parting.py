@@ -3,7 +3,7 @@
 from typing import Any
 
 from callcore.call.cause import NO_ANSWER, Reason, q850_of, read_reasons
-from callcore.call.events import By, Ended
+from callcore.call.events import AnsweredInVain, By, Ended
 from callcore.call.messages import authorise, build_ack, build_bye, repeat_with, reply
 from callcore.call.state import (
     Abandon,
@@ -148,7 +148,8 @@ def receive_2xx_again(leg: Leg, event: LegEvent) -> Step:
     effects = decline_2xx(leg, answer)
     if tag in leg.strays:
         return leg, effects[:1]
-    return leg._replace(strays=(*leg.strays, tag)), effects
+    leg = leg._replace(strays=(*leg.strays, tag))
+    return leg, [*effects, Tell(AnsweredInVain(leg.who.name))]
 
 
 def decline_2xx(leg: Leg, answer: Response) -> list[Effect]:

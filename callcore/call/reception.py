@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from callcore.call.events import Banned, Refused
 from callcore.call.gate import CAPABILITIES, KNOWN, WITHIN_DIALOG, Gate, Refusal
@@ -70,6 +70,21 @@ class Reception:
             return []
         message = self._message(data, flow, now)
         return [] if message is None else [message]
+
+    def is_homeless(
+        self, message: Message, has_dialog: Callable[[Request], bool]
+    ) -> TypeGuard[Request]:
+        """A request within a dialog that we do not have: answered without a transaction.
+
+        Anybody can make such requests up, so nothing is kept of them (RFC 3261 §8.2.7).
+        """
+        return (
+            isinstance(message, Request)
+            and message.to.tag is not None
+            and message.method not in ("ACK", "CANCEL")
+            and not has_dialog(message)
+            and not self._is_served(message)
+        )
 
     def delayed(self, seconds: float) -> None:
         """How long messages wait for us."""

@@ -30,6 +30,7 @@ class Binding:
     q: str = ""
     path: tuple[str, ...] = ()  # RFC 3327: the proxies in front of the phone, as Route values
     inherited: bool = False  # told by another node, and not by the phone itself since
+    since: float = float("-inf")  # the registration; a node of an older version does not tell it
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +97,23 @@ class Registrar:
     def restore(self, binding: Binding, now: float) -> list[Fact]:
         """A binding as another node had it, a user's oldest first.
 
-        What the phone itself told us since comes first, and is newer than all that is restored.
+        Of one phone the newer word counts: what it told us itself since it told the other node, or
+        what it told that one after it had told us.
         """
         known = self._users.get(binding.user, {})
-        if binding.expires_at <= now or len(known) >= self._settings.max_bindings:
+        same = [one for one in known.values() if _is_same_phone(one, binding)]
+        if binding.expires_at <= now or not all(_is_newer(binding, one) for one in same):
             return []
-        if any(_replaces(one, binding) for one in known.values()):
+        if len(known) - len(same) >= self._settings.max_bindings:
             return []
-        own = [one for one in known.values() if not one.inherited]
+        for one in same:
+            self._remove(binding.user, one.contact)
         self._add(replace(binding, inherited=True))
-        for one in own:
+        known = self._users[binding.user]
+        for one in [one for one in known.values() if one.since > binding.since]:
             known[one.contact] = known.pop(one.contact)
+        if any(one.contact == binding.contact and one.flow == binding.flow for one in same):
+            return []  # where it was
         return [Registered(binding.user, binding.contact, binding.flow)]
 
     def flow_closed(self, flow: Flow) -> list[Fact]:
@@ -193,6 +200,7 @@ class Registrar:
                 instance=instance,
                 q=contact.params.get("q") or "",
                 path=tuple(request.values("Path")),
+                since=now,
             ),
         )
 
@@ -251,11 +259,20 @@ class Registrar:
             yield "Contact", value
 
 
-def _replaces(known: Binding, restored: Binding) -> bool:
-    """Whether what is known says more of the same phone: its Call-ID is one (RFC 3261 §10.2.4)."""
+def _is_same_phone(known: Binding, restored: Binding) -> bool:
+    """By its contact, its instance, or its Call-ID, which is one a phone (RFC 3261 §10.2.4).
+
+    Two contacts of one REGISTER are two places where a user can be reached.
+    """
     if known.contact == restored.contact:
         return True
-    if known.inherited:
-        return False
-    same_instance = known.instance != "" and known.instance == restored.instance
-    return same_instance or known.call_id == restored.call_id
+    if known.instance and known.instance == restored.instance:
+        return True
+    return known.call_id == restored.call_id and known.cseq != restored.cseq
+
+
+def _is_newer(restored: Binding, known: Binding) -> bool:
+    """By CSeq where that tells (RFC 3261 §10.3 step 7), else by time, as far as clocks agree."""
+    if restored.call_id == known.call_id and restored.cseq != known.cseq:
+        return restored.cseq > known.cseq
+    return restored.since > known.since

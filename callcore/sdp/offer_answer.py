@@ -75,6 +75,7 @@ class Negotiated:
     remote_on_hold: bool
     srtp: Srtp | None = None
     rtcp_port: int = 0  # 0: none; the RTP port itself: RFC 5761
+    receive_dtmf_payload_type: int | None = None  # None: as we send
 
 
 def make_offer(local: LocalMedia) -> bytes:
@@ -138,7 +139,11 @@ def read_answer(local: LocalMedia, answer: SessionDescription) -> Negotiated:
         raise RemoteProtocolError("the answer has none of our codecs", status=488, where="SDP")
     offered = next(c for c in local.codecs if c.same_as(chosen[0]))
     direction = narrow(_mirrored(media), local.direction)
-    return _negotiated(media, chosen, direction, offered.payload_type, srtp)
+    agreed = _negotiated(media, chosen, direction, offered.payload_type, srtp)
+    if chosen[1] is None:
+        return agreed
+    keys = next(c for c in local.codecs if _is_dtmf(c)).payload_type
+    return replace(agreed, receive_dtmf_payload_type=keys)
 
 
 def _usable(media: Media) -> bool:

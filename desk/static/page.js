@@ -1,6 +1,8 @@
 // The live status page: reads the state once, then again (at most once a second) after each event.
 import { STRINGS } from "/static/strings.js";
-import { refused, told } from "/static/trouble.js";
+import { forgetToken, refused, told } from "/static/trouble.js";
+
+forgetToken();
 
 const $ = (id) => document.getElementById(id);
 let language = localStorage.getItem("language") === "en" ? "en" : "zh";
@@ -25,8 +27,54 @@ function translate() {
   showReady(ready);
 }
 
-// Personal data: the page shows numbers masked; whoever needs one whole asks the API, with the right to.
-const masked = (number) => number.length < 7 ? number : number.slice(0, 3) + "****" + number.slice(-2);
+// Who looks. Until the server has said so, everything is shown that it would refuse by itself.
+const me = { name: "", rights: null, unit: false };
+const may = (right) => me.rights?.includes(right) ?? false;
+
+async function meet() {
+  try { Object.assign(me, await read("/api/v1/me")); } catch { return; }   // the parts say what is wrong
+  for (const place of document.querySelectorAll("[data-right]")) place.hidden = !may(place.dataset.right);
+}
+
+// Personal data: numbers are masked, by the server for whoever may not see them, and here for everybody.
+function masked(number) {
+  if (!/^\+?[0-9]{5,20}$/.test(number)) return number;
+  const [head, tail] = number.length >= 11 ? [3, 4] : [2, 2];
+  return number.slice(0, head) + "****" + number.slice(-tail);
+}
+const citizen = (call) => call.direction === "outbound" ? call.called : call.caller;
+const revealed = new Map();   // call id -> its citizen's number, for as long as the page is open
+
+function numberCell(call) {
+  const known = revealed.get(call.call_id), cell = element("td", known ?? masked(citizen(call)));
+  if (known !== undefined || !may("reveal") || !cell.textContent.includes("*")) return cell;
+  const button = element("button", words.reveal);
+  button.type = "button";
+  button.addEventListener("click", () => askWhy(cell, call));
+  cell.append(" ", button);
+  return cell;
+}
+
+// Nobody sees a number without saying why: the server writes it down before it answers.
+function askWhy(cell, call) {
+  const form = element("form", undefined, "why"), why = element("input");
+  Object.assign(why, { required: true, maxLength: 200, placeholder: words.why });
+  why.setAttribute("aria-label", words.why);
+  form.append(why, element("button", words.confirm));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      const answer = await fetch(`/api/v1/calls/${encodeURIComponent(call.call_id)}/reveal`, { method: "POST",
+        headers: { "Content-Type": "application/json" }, body: JSON.stringify({ by: me.name, why: why.value }) });
+      if (!answer.ok) throw await refused(answer);
+      revealed.set(call.call_id, citizen({ ...call, ...await answer.json() }));
+      cell.replaceChildren(revealed.get(call.call_id));
+    } catch (error) { cell.replaceChildren(element("span", told(error, language), "late")); }
+  });
+  cell.replaceChildren(form);
+  why.focus();
+}
+
 const clock = (iso) => iso ? new Date(iso).toLocaleTimeString(language === "zh" ? "zh-CN" : "en-GB") : words.none;
 const span = (ms) => ms == null ? words.none : (ms / 1000).toFixed(1) + " " + words.seconds;
 const percent = (share) => share == null ? words.none : (100 * share).toFixed(1) + " %";
@@ -73,18 +121,23 @@ function showAgents(agents) {
   tickClocks();
 }
 
+function lasted(seconds) {   // 9:05, 1:00:00
+  const two = (part) => String(part % 60).padStart(2, "0");
+  const minutes = Math.floor(seconds / 60), hours = Math.floor(minutes / 60);
+  return (hours ? `${hours}:${two(minutes)}` : minutes) + ":" + two(seconds);
+}
+
 function tickClocks() {
   for (const place of document.querySelectorAll("[data-since]")) {
     if (place.closest(".stale")) continue;   // nobody knows how long by now
     const seconds = Math.max(0, Math.round((Date.now() + offset - Date.parse(place.dataset.since)) / 1000));
-    const minutes = Math.floor(seconds / 60);
-    place.textContent = `${place.dataset.label} ${minutes}:${String(seconds % 60).padStart(2, "0")}`;
+    place.textContent = `${place.dataset.label} ${lasted(seconds)}`;
   }
 }
 
 function player(call) {
   const cell = element("td");
-  if (!call.recording) { cell.textContent = words.none; return cell; }
+  if (!call.recording || me.unit) { cell.textContent = words.none; return cell; }
   if (!call.ended) { cell.textContent = words.storing; return cell; }
   const button = element("button", words.play);
   button.addEventListener("click", () => play(cell, call.recording));
@@ -114,13 +167,13 @@ const rows = new Map();   // call id -> {row, shown}: a playing recording must n
 function showCalls(calls) {
   const body = $("calls"), seen = new Set();
   calls.forEach((call, place) => {
-    const shown = language + JSON.stringify(call);
+    const shown = language + me.name + JSON.stringify(call);
     let known = rows.get(call.call_id);
-    if (!known || known.shown !== shown) {
+    if (!known || (known.shown !== shown && !known.row.querySelector("form"))) {
       const row = element("tr");
       const talk = call.answered && call.ended ? Date.parse(call.ended) - Date.parse(call.answered) : null;
       const state = call.result && call.ended ? call.result : call.state;
-      row.append(element("td", clock(call.arrived)), element("td", masked(call.caller)),
+      row.append(element("td", clock(call.arrived)), numberCell(call),
         element("td", call.agent ?? words.none), element("td", words.states[state] ?? state),
         element("td", span(call.wait_ms)), element("td", span(talk)), player(call));
       if (known) known.row.replaceWith(row);
@@ -203,7 +256,8 @@ let reading = false, again = false;
 async function refresh() {
   if (reading) { again = true; return; }
   reading = true;
-  const errors = await Promise.all(PARTS.map(readPart));
+  if (me.rights === null) await meet();
+  const errors = await Promise.all(PARTS.filter((part) => part.id !== "agents" || !me.unit).map(readPart));
   if (errors.some((error) => error?.status === 401)) {
     showLink("token_needed");
     mayAgain = true;
@@ -223,7 +277,7 @@ function showLink(state = link) {
   link = state;
   if (link === "connected") mayAgain = true;
   $("link").textContent = words.links[link];
-  $("link").className = "pill " + ({ connected: "good", connecting: "" }[link] ?? "bad");
+  $("link").className = "pill " + ({ connected: "good", connecting: "", polling: "" }[link] ?? "bad");
 }
 
 function follow() {
@@ -253,6 +307,8 @@ $("language").addEventListener("click", () => {
   localStorage.setItem("language", language);
   translate();
 });
-translate(); follow();
+translate();
+await meet();
+if (me.unit) { showLink("polling"); refresh(); } else follow();
 setInterval(tickClocks, 1000);
 setInterval(refresh, 5000);   // waits grow without any event

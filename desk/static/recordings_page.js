@@ -1,6 +1,8 @@
 // What the recordings page's parts share: words, elements, the API, and who is asking.
 import { STRINGS } from "/static/recordings_strings.js";
-import { refused, told } from "/static/trouble.js";
+import { forgetToken, refused, told } from "/static/trouble.js";
+
+forgetToken();
 
 export const $ = (id) => document.getElementById(id);
 let language = localStorage.getItem("language") === "en" ? "en" : "zh";

@@ -17,9 +17,9 @@ export const STRINGS = {
     talk: { caller_talk: "诉求人说话", agent_talk: "话务员说话", silence: "静音", overlap: "重叠", agent_share: "话务员占比",
       longest_silence_seconds: "最长静音", long_silences: "长静音次数", interruptions: "打断次数" },
     states: { stored: "已归档", spooled: "待归档", failed: "失败" },
-    results: { answered: "已接听", overflowed: "已溢出", called_back: "已回呼", abandoned: "已放弃", failed: "失败" },
+    results: { answered: "已接听", overflowed: "已溢出", called_back: "已登记回拨", abandoned: "已放弃", failed: "失败" },
     actions: { listened: "收听", downloaded: "下载", exported: "导出", revealed: "查看号码", linked: "生成链接", scored: "评分",
-      commented: "批注", transcribed: "转写", read: "查看转写" },
+      commented: "批注", transcribed: "转写", read: "查看转写", refused: "密码错误" },
   },
   en: {
     title: "Recordings and quality", home: "Live", language: "中文", search: "Search", quality: "Quality", audit: "Audit",
@@ -40,8 +40,8 @@ export const STRINGS = {
       agent_share: "Agent's share", longest_silence_seconds: "Longest silence", long_silences: "Long silences",
       interruptions: "Interruptions" },
     states: { stored: "stored", spooled: "in the spool", failed: "failed" },
-    results: { answered: "answered", overflowed: "overflowed", called_back: "called back", abandoned: "abandoned", failed: "failed" },
+    results: { answered: "answered", overflowed: "overflowed", called_back: "to be called back", abandoned: "abandoned", failed: "failed" },
     actions: { listened: "listened", downloaded: "downloaded", exported: "exported", revealed: "revealed", linked: "linked",
-      scored: "scored", commented: "commented", transcribed: "transcribed", read: "read" },
+      scored: "scored", commented: "commented", transcribed: "transcribed", read: "read", refused: "wrong password" },
   },
 };

@@ -86,6 +86,7 @@ class Exchange:
         if len(data) > 1 and data[1] in RTCP:
             report = self._turn(session.outward_report, data)
             if report is not None and session.source is not None:
+                self.counts["reports_out"] += 1
                 self._wire.to_browser(report, session.source)
             return
         packet = self._turn(session.outward, data)
@@ -113,6 +114,9 @@ class Exchange:
     def _connect(self, session: Session, command: m.Connect, now: float) -> None:
         if self._by_ufrag.get(session.ufrag) is session:
             del self._by_ufrag[session.ufrag]
+        if session.ufrag != command.ufrag:
+            for address in session.leave():
+                self._forget_source(session, address)
         flights = session.connect(command, now)
         self._by_ufrag[session.ufrag] = session
         self._send(session, flights)
@@ -127,10 +131,13 @@ class Exchange:
         if self._by_ufrag.get(session.ufrag) is session:
             del self._by_ufrag[session.ufrag]
         for address in session.sources:
-            if self._by_source.get(address) is session:
-                del self._by_source[address]
+            self._forget_source(session, address)
         if self._by_plane.get(session.plane) is session:
             del self._by_plane[session.plane]
+
+    def _forget_source(self, session: Session, address: Address) -> None:
+        if self._by_source.get(address) is session:
+            del self._by_source[address]
 
     def _checked(self, data: bytes, source: Address, now: float) -> None:
         check = stun.read_check(data)
@@ -150,6 +157,7 @@ class Exchange:
         if len(data) > 1 and data[1] in RTCP:
             report = self._turn(session.inward_report, data)
             if report is not None:
+                self.counts["reports_in"] += 1
                 self._wire.to_plane(report, session.plane)
             return
         packet = self._turn(session.inward, data)

@@ -103,6 +103,8 @@ COUNTERS = (
     "malformed",  # what could not be read, or not be decrypted
     "unnegotiated",  # payload types that were not agreed
     "checks",  # STUN requests answered
+    "reports_in",  # RTCP from browsers, handed on to the plane
+    "reports_out",  # and to them
     "send_errors",
 )
 
@@ -119,6 +121,8 @@ class Heartbeat(Report, frozen=True):
     malformed: int = 0
     unnegotiated: int = 0
     checks: int = 0
+    reports_in: int = 0
+    reports_out: int = 0
     send_errors: int = 0
 
 

@@ -68,6 +68,15 @@ class Session:
             self._due = now + self._patience.connect_seconds
         return self._shake(now)
 
+    def leave(self) -> set[Address]:
+        """ICE starts anew (RFC 8445 §9): the addresses of before, but the one in use, are no more.
+
+        A browser that changes its network again and again would have no room for the next one.
+        """
+        gone = {address for address in self.sources if address != self.source}
+        self.sources -= gone
+        return gone
+
     def check(self, check: Check, source: Address, now: float) -> bytes | None:
         """The answer to a connectivity check; None when its sender does not know our password."""
         if not stun.is_proven(check, self.password):

@@ -52,4 +52,5 @@ def answer(check: Check, source: Address, password: str) -> bytes:
         attributes={"ERROR-CODE": ROLE_CONFLICT} if conflict else {"XOR-MAPPED-ADDRESS": source},
     )
     response.add_message_integrity(password.encode())
+    response.add_fingerprint()  # RFC 8489 §14.7: told apart from voice on the same port
     return bytes(response)

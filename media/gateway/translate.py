@@ -14,9 +14,9 @@ from media import rtcp
 from media.g711 import DECODE, ENCODE, PCMA
 from media.gateway.messages import Codec
 from media.gateway.opus import FACTOR, Decoder, Encoder
+from media.rtp import HEADER, payload_span
 from media.types import FRAME
 
-HEADER = 12
 _header = struct.Struct("!BBHII")
 _event = struct.Struct("!BBH")
 EVENT_BYTES = 4
@@ -139,7 +139,7 @@ class Direction:
             replace(one, jitter=one.jitter * self._up // self._down) for one in told.heard
         )
         report = rtcp.Report(told.ssrc, sender, heard, told.goodbye)
-        return rtcp.build(report, f"{told.ssrc:08x}@callcore")
+        return rtcp.build(report, rtcp.cname(packet))
 
     def _event(self, payload: bytes) -> bytes:
         """RFC 4733 §2.3: the duration is counted by the clock of the timestamps."""
@@ -151,23 +151,11 @@ class Direction:
 
 
 def payload_of(packet: bytes) -> bytes:
-    """RFC 3550 §5.1, §5.3.1: what is behind CSRCs and extension, without padding."""
-    first = packet[0]
-    if first == 0x80:
-        return packet[HEADER:]
-    start, end = HEADER + 4 * (first & 0x0F), len(packet)
-    if first & 0x10:
-        if start + 4 > end:
-            raise Malformed("a cut extension")
-        start += 4 + 4 * int.from_bytes(packet[start + 2 : start + 4], "big")
-    if first & 0x20:
-        padding = packet[-1]
-        if not padding:
-            raise Malformed("padding of no bytes")
-        end -= padding
-    if start > end:
+    """What is behind CSRCs and extension, without padding."""
+    span = payload_span(memoryview(packet), len(packet))
+    if span is None:
         raise Malformed("lengths that do not fit")
-    return packet[start:end]
+    return packet[span[0] : span[1]]
 
 
 def directions(codec: Codec) -> tuple[Direction, Direction]:

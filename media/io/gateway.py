@@ -65,10 +65,15 @@ class GatewayStats:
     up: int
     pids: tuple[int, ...]
     heartbeats: tuple[m.Heartbeat, ...]
+    past: dict[str, int]  # counted by processes that are gone
 
     def packets(self) -> dict[str, int]:
-        """The processes' counters, added up."""
-        return {name: sum(getattr(beat, name) for beat in self.heartbeats) for name in m.COUNTERS}
+        """All processes' counters, added up: none ever falls."""
+        beats = self.heartbeats
+        return {
+            name: self.past[name] + sum(getattr(beat, name) for beat in beats)
+            for name in m.COUNTERS
+        }
 
 
 @dataclass(slots=True)
@@ -90,6 +95,7 @@ class Gateway:
         self.on_event: Callable[[events.Event], None] = lambda event: None
         self.lost = 0
         self.failed = 0
+        self._past = dict.fromkeys(m.COUNTERS, 0)
         self._slots: list[_Slot] = []
         self._places: dict[str, int] = {}
         self._fleet = Fleet("gateway", settings.heartbeat_timeout_seconds)
@@ -168,6 +174,7 @@ class Gateway:
             up=sum(slot.process.up for slot in self._slots),
             pids=tuple(pid for pid in pids if pid is not None),
             heartbeats=beats,
+            past=self._past,
         )
 
     def _make(self, number: int) -> _Slot:
@@ -224,6 +231,8 @@ class Gateway:
             del self._places[session]
         slot.sessions.clear()
         self.lost += 1
+        beat = slot.process.heartbeat
+        self._past = {name: count + getattr(beat, name) for name, count in self._past.items()}
         slot.process.heartbeat = m.Heartbeat()  # the old one's says nothing of the new
         self._identify(slot)
         self.on_event(events.GatewayLost(number, sessions))

@@ -1,6 +1,7 @@
 """The media plane for the signalling process: ports, workers, and which leg is where."""
 
 import asyncio
+import functools
 import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ class MediaPlane:
         self._load = [0] * settings.workers
         self._bridges: dict[str, int] = {}
         self._recordings: dict[str, int] = {}
+        self._past = m.Heartbeat()  # what workers that died had counted: no counter ever falls
 
     async def start(self) -> None:
         """Start the workers; NotStarted when one does not, LocalProtocolError for a prompt."""
@@ -124,7 +126,7 @@ class MediaPlane:
 
     def connect(self, leg: str, remote: Remote) -> None:
         """Where to send and what to accept; again after every new offer and answer."""
-        ipaddress_of(remote.host)
+        host = ipaddress_of(remote.host)
         known = remote.codec in CODECS or remote.codec in VOICES
         if not known or remote.direction not in DIRECTIONS:
             raise LocalProtocolError(f"codec {remote.codec}, direction {remote.direction}")
@@ -133,7 +135,7 @@ class MediaPlane:
         self._to(leg).send(
             m.Connect(
                 leg=leg,
-                host=remote.host,
+                host=host,
                 port=remote.port,
                 codec=remote.codec,
                 payload_type=remote.payload_type,
@@ -263,6 +265,7 @@ class MediaPlane:
     def stats(self) -> PlaneStats:
         """As of the workers' last heartbeats, each half a second."""
         beats = tuple(worker.heartbeat for worker in self._workers)
+        total = functools.reduce(m.together, beats, self._past)
         spare = self._fleet.spare
         return PlaneStats(
             legs=len(self._legs),
@@ -271,12 +274,13 @@ class MediaPlane:
             workers_lost=self.workers_lost,
             pids=tuple(worker.pid for worker in self._workers if worker.pid is not None),
             heartbeats=beats,
-            packets_in=sum(beat.packets_in for beat in beats),
-            packets_out=sum(beat.packets_out for beat in beats),
-            lost=sum(beat.lost for beat in beats),
-            late=tuple(map(sum, zip(*(beat.late for beat in beats), strict=True))),
+            packets_in=total.packets_in,
+            packets_out=total.packets_out,
+            lost=total.lost,
+            late=total.late,
+            late_seconds=total.late_seconds,
             sockets=tuple(w.told.sockets for w in self._workers if w.up),
-            counts={name: sum(b.counts.get(name, 0) for b in beats) for name in COUNTERS},
+            counts={name: total.counts.get(name, 0) for name in COUNTERS},
             spare=spare.pid if spare is not None and spare.up else None,
         )
 
@@ -347,6 +351,9 @@ class MediaPlane:
         """Everything the worker held is gone; tell it once, when the tables are clean."""
         if number == SPARE:
             return
+        died = self._workers[number]
+        self._past = m.together(self._past, died.heartbeat)
+        died.heartbeat = m.Heartbeat()
         successor = self._fleet.stand_in(number)
         if successor is not None:
             successor.send(m.Serve(self._cores(number)))
@@ -363,10 +370,13 @@ class MediaPlane:
         self.on_event(events.WorkerLost(number, legs, recordings))
 
 
-def ipaddress_of(host: str) -> None:
-    """A name would have to be looked up, and a worker must not wait: LocalProtocolError."""
+def ipaddress_of(host: str) -> str:
+    """As sockets tell it: a source is compared with it, and IPv6 has many ways of writing.
+
+    A name would have to be looked up, and a worker must not wait: LocalProtocolError.
+    """
     try:
-        ipaddress.ip_address(host)
+        return str(ipaddress.ip_address(host))
     except ValueError:
         raise LocalProtocolError(f"{host} is not an IP address") from None
 

@@ -89,28 +89,57 @@ class WorkerProcess(asyncio.Protocol):
         return self.process.pid if self.process is not None else None
 
     async def _start(self) -> None:
-        await asyncio.sleep(self._delay_seconds)
-        if self.closing:
-            self.closed.set()
-            return
+        """As often as it takes: a system without files or processes to spare has them again."""
+        while True:
+            await asyncio.sleep(self._delay_seconds)
+            if self.closing:
+                self.closed.set()
+                return
+            try:
+                ours = self._launch()
+                break
+            except OSError as error:
+                print(f"{self.kind.name} {self.number}: {error}", file=sys.stderr)
+                self._not_ready(error.strerror or str(error))
+                self._rest_longer()
+        loop = asyncio.get_running_loop()
+        self._started = self.heard = loop.time()
+        await loop.create_unix_connection(lambda: self, sock=ours)
+
+    def _launch(self) -> socket.socket:
+        """Our end of the channel to a new process; OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            try:
+                self._popen(theirs.fileno())
+            except OSError:
+                ours.close()
+                raise
         ours.setblocking(False)
-        descriptor = theirs.fileno()
+        return ours
+
+    def _popen(self, descriptor: int) -> None:
         setup = msgspec.json.encode(self.setup).decode()
         command = [sys.executable, "-m", self.kind.module, str(descriptor), setup]
         # It finds the same modules as we do, the sink's too, wherever we got them from.
         paths = os.pathsep.join(path for path in sys.path if path)
         # A process is made in about a millisecond (vfork); a thread for it would cost as much.
-        self.process = subprocess.Popen(  # noqa: ASYNC220
+        self.process = subprocess.Popen(
             command,
             pass_fds=[descriptor, *self.inherited],
             stdin=subprocess.DEVNULL,
             env={**os.environ, **ONE_THREAD, "PYTHONPATH": paths},
         )
-        theirs.close()
-        loop = asyncio.get_running_loop()
-        self._started = self.heard = loop.time()
-        await loop.create_unix_connection(lambda: self, sock=ours)
+
+    def _rest_longer(self) -> None:
+        self._delay_seconds = min(
+            max(FIRST_DELAY_SECONDS, 2 * self._delay_seconds), LAST_DELAY_SECONDS
+        )
+
+    def _not_ready(self, why: str) -> None:
+        if not self.ready.done():
+            told = f"{self.kind.name} {self.number} does not start: {why}"
+            self.ready.set_exception(NotStarted(told))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -172,11 +201,8 @@ class WorkerProcess(asyncio.Protocol):
         if age >= YOUNG_SECONDS:
             self._delay_seconds = 0.0
         else:
-            self._delay_seconds = min(
-                max(FIRST_DELAY_SECONDS, 2 * self._delay_seconds), LAST_DELAY_SECONDS
-            )
-        if not self.ready.done():
-            self.ready.set_exception(NotStarted(f"{self.kind.name} {self.number} does not start"))
+            self._rest_longer()
+        self._not_ready("it ended at once")
         self.start()
         self.on_lost(self.number)
 

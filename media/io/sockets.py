@@ -217,7 +217,8 @@ class UdpWire:
             except OSError:
                 self.errors += 1
                 continue
-            size = self._enter(leg, self._views[len(sizes)], size)
+            aside = (source[0], source[1]) != self._remote[leg]
+            size = self._enter(leg, self._views[len(sizes)], size, aside)
             if size >= 0:
                 visitors.append((leg, (source[0], source[1])))
                 sizes.append(size)
@@ -231,13 +232,16 @@ class UdpWire:
             for at in np.flatnonzero(self._special[legs] & (sizes >= 0)).tolist():
                 sizes[at] = self._enter(int(legs[at]), views[at], int(sizes[at]))
 
-    def _enter(self, leg: int, row: memoryview, size: int) -> int:
-        """Out of SRTP and out of another codec, in place; -1 for what is not to be trusted."""
+    def _enter(self, leg: int, row: memoryview, size: int, aside: bool = False) -> int:
+        """Out of SRTP and out of another codec, in place; -1 for what is not to be trusted.
+
+        `aside`: it is not, or not yet, from whom the leg hears.
+        """
         guard, edge = self._guards.get(leg), self._edges.get(leg)
         if guard is not None:
             size = guard.open(row, size)
         if edge is not None and size >= 0:
-            size = edge[0].open(row, size, edge[1])
+            size = edge[0].open(row, size, edge[1], aside=aside)
         return size
 
     def reports(self) -> Iterator[tuple[int, Source, bytes, float]]:

@@ -198,6 +198,8 @@ class UringWire(UdpWire):
         super().send(legs)
         for seal, row, place in self._seals:
             place[:PACKET] = row
-            self.errors += seal() != 0
+            if seal():
+                self.errors += 1
+                place[:] = bytes(len(place))  # it is sent all the same: never as it was
         if len(self._requests):
             self._ring.submit(self._requests)

@@ -117,7 +117,7 @@ class Worker:
                 self.stopping = True
                 return
             # Of a new leg alone: for each command they were a twentieth of all that is spent here.
-            numbers = fresh() if isinstance(command, m.Open) else (0, 0, 0)
+            numbers = fresh() if isinstance(command, m.Open) else ()
             try:
                 self.switch.obey(command, numbers)
             except LocalProtocolError as error:
@@ -172,9 +172,9 @@ class Worker:
         self.channel.flush()
 
 
-def fresh() -> tuple[int, int, int]:
-    """Sequence number, timestamp and SSRC that nobody can guess (RFC 3550 §5.1)."""
-    return secrets.randbits(16), secrets.randbits(32), secrets.randbits(32)
+def fresh() -> tuple[int, ...]:
+    """Sequence number, timestamp, SSRC and name that nobody can guess (RFC 3550 §5.1)."""
+    return tuple(secrets.randbits(bits) for bits in (16, 32, 32, 96))
 
 
 def wire_of(kind: str, capacity: int) -> tuple[str, UdpWire]:

@@ -26,6 +26,18 @@ POSTGRESQL_GUARD = (
     "FOR EACH STATEMENT EXECUTE FUNCTION {table}_guard()",
 )
 
+# How many of these a table has, and how many it should.
+SQLITE_GUARDS = (
+    "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :name "
+    "AND name IN (:name || '_no_UPDATE', :name || '_no_DELETE')",
+    2,
+)
+POSTGRESQL_GUARDS = (
+    "SELECT count(*) FROM pg_trigger WHERE tgrelid = CAST(:name AS regclass) "
+    "AND tgname = :name || '_no_change'",
+    1,
+)
+
 
 class IndexFailed(Exception):
     """The database did not do it; the text says which one and what to do."""
@@ -93,7 +105,12 @@ class Database:
         self.engine.dispose()
 
     def _make(self, table: sa.Table) -> None:
-        """Makes what is missing; another process may be doing the same at this moment."""
+        """Makes what is missing; another process may be doing the same at this moment.
+
+        Where nothing is, nothing is written: who may only use the tables need not own them.
+        """
+        if not self._lacks(table):
+            return
         try:
             with Transaction(self.engine, self.where) as connection:
                 connection.execute(CreateTable(table, if_not_exists=True))
@@ -104,10 +121,29 @@ class Database:
                     connection.execute(CreateIndex(index, if_not_exists=True))
         except IndexFailed:
             # PostgreSQL's IF NOT EXISTS still fails when two come at once; the other one made it.
-            with Transaction(self.engine, self.where) as connection:
-                if not sa.inspect(connection).has_table(table.name):
-                    raise
-                self._add_columns(connection, table)
+            if self._lacks(table):
+                raise
+
+    def _lacks(self, table: sa.Table) -> bool:
+        """Whether anything of it is missing: itself, a column, an index, what guards its rows."""
+        with Transaction(self.engine, self.where) as connection:
+            there = sa.inspect(connection)
+            if not there.has_table(table.name):
+                return True
+            columns = {one["name"] for one in there.get_columns(table.name)}
+            indexes = {one["name"] for one in there.get_indexes(table.name)}
+            guards = self._guards(connection, table)
+        named = {str(index.name) for index in table.indexes}
+        whole = set(table.columns.keys()) <= columns and named <= indexes
+        return not (whole and guards)
+
+    def _guards(self, connection: sa.Connection, table: sa.Table) -> bool:
+        """Whether its rows are kept from being changed, where they are to be."""
+        if not table.info.get("append_only"):
+            return True
+        asked, count = SQLITE_GUARDS if self.is_sqlite else POSTGRESQL_GUARDS
+        found = connection.execute(sa.text(asked), {"name": table.name}).scalar_one()
+        return int(found) >= count
 
     def _guard(self, connection: sa.Connection, table: sa.Table) -> None:
         """Rows are never changed or deleted; who may drop the trigger leaves that to be seen."""
@@ -160,7 +196,12 @@ def _arguments(url: sa.URL) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         return {"timeout": 10}
     # Never prepared: a plan for any values took 65 ms where the one for these takes one.
-    return {"connect_timeout": 5, "prepare_threshold": None}
+    arguments = {"connect_timeout": 5, "prepare_threshold": None}
+    # A machine that has gone says nothing: without these its connections hang for a quarter of an
+    # hour, or for ever (tcp_user_timeout in ms).
+    alive = {"keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3}
+    given = {**arguments, **alive, "tcp_user_timeout": 15_000}
+    return {name: value for name, value in given.items() if name not in url.query}
 
 
 def _tune_sqlite(connection: Any, _: Any) -> None:

@@ -30,6 +30,14 @@ class Disk:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
 
+    def sync_folder(self, folder: str) -> None:
+        """Makes names that were added to it survive a power loss."""
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
     def link(self, old: str, new: str) -> None:
         os.link(old, new)
 

@@ -57,7 +57,7 @@ def _samples(chunks: Iterator[bytes]) -> Iterator[Samples]:
 
 
 def figures(vault: Vault, recording: str) -> Figures | None:
-    """Blocks, a second for an hour of sound; raises StoreError and IndexFailed."""
+    """Blocks, half a second for an hour of sound; raises StoreError and IndexFailed."""
     database = vault.index.database
     if (known := _known(database, recording)) is not None:
         return known
@@ -92,6 +92,12 @@ def _keep(database: Database, made: Figures) -> None:
     insert = database.insert(FIGURES).values(recording=made.recording, **values)
     with database.begin(FIGURES) as connection:
         connection.execute(insert.on_conflict_do_update(index_elements=["recording"], set_=values))
+
+
+def forget(database: Database, recording: str) -> None:
+    """What a recording looked like that was deleted."""
+    with database.begin(FIGURES) as connection:
+        connection.execute(FIGURES.delete().where(FIGURES.c.recording == recording))
 
 
 def side(sound: Iterator[Samples], at: int) -> npt.NDArray[np.float32]:

@@ -27,7 +27,8 @@ class Folder:
 
     def __init__(self, path: str, reserve_bytes: int, disk: Disk) -> None:
         self.path = path
-        self.fresh = False  # names were added that are not synced yet
+        self.names = 0  # that were added
+        self.synced = 0  # of them, so many survive a power loss
         self._reserve_bytes = reserve_bytes
         self._disk = disk
         self._rests_until = float("-inf")
@@ -54,6 +55,13 @@ class Folder:
             except OSError:
                 self._has_room = False
         return self._has_room
+
+    def sync_names(self) -> None:
+        """Those that were added until now; raises OSError."""
+        names = self.names
+        if self.synced < names:
+            self._disk.sync_folder(self.path)
+            self.synced = max(self.synced, names)
 
     def make(self) -> None:
         """The folder on a file system that was not mounted when we began; raises OSError."""

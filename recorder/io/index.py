@@ -143,7 +143,20 @@ def values_of(entry: Entry) -> dict[str, Any]:
     values = dataclasses.asdict(entry)
     values["parts"] = list(entry.parts)
     values["length"] = length_class(entry.duration_ms)
+    for column in RECORDINGS.c:
+        if isinstance(column.type, sa.String) and column.type.length and not column.primary_key:
+            values[column.name] = fitted(values[column.name], column.type.length)
     return values
+
+
+def fitted(text: str, length: int) -> str:
+    """What every database takes: PostgreSQL refuses what is too long, and NUL.
+
+    A caller may call himself anything; his recording is stored all the same, and the manifest has
+    the name whole.
+    """
+    sound = text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+    return sound[:length]
 
 
 def entry_of(manifest: Manifest) -> Entry:

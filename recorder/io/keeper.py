@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,34 +11,25 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from recorder.approvers import Approvers
-from recorder.events import (
-    Delayed,
-    Event,
-    Failed,
-    Outcome,
-    SpaceChanged,
-    StoreBack,
-    Stored,
-    StoreLost,
-)
+from recorder.events import Delayed, Event, Failed, Outcome, Stored
 from recorder.io import audit, playback
 from recorder.io.audit import Verification
 from recorder.io.custodian import Custodian
 from recorder.io.hands import Apart, Hands, HandsLost, Threads
+from recorder.io.health import Health
 from recorder.io.index import Entry, IndexFailed, Query
+from recorder.io.jobs import Job, back_off
+from recorder.io.lookout import Lookout
 from recorder.io.playback import Playback
 from recorder.io.settings import KeeperSettings, open_vault
-from recorder.io.spooled import KeeperError, Snapshot
+from recorder.io.spooled import KeeperError
 from recorder.io.store import Store, StoreError
 from recorder.io.vault import StillOpen, Vault
 from recorder.io.warden import Warden
-from recorder.room import Room, Watermarks, judge
 
 __all__ = ["Keeper", "KeeperError", "KeeperSettings", "KeeperStatus", "Playback", "open_vault"]
 
 STILL_OPEN_SECONDS = 0.2
-PROBE_SECONDS = 30.0
-AWAY_PROBE_SECONDS = 10.0  # a store that is back is not to be waited for: asking costs nothing
 
 T = TypeVar("T")
 
@@ -59,17 +49,6 @@ class KeeperStatus:
     alert_names: tuple[str, ...]  # what each is about: store, database, spool, guard, ...
 
 
-@dataclass(slots=True)
-class Job:
-    """One finished recording on its way; `since` is monotonic seconds."""
-
-    recording: str
-    extra: dict[str, Any] | None
-    since: float
-    attempts: int = 0
-    why: str = ""
-
-
 class Keeper:
     """One a process and spool folder. All methods are for the event loop's thread."""
 
@@ -83,20 +62,13 @@ class Keeper:
         self._on_event = on_event
         self._vault = open_vault(settings, store)
         self._spooled = self._vault.spooled
-        self._where = ", ".join(map(str, self._spooled.folders))
         self._jobs: dict[str, Job] = {}
         self._queue: asyncio.Queue[Job] = asyncio.Queue()
-        self._store_up = asyncio.Event()
-        self._store_up.set()
         self._timers: set[asyncio.TimerHandle] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: set[str] = set()  # written by a worker that outlived its engine
         self._seen: set[str] = set()
-        self._snapshot = Snapshot(frozenset(), 0, 0, {})
-        self._room = Room()
-        self._database_seen = False
-        self._failing = 0  # spool folders that cannot be written to
-        self._try_out_at = 0.0
+        self._finished: set[str] = set()  # since the last look at the spool began
         self._counts = {"stored": 0, "failed": 0}
         self._keeping = 0
         self._noting: set[asyncio.Task[None]] = set()
@@ -110,6 +82,10 @@ class Keeper:
         self._others = ThreadPoolExecutor(4, "keeper-desk")
         self.custodian = Custodian(self._vault, Approvers(dict(settings.approvers)))
         self.warden = Warden(self._vault, self.custodian, self._others, self._tell, self._whys)
+        self._lookout = Lookout(self._vault, settings, self._tell, self._whys)
+        self._health = Health(
+            self._vault, settings, self._tell, self._whys, self._takes_one, self._spawn
+        )
 
     async def start(self) -> None:
         """Recovers what a killed engine left in the spool, then keeps what is finished.
@@ -120,11 +96,12 @@ class Keeper:
         await self._look()
         for recording in self._spooled.noted():
             self._recover(recording, 0.0)
-        for recording, age in self._snapshot.idle.items():
+        for recording, age in self._lookout.snapshot.idle.items():
             self._recover(recording, age)
-        self._held = set(self._snapshot.names) - set(self._jobs)
+        self._held = set(self._lookout.snapshot.names) - set(self._jobs)
         self._spawn(self._watch())
-        self._spawn(self.warden.find_abilities(self._store_up))
+        self._spawn(self._health.watch())
+        self._spawn(self.warden.find_abilities(self._health.store_up))
         self._spawn(self.warden.guard(self._settings.guard_per_day))
         for _ in range(self._settings.workers):
             self._spawn(self._work())
@@ -150,21 +127,22 @@ class Keeper:
     def sink_failed(self, recording: str, why: str) -> None:
         """A media worker could not write; the alert stays until the spool can be written again."""
         self._whys["sink"] = f"recording {recording} loses audio: {why}"
-        self._judge_space()
+        self._lookout.judge()
 
     def status(self) -> KeeperStatus:
         now = time.monotonic()
-        oldest = max((now - job.since for job in self._jobs.values()), default=0.0)
+        jobs = self._jobs.values()
+        oldest = max((now - job.since for job in jobs), default=0.0)
         return KeeperStatus(
-            spooled=len(self._seen | self._jobs.keys()),
+            spooled=len(self._seen | {job.recording for job in jobs if not job.amends}),
             stored=self._counts["stored"],
             failed=self._counts["failed"],
-            spool_bytes=self._snapshot.spool_bytes,
+            spool_bytes=self._lookout.snapshot.spool_bytes,
             oldest_unstored_seconds=oldest,
-            store_ok=self._store_up.is_set(),
-            database_ok=self._database_seen and "database" not in self._whys,
-            free_bytes=self._snapshot.free_bytes,
-            space=self._room.state,
+            store_ok=self._health.store_up.is_set(),
+            database_ok=self._health.database_ok,
+            free_bytes=self._lookout.snapshot.free_bytes,
+            space=self._lookout.room.state,
             alerts=tuple(self._whys[name] for name in sorted(self._whys)),
             alert_names=tuple(sorted(self._whys)),
         )
@@ -211,6 +189,8 @@ class Keeper:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         idle = await self._hands.stop()
         self._others.shutdown(wait=False, cancel_futures=True)
+        self._lookout.stop()
+        self._health.stop()
         if not idle:  # whatever is in the middle of an upload keeps the lock
             return
         self._vault.index.close()
@@ -220,7 +200,7 @@ class Keeper:
 
     def _busy(self) -> bool:
         waiting = any(not job.attempts for job in self._jobs.values())
-        return bool(self._keeping) or (waiting and self._store_up.is_set())
+        return bool(self._keeping) or (waiting and self._health.store_up.is_set())
 
     def _recover(self, recording: str, age_seconds: float) -> None:
         if recording in self._jobs:
@@ -231,9 +211,19 @@ class Keeper:
 
     async def _work(self) -> None:
         while True:
+            await self._health.store_up.wait()
             job = await self._queue.get()
-            await self._store_up.wait()
-            await self._attempt(job)
+            if self._health.store_up.is_set():
+                await self._attempt(job)
+            else:  # lost meanwhile: it waits with the others
+                self._queue.put_nowait(job)
+
+    async def _takes_one(self) -> bool:
+        while self._jobs:
+            if not self._queue.empty():
+                return await self._attempt(self._queue.get_nowait())
+            await asyncio.sleep(STILL_OPEN_SECONDS)  # all of them wait for their next attempt
+        return True
 
     def _noting_task(self, job: Job) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(self._note(job))
@@ -251,11 +241,12 @@ class Keeper:
             except HandsLost:
                 await self._in_thread(self._vault.note, job.recording, extra, announces)
         except OSError as error:
-            self._whys["spool"] = f"{self._where}: {error.strerror or error}"
+            self._whys["spool"] = f"{self._lookout.where}: {error.strerror or error}"
         except IndexFailed as error:
             self._whys["database"] = str(error)
 
-    async def _attempt(self, job: Job) -> None:
+    async def _attempt(self, job: Job) -> bool:
+        """False: the store as a whole does not work."""
         self._keeping += 1
         told = job.extra
         try:
@@ -264,16 +255,19 @@ class Keeper:
             self._later(job, STILL_OPEN_SECONDS)
         except Exception as error:  # whatever it is, the recording stays in the spool
             self._failed_attempt(job, error)
+            return not (isinstance(error, StoreError) and error.store_away)
         else:
             self._done(job, outcome)
             if job.extra is not told:  # something was added meanwhile: it goes behind
                 self._begin(job)
         finally:
             self._keeping -= 1
+        return True
 
     def _done(self, job: Job, outcome: Outcome) -> None:
         del self._jobs[job.recording]
         self._seen.discard(job.recording)
+        self._finished.add(job.recording)
         if not any(job.attempts for job in self._jobs.values()):  # else theirs may still hold
             for why in ("store", "database", "sealing"):
                 self._whys.pop(why, None)
@@ -287,12 +281,12 @@ class Keeper:
         if isinstance(error, StoreError):
             self._whys["store"] = job.why
             if error.store_away:
-                self._store_lost(job.why)
+                self._health.lose_store(job.why)
         elif isinstance(error, IndexFailed):
             self._whys["database"] = job.why
         else:
             self._whys["sealing"] = f"recording {job.recording} cannot be sealed: {job.why}"
-        delay = self._back_off(job.attempts)
+        delay = back_off(self._settings, job.attempts)
         self._tell(Delayed(job.recording, job.why, delay))
         self._later(job, delay)
 
@@ -304,98 +298,19 @@ class Keeper:
         timer = asyncio.get_running_loop().call_later(delay, due)
         self._timers.add(timer)
 
-    def _back_off(self, attempts: int) -> float:
-        """Doubles up to the last; the half of it is chance, so that many do not come at once."""
-        whole = self._settings.first_retry_seconds * 2 ** min(attempts - 1, 20)
-        return float(min(self._settings.last_retry_seconds, whole) * random.uniform(0.5, 1.0))
-
-    def _store_lost(self, why: str) -> None:
-        if self._store_up.is_set():
-            self._store_up.clear()
-            self._tell(StoreLost(why))
-            self._spawn(self._probe_until_back())
-
-    async def _probe_until_back(self) -> None:
-        """While the store is away nothing is sealed or sent: the spool grows, memory does not."""
-        since = time.monotonic()
-        attempts = 0
-        while not self._store_up.is_set():
-            attempts += 1
-            await asyncio.sleep(min(AWAY_PROBE_SECONDS, self._back_off(attempts)))
-            if await self._probe():
-                self._store_up.set()
-                self._whys.pop("store", None)
-                self._tell(StoreBack(time.monotonic() - since))
-
-    async def _probe(self) -> bool:
-        try:
-            await self._in_thread(self._vault.store.probe)
-        except StoreError as error:
-            self._whys["store"] = str(error)
-            return False
-        return True
-
     async def _watch(self) -> None:
-        """Space, orphans and the health of store and database, also when nobody calls."""
-        probed = float("-inf")
+        """Space and orphans, also when nobody calls."""
         while True:
-            pause = PROBE_SECONDS if self.status().database_ok else AWAY_PROBE_SECONDS
-            if time.monotonic() - probed >= pause:
-                probed = time.monotonic()
-                await self._check_health()
             await self._look()
-            for recording, age in self._snapshot.idle.items():
+            for recording, age in self._lookout.snapshot.idle.items():
                 if recording in self._held or age >= self._settings.orphan_seconds:
                     self._recover(recording, age)
             await asyncio.sleep(self._settings.watch_seconds)
 
-    async def _check_health(self) -> None:
-        if self._store_up.is_set() and not await self._probe():
-            self._store_lost(self._whys["store"])
-        try:
-            await self._in_thread(self._vault.index.prepare)
-            self._database_seen = True
-            self._whys.pop("database", None)
-        except IndexFailed as error:
-            self._whys["database"] = str(error)
-
     async def _look(self) -> None:
-        """What lies in the spool, and whether it takes more; folders that fail are tried out."""
-        try:
-            # One and a half times the watermark: what can go goes before there is an alert.
-            low = self._settings.low_free_bytes * 3 // 2
-            await self._in_thread(self._vault.kept.let_go, time.time(), low)
-            self._snapshot = await self._in_thread(self._spooled.snapshot)
-            self._seen = set(self._snapshot.names)
-            failing = self._snapshot.trouble
-            if self._whys.keys() & {"spool", "sink"} or time.monotonic() >= self._try_out_at:
-                self._try_out_at = time.monotonic() + PROBE_SECONDS
-                failing = await self._in_thread(self._spooled.trouble)
-                if len(failing) < len(self._spooled.folders):
-                    self._whys.pop("sink", None)
-        except OSError as error:
-            failing = (f"{self._where}: {error.strerror or error}",) * len(self._spooled.folders)
-        self._failing = len(failing)
-        if failing:
-            self._whys["spool"] = "; ".join(dict.fromkeys(failing))
-        else:
-            self._whys.pop("spool", None)
-        self._judge_space()
-
-    def _judge_space(self) -> None:
-        free = self._snapshot.free_bytes
-        failing, lost = self._whys.get("spool", ""), self._whys.get("sink", "")
-        if self._failing == len(self._spooled.folders):
-            lost = lost or failing
-        marks = Watermarks(self._settings.low_free_bytes, self._settings.full_free_bytes)
-        room = judge(self._room, free, marks, failing, lost)
-        if room.state == "ok":
-            self._whys.pop("space", None)
-        else:
-            self._whys["space"] = f"{self._where}: {free >> 20} MiB free: {room.why}"
-        if room.state != self._room.state:
-            self._tell(SpaceChanged(room.state, free, room.why))
-        self._room = room
+        self._finished.clear()
+        if await self._lookout.look():
+            self._seen = set(self._lookout.snapshot.names) - self._finished
 
     def _tell(self, event: Event) -> None:
         """Not from here: a listener's error must not stop the keeper."""

@@ -80,8 +80,11 @@ class AwsKms:
     def _ask(self, what: str, **arguments: Any) -> Any:
         from botocore.exceptions import BotoCoreError, ClientError
 
+        # An alias may be given to a new key: what the old one wrapped names that one itself.
+        if what == "encrypt" or not self._name.startswith("alias/"):
+            arguments["KeyId"] = self._name
         try:
-            return getattr(self._client(), what)(KeyId=self._name, **arguments)
+            return getattr(self._client(), what)(**arguments)
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", "unknown"))
             if code in ("InvalidCiphertextException", "IncorrectKeyException"):

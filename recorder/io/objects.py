@@ -88,6 +88,7 @@ class Abilities:
     expires_after_days: int | None = None
     aborts_stale: bool = False
     public_blocked: bool = False
+    nested: tuple[str, ...] = ()  # prefixes of other hotlines, in ours or around it
 
     def warnings(self, retention_days: int) -> tuple[str, ...]:
         """What it does not do, and what stands in for it."""
@@ -103,6 +104,8 @@ class Abilities:
             and expires < retention_days,
             "it leaves broken uploads lying": not self.aborts_stale,
             "it may be opened to the public": not self.public_blocked,
+            f"the prefix {', '.join(self.nested)} of another hotline lies in ours or around it: "
+            "each one's rules act on the other's recordings": bool(self.nested),
         }
         return tuple(why for why, is_so in told.items() if is_so)
 

@@ -24,8 +24,9 @@ from recorder.io.objects import (
     WrongHash,
     sha256_of,
 )
-from recorder.io.s3_bucket import EXPIRES, Bucket
+from recorder.io.s3_bucket import Bucket
 from recorder.io.s3_client import Errors, NotThere, PastTheEnd, S3Settings, make_client
+from recorder.io.s3_rules import EXPIRES
 from recorder.io.s3_upload import Upload, Uploader
 
 __all__ = ["S3Settings", "S3Store"]

@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from recorder.io.objects import Abilities, StoreError
 from recorder.io.s3_client import Errors, S3Settings, code_of
+from recorder.io.s3_rules import OURS, STALE_DAYS, YEARS, Wanted, plain, rules, same_rules
 
-OURS = "callcore-"  # how the ids of our rules begin; the prefix that they are for follows
-ID_BYTES = 255
-EXPIRES = {"Key": "callcore", "Value": "expires"}  # a legal hold takes the tag away
-STALE_DAYS = 7
-UNLOCKED_NONCURRENT_DAYS = 30
 BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 EMPTY_MD5 = "1B2M2Y8AsgTpgAmY7PhCfg=="
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """How long objects stay, and the cheaper classes by their age: (days, class)."""
-
-    days: int
-    tiers: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +23,13 @@ class Step:
     what: str
     outcome: str
     why: str = ""
+
+
+class Hidden(StoreError):
+    """What the bucket is set to may not be seen: then nothing of it may be replaced either."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, store_away=False)
 
 
 class Bucket:
@@ -66,6 +60,7 @@ class Bucket:
             expires_after_days=min((r["Expiration"]["Days"] for r in expires), default=None),
             aborts_stale=any(self._aborts(rule) for rule in rules),
             public_blocked=all(block.get(name) for name in BLOCKS[1:]),
+            nested=self._nested(rules),
         )
 
     def lock(self) -> str:
@@ -76,32 +71,51 @@ class Bucket:
         return str(found.get("Rule", {}).get("DefaultRetention", {}).get("Mode", "on")).lower()
 
     def spares_untagged(self) -> bool:
-        """Whether no rule deletes a recording of ours that has no tag, as far as we may see."""
-        rules = self._ask("get_bucket_lifecycle_configuration", "Rules") or []
-        return all(_plain(rule)["tags"] for rule in rules if self._expires(rule))
+        """Whether no rule deletes a recording that has no tag; False where none is shown."""
+        try:
+            rules = self._read("get_bucket_lifecycle_configuration", "Rules") or []
+        except Hidden:
+            return False
+        return all(plain(rule)["tags"] for rule in rules if self._expires(rule))
 
     def _expires(self, rule: Any) -> bool:
         """Whether it deletes recordings of ours by their age."""
-        prefix = _plain(rule)["prefix"]
+        prefix = plain(rule)["prefix"]
         ours = prefix.startswith(self._prefix) or self._prefix.startswith(prefix)
         return ours and rule["Status"] == "Enabled" and "Days" in rule.get("Expiration", {})
 
     def _aborts(self, rule: Any) -> bool:
         """Whether it takes all broken uploads of ours away."""
-        covers: bool = self._prefix.startswith(_plain(rule)["prefix"])
+        covers: bool = self._prefix.startswith(plain(rule)["prefix"])
         return covers and rule["Status"] == "Enabled" and "AbortIncompleteMultipartUpload" in rule
 
     def _is_ours(self, rule: Any) -> bool:
         """Not that of another prefix: another hotline's recordings may lie in the same bucket."""
-        prefix: str = _plain(rule)["prefix"]
-        return rule.get("ID", "").startswith(OURS) and prefix == self._prefix
+        prefix: str = plain(rule)["prefix"]
+        same = prefix in (self._prefix, self._prefix + YEARS)
+        return rule.get("ID", "").startswith(OURS) and same
+
+    def _nested(self, rules: list[Any]) -> tuple[str, ...]:
+        """Other prefixes with rules of this program, of which one begins with the other."""
+        found = {
+            plain(rule)["prefix"].removesuffix(YEARS)
+            for rule in rules
+            if rule.get("ID", "").startswith(OURS) and not self._is_ours(rule)
+        }
+        ours = self._prefix
+        both = (one for one in found if one.startswith(ours) or ours.startswith(one))
+        return tuple(sorted(one or "(none)" for one in both))
 
     # Setting it up -----------------------------------------------------------------------------
 
     def set_up(self, wanted: Wanted) -> Iterator[Step]:
-        """Each step as it is done; again and again with the same result."""
+        """Each step as it is done; again and again with the same result.
+
+        Raises StoreError, before anything is changed, where another hotline's prefix is nested.
+        """
         made = self._make()
         yield made
+        self._refuse_nested()
         yield self._versioning()
         yield self._public()
         lock = self._lock(wanted.days)
@@ -133,6 +147,17 @@ class Bucket:
                 self._client.create_bucket(Bucket=self._settings.bucket, **placed)
         return Step(what, "set", "without object lock" if why else "with object lock")
 
+    def _refuse_nested(self) -> None:
+        nested = self._nested(self._ask("get_bucket_lifecycle_configuration", "Rules") or [])
+        if nested:
+            raise StoreError(
+                f"{self._errors.where}: the prefix {', '.join(nested)} of another hotline lies in "
+                f"{self._prefix or 'the whole bucket'} or around it, and each one's rules would "
+                "act on the other's recordings: choose a prefix beside it for recordings.store, or "
+                "another bucket",
+                store_away=False,
+            )
+
     def _versioning(self) -> Step:
         return self._step(
             "versioning",
@@ -142,15 +167,15 @@ class Bucket:
         )
 
     def _lock(self, days: int) -> Step:
-        """The bucket's default is for all of its prefixes: the longest of them stays."""
+        """The bucket's default is for all of its prefixes: the longest and the strictest stay."""
         mode = self._settings.object_lock.upper()
         what = f"object lock, {mode.lower()}, {days} days"
-        found = self._ask("get_object_lock_configuration", "ObjectLockConfiguration") or {}
-        there = found.get("Rule", {}).get("DefaultRetention", {})
-        wanted = {
-            "ObjectLockEnabled": "Enabled",
-            "Rule": {"DefaultRetention": {"Mode": mode, "Days": max(days, there.get("Days", 0))}},
-        }
+        try:
+            found = self._read("get_object_lock_configuration", "ObjectLockConfiguration") or {}
+        except Hidden as error:
+            return Step(what, "cannot", f"{error}; each recording is locked by itself")
+        default, why = _stricter(found.get("Rule", {}).get("DefaultRetention", {}), mode, days)
+        wanted = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": default}}
         step = self._step(
             what,
             lambda: _same_lock(found, wanted),
@@ -159,13 +184,17 @@ class Bucket:
         )
         if step.outcome == "cannot" and self.lock():
             return Step(step.what, step.outcome, f"{step.why}; each recording is locked by itself")
-        return step
+        return Step(step.what, step.outcome, step.why or why)
 
     def _lifecycle(self, wanted: Wanted, locked: bool) -> Iterator[Step]:
         """Rules of others stay. Where objects cannot be chosen by their tag, all of them expire."""
-        there = self._ask("get_bucket_lifecycle_configuration", "Rules") or []
-        others = [rule for rule in there if not self._is_ours(rule)]
         what = f"expiry after {wanted.days} days"
+        try:
+            there = self._read("get_bucket_lifecycle_configuration", "Rules") or []
+        except Hidden as error:  # to write ours would be to delete those of others
+            yield Step(what, "cannot", str(error))
+            return
+        others = [rule for rule in there if not self._is_ours(rule)]
         promised = self._promised(there)
         shortens = promised > wanted.days  # a rule of age goes for what is there already, too
         if shortens:
@@ -174,7 +203,7 @@ class Bucket:
             ours = rules(self._prefix, wanted, locked=locked, tagged=tagged)
             step = self._step(
                 what,
-                lambda ours=ours: _same_rules(there, ours),  # type: ignore[misc]
+                lambda ours=ours: same_rules(there, ours),  # type: ignore[misc]
                 "put_bucket_lifecycle_configuration",
                 LifecycleConfiguration={"Rules": others + ours},
             )
@@ -212,7 +241,10 @@ class Bucket:
                 return Step(what, "cannot", why)
             if not self._write():
                 return Step(what, "set", but)
-        self.attempt(what, "delete_public_access_block")
+        if found:
+            self.attempt(what, "put_public_access_block", PublicAccessBlockConfiguration=found)
+        else:
+            self.attempt(what, "delete_public_access_block")
         return Step(what, "cannot", "nothing could be stored under it: it was taken back")
 
     def _write(self) -> str:
@@ -263,6 +295,13 @@ class Bucket:
 
     def _ask(self, call: str, member: str) -> Any:
         """A part of the bucket's configuration; None where there is none, or we may not see it."""
+        try:
+            return self._read(call, member)
+        except Hidden:
+            return None
+
+    def _read(self, call: str, member: str) -> Any:
+        """The same; raises Hidden where we may not see it."""
         from botocore.exceptions import ClientError
 
         with self._errors.named(call.replace("_", " ")):
@@ -271,52 +310,20 @@ class Bucket:
             except ClientError as error:
                 if _is_away(error):
                     raise
-                return None
+                code = code_of(error)
+                if code != "AccessDenied" and _status_of(error) != 403:
+                    return None
+        what = call.removeprefix("get_").replace("_", " ")
+        raise Hidden(f"the key may not see the {what} that is there ({code})")
 
 
-def rules(prefix: str, wanted: Wanted, *, locked: bool, tagged: bool) -> list[dict[str, Any]]:
-    """Our lifecycle rules: expiry and tiers by age, then what else lies about in the bucket.
-
-    Old versions go at once where objects are locked, for the locked ones stay; else they are what
-    is left of a recording that somebody deleted, and wait.
-    """
-    chosen: dict[str, Any] = {"Prefix": prefix}
-    if tagged:
-        chosen = {"And": {"Prefix": prefix, "Tags": [EXPIRES]}}
-    expire: dict[str, Any] = {
-        "ID": _id("expire", prefix),
-        "Status": "Enabled",
-        "Filter": chosen,
-        "Expiration": {"Days": wanted.days},
-    }
-    if wanted.tiers:
-        expire["Transitions"] = [
-            {"Days": days, "StorageClass": kind} for days, kind in wanted.tiers
-        ]
-    tidy = {
-        "ID": _id("tidy", prefix),
-        "Status": "Enabled",
-        "Filter": {"Prefix": prefix},
-        "Expiration": {"ExpiredObjectDeleteMarker": True},
-        "NoncurrentVersionExpiration": {
-            "NoncurrentDays": 1 if locked else UNLOCKED_NONCURRENT_DAYS
-        },
-        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": STALE_DAYS},
-    }
-    return [expire, tidy]
-
-
-def _id(what: str, prefix: str) -> str:
-    """Each prefix has rules of its own: with one id for all, the last to come would be the only."""
-    name = f"{OURS}{what}:{prefix}" if prefix else f"{OURS}{what}"
-    if len(name.encode()) <= ID_BYTES:
-        return name
-    return f"{OURS}{what}:{hashlib.sha256(prefix.encode()).hexdigest()}"
+def _status_of(error: Any) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def _is_away(error: Any) -> bool:
     """Not a matter of what it can do: it is in trouble, or the bucket or the key is wrong."""
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    status = _status_of(error)
     return (status >= 500 and status != 501) or code_of(error) in (
         "NoSuchBucket",
         "InvalidAccessKeyId",
@@ -326,19 +333,16 @@ def _is_away(error: Any) -> bool:
     )
 
 
+def _stricter(there: Any, mode: str, days: int) -> tuple[dict[str, Any], str]:
+    """The default of a bucket that shortens nothing and weakens nothing, and why it is not ours."""
+    strict = there.get("Mode") == "COMPLIANCE" != mode
+    years = int(there.get("Years", 0))
+    longer = there.get("Days", 0) > days or 365 * years >= days
+    term = {"Years": years} if years and longer else {"Days": max(days, there.get("Days", 0))}
+    told = ", ".join(f"{count} {unit.lower()}" for unit, count in term.items())
+    why = f"{there['Mode'].lower()}, {told} of the whole bucket stay" if strict or longer else ""
+    return {"Mode": "COMPLIANCE" if strict else mode, **term}, why
+
+
 def _same_lock(found: Any, wanted: Any) -> bool:
     return bool(found) and all(found.get(name) == value for name, value in wanted.items())
-
-
-def _same_rules(there: list[Any], ours: list[Any]) -> bool:
-    found = {rule.get("ID"): _plain(rule) for rule in there}
-    return all(found.get(rule["ID"]) == _plain(rule) for rule in ours)
-
-
-def _plain(rule: Any) -> Any:
-    """Stores give the same filter back in several ways."""
-    chosen = rule.get("Filter", {})
-    chosen = chosen.get("And", chosen)
-    tags = chosen.get("Tags") or ([chosen["Tag"]] if "Tag" in chosen else [])
-    rest = {name: value for name, value in rule.items() if name not in ("Filter", "Prefix")}
-    return rest | {"prefix": chosen.get("Prefix", rule.get("Prefix", "")), "tags": tags}

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recorder.io.disk import Disk
 from recorder.io.folders import Folders, every
 from recorder.spool import MAX_HEADER_BYTES, decode_header
 
@@ -123,8 +124,4 @@ def tidy(folder: str | Path) -> None:
 
 def sync_folder(folder: str | Path) -> None:
     """Makes names that were added to or taken from the folder survive a power loss."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    Disk().sync_folder(str(folder))

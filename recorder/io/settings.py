@@ -39,6 +39,7 @@ class KeeperSettings:
     watch_seconds: float = 2.0
     orphan_seconds: float = 3600.0
     stop_seconds: float = 10.0
+    answer_seconds: float = 45.0  # whoever takes longer to say that it is there is not there
     apart: bool = False  # the work on recordings is done by a process of its own (hands.py)
 
 

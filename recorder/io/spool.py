@@ -17,7 +17,7 @@ from typing import Any
 
 from recorder.io.disk import Disk
 from recorder.io.folders import Folder
-from recorder.io.segments import NAME, OPENING, SUFFIX, segments_of, sync_folder
+from recorder.io.segments import NAME, OPENING, SUFFIX, segments_of
 from recorder.spool import block_head, encode_header, split
 
 SYNC_SECONDS = 1.0
@@ -42,8 +42,8 @@ class Handle:
     """
 
     __slots__ = (
-        "broken", "descriptor", "dropped", "folder", "header", "held", "path", "recording",
-        "resumed", "size", "written",
+        "broken", "descriptor", "dropped", "folder", "header", "held", "named", "path",
+        "recording", "resumed", "size", "written",
     )  # fmt: skip
 
     def __init__(self, recording: str, header: dict[str, Any]) -> None:
@@ -52,6 +52,7 @@ class Handle:
         self.folder: Folder | None = None
         self.descriptor = -1
         self.path = ""
+        self.named = 0  # its segment's number among the names that were added to the folder
         self.size = 0
         self.held: deque[Held] = deque()
         self.dropped = 0
@@ -143,33 +144,37 @@ class SpoolSink:
         """One round: files one by one, many at once by their file system; never raises."""
         with self._lock:
             dirty = [one for one in self._open if one.is_dirty and one.broken is None]
-            at = [(one, os.dup(one.descriptor), one.written) for one in dirty]
         for folder in self.folders:
-            ones = [one for one in at if one[0].folder is folder]
+            ones = [one for one in dirty if one.folder is folder]
             if len(ones) > MANY_FILES:
                 self._sync_some(ones, self._disk.sync_all, folder)
-                continue
-            for one in ones:
-                self._sync_some([one], self._disk.sync_file, folder)
-            if folder.fresh:
-                folder.fresh = False
-                with contextlib.suppress(OSError):  # the files' own syncs tell
-                    sync_folder(folder.path)
+            else:
+                for one in ones:
+                    self._sync_some([one], self._disk.sync_file, folder)
+            with contextlib.suppress(OSError):  # the files' own syncs tell
+                folder.sync_names()
 
-    def _sync_some(
-        self, ones: list[tuple[Handle, int, int]], sync: Callable[[int], None], folder: Folder
-    ) -> None:
+    def _sync_some(self, ones: list[Handle], sync: Callable[[int], None], folder: Folder) -> None:
+        """By one descriptor of our own: theirs may be closed meanwhile."""
         failure: OSError | None = None
+        with self._lock:
+            ones = [one for one in ones if one.folder is folder and one.is_dirty]
+            at = [(one, one.written) for one in ones]
+            try:
+                descriptor = os.dup(ones[0].descriptor) if ones else -1
+            except OSError:  # no descriptor left: the next round may have one
+                return
+        if descriptor < 0:
+            return
         try:
-            sync(ones[0][1])
+            sync(descriptor)
         except OSError as error:  # what the kernel has of it may be gone: it is written elsewhere
             failure = error
             folder.rest()
         finally:
-            for _, descriptor, _ in ones:
-                os.close(descriptor)
+            os.close(descriptor)
         with self._lock:
-            for handle, _, written in ones:
+            for handle, written in at:
                 if handle.folder is not folder:
                     continue  # it has moved meanwhile, and is written there anew
                 if failure is not None:
@@ -208,12 +213,19 @@ class SpoolSink:
 
     def _settle(self, handle: Handle) -> None:
         try:
-            self._disk.sync_file(handle.descriptor)
+            self._sync_whole(handle)
         except OSError:
             self._rest(handle)
             self._move(handle)
             self._append_held(handle)
-            self._disk.sync_file(handle.descriptor)
+            self._sync_whole(handle)
+
+    def _sync_whole(self, handle: Handle) -> None:
+        """The file, and its name where no round has synced it: a call of less than a second."""
+        assert handle.folder is not None
+        self._disk.sync_file(handle.descriptor)
+        if handle.named > handle.folder.synced:
+            handle.folder.sync_names()
 
     def _move(self, handle: Handle) -> None:
         """A new segment in the first folder that takes one; raises the last folder's OSError."""
@@ -257,7 +269,8 @@ class SpoolSink:
             handle.folder, handle.descriptor, handle.path = folder, descriptor, path
             handle.size, handle.written = len(line), handle.dropped
             handle.broken, handle.resumed = None, True
-            folder.fresh = True
+            folder.names += 1
+            handle.named = folder.names
 
     def _leave(self, handle: Handle) -> None:
         with self._lock:

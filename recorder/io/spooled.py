@@ -33,6 +33,7 @@ class Snapshot:
     free_bytes: int
     idle: dict[str, float]
     trouble: tuple[str, ...] = ()  # folders that do not answer
+    unreadable: tuple[str, ...] = ()  # a line for each recording with a file that does not open
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +70,23 @@ class Spooled:
         """Raises OSError when no folder answers."""
         size = 0
         idle: dict[str, float] = {}
+        unreadable = []
         found = files.scan(self.paths)
         for recording, segments in found.items():
             age = float("inf")
-            with contextlib.suppress(FileNotFoundError):  # stored in this very moment
+            try:
                 for segment in segments:
                     size += segment.size()
                     age = min(age, time.time() - segment.modified_ms() / 1000)
                 if not any(segment.is_open() for segment in segments):
                     idle[recording] = max(0.0, age)
+            except FileNotFoundError:  # stored in this very moment
+                continue
+            except OSError as error:  # no reason to leave the others where they are
+                unreadable.append(f"recording {recording}: {error.filename}: {error.strerror}")
         room = self.space()
-        return Snapshot(frozenset(found), size, room.free_bytes, idle, room.trouble)
+        names = frozenset(found)
+        return Snapshot(names, size, room.free_bytes, idle, room.trouble, tuple(unreadable))
 
     def space(self) -> Space:
         """Raises OSError when no folder answers."""
@@ -171,9 +178,6 @@ class Spooled:
 def _lock(folder: Path) -> int:
     sealing = folder / "sealing"
     sealing.mkdir(parents=True, exist_ok=True)
-    for left in sealing.iterdir():
-        left.unlink()
-    files.tidy(folder)
     descriptor = os.open(folder / ".keeper", os.O_CREAT | os.O_RDWR, 0o640)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -183,6 +187,9 @@ def _lock(folder: Path) -> int:
             f"another process keeps the recordings of {folder}: stop it, "
             "or give this one a spool folder of its own"
         ) from error
+    for left in sealing.iterdir():  # and no sooner: until then it is another's work
+        left.unlink()
+    files.tidy(folder)
     return descriptor
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from recorder.due import Look, believed
 from recorder.events import Event, Expired, GuardChecked, StoreLimits
@@ -24,6 +23,7 @@ from recorder.io.objects import Abilities, StoreError
 from recorder.io.vault import Vault
 
 ABILITIES_SECONDS = 3600.0
+ASK_AGAIN_SECONDS = 10.0
 DAY_SECONDS = 86_400.0
 EXPIRED_AT_ONCE = 50
 
@@ -37,7 +37,7 @@ class Warden:
     threads: Executor
     tell: Callable[[Event], None]
     whys: dict[str, str]
-    abilities: Abilities = field(default_factory=Abilities)
+    abilities: Abilities | None = None  # until the store has told them
     played: int = 0
     failed: int = 0
     played_at: float | None = None  # seconds since the epoch; None before the first
@@ -45,13 +45,19 @@ class Warden:
 
     async def find_abilities(self, store_up: asyncio.Event) -> None:
         """What the store does not do by itself is said at the start, and when it changes."""
-        loop = asyncio.get_running_loop()
         while True:
             await store_up.wait()
-            with contextlib.suppress(StoreError):
-                found = await loop.run_in_executor(self.threads, self.vault.store.abilities)
-                self._found(found)
-            await asyncio.sleep(ABILITIES_SECONDS)
+            try:
+                self._found(await self._asked())
+            except StoreError:
+                await asyncio.sleep(ASK_AGAIN_SECONDS)  # the keeper's own look tells of it
+            else:
+                await asyncio.sleep(ABILITIES_SECONDS)
+
+    async def _asked(self) -> Abilities:
+        """In a thread: a store in a network is asked several things, and may take its time."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.threads, self.vault.store.abilities)
 
     def _found(self, abilities: Abilities) -> None:
         self.abilities = abilities
@@ -72,8 +78,9 @@ class Warden:
                 await self.expire_due(Look(int(time.time() * 1000), time.monotonic()))
             except (StoreError, IndexFailed):
                 continue  # said elsewhere
-            except OSError as error:  # no room to decode in, no files left: tomorrow is a day too
-                self.whys["guard"] = f"no recording could be proved: {error.strerror or error}"
+            except Exception as error:  # no room to decode in, a document that cannot be read ...
+                told = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                self.whys["guard"] = f"no recording could be proved: {told}"  # and tomorrow again
 
     async def prove_one(self) -> Checked | None:
         """Fetches and plays a recording at random; None when there is none."""
@@ -93,7 +100,7 @@ class Warden:
 
     async def expire_due(self, look: Look) -> None:
         """Once a day, what is past its date in a store that has no rule of its own for that."""
-        if not self.vault.store.abilities().ours:
+        if not (await self._asked()).ours:
             return
         self.looked, until_ms = believed(self.looked, look)
         if until_ms is None:

@@ -108,6 +108,7 @@ def test_an_attended_transfer_gives_the_call_to_the_one_consulted():
     line.talk(2, "c1", "offer/1")
     line.at(3, e.AgentSeized, "8002", "consult-1")
     line.at(9, e.HandedOver, "c1", "8002")
+    line.at(9, e.AgentReleased, "8002", "consult-1")
     assert (line.state("8001"), line.state("8002")) == ("wrap_up", "talking")
     line.at(20, e.HungUp, "c1")
     assert line.state("8002") == "wrap_up"

@@ -357,3 +357,11 @@ def test_settings_that_make_no_sense_are_refused():
         AcdSettings(agents=(AgentSettings("1"), AgentSettings("1")))
     with pytest.raises(ValueError, match="interval"):
         AcdSettings(interval_minutes=7)
+
+
+def test_an_agent_not_seen_yet_is_offline_since_the_engine_was_told_of_it():
+    line = Hotline()
+    line.at(5, e.Configured, line.settings)
+    assert (line.core.agent("8001").state, line.core.agent("8001").since_ms) == ("offline", 5000)
+    line.at(9, e.Configured, line.settings)
+    assert line.core.agent("8001").since_ms == 5000

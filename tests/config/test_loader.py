@@ -235,15 +235,32 @@ def test_a_mistake_is_named_by_its_key(text, key):
     assert keys(text) == [key]
 
 
+def test_a_listener_without_its_port_is_told_what_is_allowed():
+    with pytest.raises(ConfigError) as found:
+        loads('[sip]\nlisten = ["udp://127.0.0.1"]\n[http]\nlisten = "localhost:8080"')
+    port, name = map(str, found.value.mistakes)
+    assert "sip.listen[0]" in port
+    assert "an IP address and a port, as udp://127.0.0.1:5060" in port
+    assert "the port is missing" in port
+    assert "http.listen" in name
+    assert "write 127.0.0.1 or [::1]" in name
+
+
+def test_two_ways_of_tcp_at_one_port_cannot_both_start():
+    text = '[sip]\nlisten = ["udp://127.0.0.1:5060", "tcp://127.0.0.1:5060", "ws://0.0.0.0:5060"]'
+    assert "sip.listen[2]" in keys(text)
+    assert "sip.listen[1]" not in keys(text)
+
+
 def test_a_secure_listener_needs_a_certificate():
-    text = '[sip]\nlisten = ["tls://127.0.0.1"]\nkey = "setup.cfg"'
+    text = '[sip]\nlisten = ["tls://127.0.0.1:5061"]\nkey = "setup.cfg"'
     assert set(keys(text)) == {"sip.certificate"}
 
 
 def test_who_wants_certificates_of_clients_says_by_whom():
     text = """
     [sip]
-    listen = ["tls://127.0.0.1", "wss://127.0.0.1:5062"]
+    listen = ["tls://127.0.0.1:5061", "wss://127.0.0.1:5062"]
     certificate = "setup.cfg"
     key = "no-such-file"
     client_certificates = "required"

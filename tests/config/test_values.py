@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.values import Address, Listen, Peer, Ports, Store, is_loopback
+from config.values import Address, Listen, Peer, Ports, Store
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,8 @@ def test_a_value_is_written_as_it_was_read(kind, text):
         (Address, "::1:80"),
         (Listen, "sctp://127.0.0.1:5060"),
         (Listen, "udp://"),
+        (Listen, "udp://127.0.0.1"),
+        (Listen, "wss://[::1]"),
         (Ports, "20000"),
         (Ports, "80-90"),
         (Peer, "192.0.2.1/24"),
@@ -55,13 +57,13 @@ def test_what_is_no_such_value_is_a_value_error(kind, text):
         kind.parse(text)
 
 
-def test_the_port_of_a_transport_is_known():
-    assert Listen.parse("udp://127.0.0.1").port == 5060
-    assert Listen.parse("tls://127.0.0.1").port == 5061
-
-
-def test_localhost_is_an_address():
-    assert is_loopback(Address.parse("localhost:80").host)
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [(Address, "localhost:80"), (Listen, "udp://localhost:5060"), (Peer, "localhost:5070")],
+)
+def test_localhost_is_two_addresses_and_refused(kind, text):
+    with pytest.raises(ValueError, match=r"write 127\.0\.0\.1 or \[::1\]"):
+        kind.parse(text)
 
 
 def test_peers_of_two_versions_never_overlap():

@@ -9,9 +9,14 @@ from types import SimpleNamespace
 import pytest
 from fastapi.testclient import TestClient
 
+from config.schema import Config
 from desk.app import create_app
+from desk.tries import OF_A_NAME
 from hotline import custodies
+from hotline.archive import Archive
+from hotline.clock import Clock
 from hotline.custodies import Custodies
+from hotline.meters import Meters
 from recorder.alaw import LINEAR
 from recorder.approvers import password_hash
 from recorder.io.keeper import Keeper, KeeperSettings
@@ -45,7 +50,8 @@ def desk(tmp_path: Path, store: Path) -> Iterator[TestClient]:
     vault.keep("r1", {})
     hotline = object.__new__(Custodies)
     hotline._parts = SimpleNamespace(keeper=keeper)  # type: ignore[assignment]
-    with TestClient(create_app(hotline, None)) as client:  # type: ignore[arg-type]
+    archive = Archive(keeper, Clock(), Meters(), Config())
+    with TestClient(create_app(hotline, archive)) as client:
         yield client
     vault.index.close()
 
@@ -70,6 +76,16 @@ def test_a_hold_is_set_and_lifted_by_people_with_a_reason(desk: TestClient) -> N
         ("hold", "li", "court order"),
         ("lift", "wang", "the case is closed"),
     ]
+
+
+def test_a_wrong_password_for_a_hold_is_counted_and_written_down(desk: TestClient) -> None:
+    for _ in range(OF_A_NAME):
+        assert ask(desk, "hold", "li", "court order", "guess")[0] == 403
+    assert ask(desk, "hold", "li", "court order")[0] == 429
+    assert ask(desk, "hold", "wang", "court order") == (200, "held")
+    lines = desk.get("/api/v1/accesses?action=refused").json()
+    assert len(lines) == OF_A_NAME
+    assert {(line["who"], line["recording"]) for line in lines} == {("li", "")}
 
 
 def test_deletion_takes_two_people_and_the_date(

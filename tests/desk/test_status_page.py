@@ -1,14 +1,20 @@
 """The live status page in Chromium: what it shows is true, or marked as old."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, async_playwright
+from pydantic import SecretStr
 
+from config.access import Account
 from config.values import Address
+from desk.app import create_app
 from hotline.commands import Code, Readiness
 from service.http import HttpServer
 from tests.desk.paper import PaperHotline, app_of
+from tests.desk.test_units import Log
+from tests.hotline.house import House
 from tests.interop.browser import CHROMIUM, FLAGS
 
 pytestmark = [
@@ -94,3 +100,40 @@ async def test_without_a_token_the_page_says_so_and_asks_no_more(
     assert len(sockets) == tried
     assert await page.locator("#queues.stale").count() == 1
     await other.stop()
+
+
+FLOOR, UNIT = "the-supervisor-s-own-token", "the-street-office-s-token"
+
+
+async def test_numbers_are_masked_and_shown_one_by_one_to_who_says_why(page: Page) -> None:
+    """来电号码: a supervisor asks for one, with a reason; a member unit sees the masks alone."""
+    house, log = House(), Log()
+    house.desk.readiness = lambda: Readiness(True)  # type: ignore[method-assign]
+    house.seat("8001")
+    house.call()
+    accounts = (
+        Account(name="li", token=SecretStr(FLOOR), role="supervisor"),
+        Account(name="office", token=SecretStr(UNIT), role="unit"),
+    )
+    archive: Any = log
+    app = create_app(house.desk, archive, accounts=accounts)
+    server = HttpServer(app, Address.parse("127.0.0.1:0"))
+    await server.start()
+    await page.goto(f"{server.url}/?token={FLOOR}")
+    await page.wait_for_function(says("#calls", "138****8000"))
+    await page.click("#calls button:text('显示号码')")
+    await page.fill("#calls form input", "核实地址")
+    assert log.lines == []
+    await page.click("#calls form button:text('确定')")
+    await page.wait_for_function(says("#calls", "13800138000"))
+    said = [(one.who, one.action, one.reason) for one in log.lines]
+    assert said == [("li", "revealed", "核实地址")]
+    await page.context.clear_cookies()
+    await page.goto(f"{server.url}/?token={UNIT}")
+    await page.wait_for_function(says("#calls", "138****8000"))
+    assert await page.text_content("#link") == "定时刷新"
+    assert await page.locator("button:text('显示号码')").count() == 0
+    assert await page.locator("#agents").is_hidden()
+    assert "13800138000" not in await page.content()
+    await server.stop()
+    house.close()

@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from config.access import Account
 from desk.app import create_app
 from desk.masking import hidden, masked
-from tests.desk.test_calls import NO_ARCHIVE, Answer, Api
+from hotline.recording_commands import Access
+from tests.desk.test_calls import Answer, Api
 from tests.hotline.house import House
 
 
@@ -22,10 +23,17 @@ from tests.hotline.house import House
         ("65551234", "65****34"),
         ("8001", "8001"),
         ("anonymous", "anonymous"),
+        ("+86 138-0013-8000", "+86****8000"),
+        ("sip:13800138000@h", "sip:138****8000@h"),
     ],
 )
 def test_a_number_keeps_its_ends(number: str, shown: str) -> None:
     assert masked(number) == shown
+
+
+def test_of_a_withheld_number_not_even_the_ends_are_shown() -> None:
+    shown = hidden({"caller": "13800138000", "called": "12345", "agent": "8001", "withheld": True})
+    assert shown == {"caller": "****", "called": "****", "agent": "8001", "withheld": True}
 
 
 @given(st.text("0123456789", min_size=5, max_size=20))
@@ -39,12 +47,31 @@ def test_no_number_comes_through_whole(number: str) -> None:
 UNIT = "the-street-office-s-token"
 
 
+FLOOR, TRUSTED = "the-floor-s-own-token", "the-other-office-s-token"
+
+
+class Log:
+    """The audit log's lines, as the archive is told them."""
+
+    def __init__(self) -> None:
+        self.lines: list[Access] = []
+
+    async def note(self, accesses: list[Access]) -> None:
+        self.lines += accesses
+
+
 class Asking(Api):
     """With a token."""
 
     def __init__(self, house: House) -> None:
-        unit = Account(name="street-office", token=SecretStr(UNIT), role="unit")
-        super().__init__(create_app(house.desk, NO_ARCHIVE, token="all", accounts=(unit,)))
+        self.log = Log()
+        accounts = (
+            Account(name="street-office", token=SecretStr(UNIT), role="unit"),
+            Account(name="other", token=SecretStr(TRUSTED), role="unit", rights=("reveal",)),
+            Account(name="8001", token=SecretStr(FLOOR), role="agent", rights=("operate",)),
+        )
+        archive: Any = self.log
+        super().__init__(create_app(house.desk, archive, token="all", accounts=accounts))
 
     async def by(self, token: str, method: str, path: str, **body: Any) -> Answer:
         return await self.ask(method, path, body or None, token=token)
@@ -61,7 +88,9 @@ async def test_a_unit_sees_cases_and_has_citizens_called_by_them(house: House) -
     assert seen["caller"] == "138****8000"
     assert seen["order"] == "HF-7"
     assert (await api.by("all", "GET", "/calls/v1")).json()["caller"] == "13800138000"
-    for path in ("/recordings", "/me", "/quality/tasks", "/agents", "/callers/marks", "/live"):
+    me = (await api.by(UNIT, "GET", "/me")).json()
+    assert me == {"name": "street-office", "rights": [], "seat": None, "unit": True}
+    for path in ("/recordings", "/quality/tasks", "/agents", "/callers/marks", "/live"):
         assert (await api.by(UNIT, "GET", path)).status_code == 403
     refused = await api.by(UNIT, "POST", "/calls", agent="8001", to="13800138000")
     assert refused.status_code == 403
@@ -93,7 +122,65 @@ async def test_a_number_is_revealed_to_who_says_why(house: House) -> None:
     api = Asking(house)
     house.call()
     path = "/calls/v1/reveal"
-    assert (await api.by(UNIT, "POST", path, by="a", why="b")).status_code == 403
+    for token in (UNIT, FLOOR):
+        assert (await api.by(token, "POST", path, by="a", why="b")).status_code == 403
+    assert api.log.lines == []
     assert (await api.by("all", "POST", path, by="a")).status_code == 422
     shown = await api.by("all", "POST", path, by="8001", why="call was cut off")
     assert shown.json() == {"caller": "13800138000", "called": "12345"}
+    assert (await api.by(TRUSTED, "POST", path, by="other", why="court")).status_code == 200
+    said = [(one.who, one.action, one.reason, one.detail) for one in api.log.lines]
+    assert said == [
+        ("operator", "revealed", "call was cut off", "call v1, for 8001"),
+        ("other", "revealed", "court", "call v1, for other"),
+    ]
+
+
+async def test_whoever_may_not_reveal_reads_masked_numbers(house: House) -> None:
+    """An agent's account with the right `operate`: calls, callbacks and marks, by any path."""
+    api = Asking(house)
+    house.seat("8001")
+    house.call()
+    mark = {"kind": "nuisance", "by": "8001"}
+    marked = await api.by(FLOOR, "PUT", "/callers/13900001111/mark", **mark)
+    answers = [await api.by(FLOOR, "GET", f"/calls{end}") for end in ("", "/v1", "/v1/parties")]
+    answers += [marked, await api.by(FLOOR, "GET", "/callers/marks")]
+    answers += [await api.by(FLOOR, "POST", "/calls/v1/mark", priority=1)]
+    for answer in answers:
+        assert answer.status_code == 200
+        assert "****" in answer.text
+        assert "13800138000" not in answer.text
+        assert "13900001111" not in answer.text
+
+
+async def test_an_agent_s_account_acts_for_its_own_seat_and_for_no_supervisor(
+    house: House,
+) -> None:
+    api = Asking(house)
+    house.seat("8001")
+    house.seat("8002")
+    for user, body in (("8002", {}), ("8001", {"by": "boss"})):
+        wanted = {"state": "not_ready", "reason": "x", **body}
+        assert (await api.by(FLOOR, "POST", f"/agents/{user}/state", **wanted)).status_code == 403
+    blocked = {"kind": "blocked", "by": "8001"}
+    refused = await api.by(FLOOR, "PUT", "/callers/13900001111/mark", **blocked)
+    assert refused.status_code == 403
+    assert (await api.by(FLOOR, "POST", "/calls", agent="8002", to="119")).status_code == 403
+    own = await api.by(FLOOR, "POST", "/agents/8001/state", state="not_ready", reason="x")
+    assert own.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/calls", {"agent": "8001", "to": "13900001111"}),
+        ("POST", "/agents/8001/state", {"state": "ready"}),
+        ("DELETE", "/callbacks/callback-1", {}),
+        ("PUT", "/callers/13900001111/mark", {"kind": "vip", "by": "x"}),
+    ],
+)
+async def test_a_node_that_does_not_lead_decides_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: dict[str, str]
+) -> None:
+    monkeypatch.setattr(house.conductor.parts.queueing, "leads", lambda: False)
+    assert (await Asking(house).by("all", method, path, **body)).status_code == 503

@@ -16,6 +16,8 @@ from callcore.sdp import parse_sdp
 from callcore.sdp.offer_answer import LocalMedia, make_offer
 from hotline.commands import CallAction, NotAllowed, UnknownThing, WrongState
 from hotline.orders import ORDERS
+from hotline.parties import Stage
+from hotline.visit_state import Phase
 from media import events as media
 from tests.hotline.house import OFFER, House, configured
 
@@ -167,6 +169,19 @@ class World:
         meter = self.house.conductor.parts.accounts.meter
         assert meter.running <= len(self.alive)
         assert all(count == 1 for count in self.ended.values())
+        self.check_queue()
+
+    def check_queue(self) -> None:
+        """Who waits is known to the queue, and no agent who is on the phone is free to it."""
+        core = self.house.conductor.parts.queueing.core
+        for visit in self.house.conductor.visits.values():
+            if visit.phase is Phase.QUEUED and visit.in_queue:
+                call = core.call(visit.call_id)
+                assert call is not None, visit
+                assert call.state in ("waiting", "ringing"), (call, visit)
+            for party in visit.where(Stage.UP):
+                agent = core.agent(party.target.name) if party.target.is_seat else None
+                assert agent is None or agent.state not in ("ready", "ringing"), (agent, visit)
 
     def all_over(self) -> None:
         """Everybody hangs up: nothing is left."""
@@ -188,7 +203,9 @@ class World:
         charged = sum(record.billed_seconds for record in records)
         used = conductor.parts.accounts.used_minutes("ims") * 60
         assert charged == used
-        stuck = [one for one in self.house.desk.agents() if one.state in ("ringing", "held")]
+        stuck = [
+            one for one in self.house.desk.agents() if one.state in ("ringing", "held", "talking")
+        ]
         assert not stuck
 
 

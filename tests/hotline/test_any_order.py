@@ -164,6 +164,7 @@ class AnyOrder(RuleBasedStateMachine):
             f.Mute(leg),
             f.Mute(leg, muted=False),
             f.Remove(leg),
+            f.TakeOver(leg),
             f.Enqueue("q", leg) if self.told_queue else f.Join(leg),
         )
         self.tell(data.draw(st.sampled_from(commands)))

@@ -1,11 +1,16 @@
 """Minutes of the package: exact, by month, by reason."""
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotline.minutes import Meter, Package, billed_seconds
+from hotline.accounts import Accounts
+from hotline.events import LiveHub
+from hotline.minutes import HOUR_MS, Meter, Package, billed_seconds
+from tests.hotline.house import CONFIG
 
 
 def ms(text: str) -> int:
@@ -18,7 +23,7 @@ IMS = Package("ims", minutes=100, unit_seconds=60)
 
 
 def test_a_call_costs_started_units():
-    assert [billed_seconds(x, 60) for x in (0, 1, 60_000, 60_001)] == [0, 60, 60, 120]
+    assert [billed_seconds(x, 60) for x in (0, 1, 60_000, 60_001)] == [60, 60, 60, 120]
     assert [billed_seconds(x, 6) for x in (1, 6_000, 6_001, 61_000)] == [6, 6, 12, 66]
 
 
@@ -85,6 +90,57 @@ def test_no_second_is_lost_or_counted_twice(calls: list[tuple[int, str]]):
     for number, (length, uses) in enumerate(calls):
         meter.begin(str(number), "ims", uses, NOON)
         meter.end(str(number), NOON + length)
-    expected = sum(-(-length // 6_000) * 6 for length, _ in calls)
+    expected = sum(-(-max(1, length) // 6_000) * 6 for length, _ in calls)
     assert meter.usage("ims", "2026-11").total_seconds == expected
     assert meter.usage("ims", "2026-11").calls == len(calls)
+
+
+class Wall:
+    """A clock that a test sets."""
+
+    now_ms = NOON
+
+    def wall_ms(self) -> int:
+        return self.now_ms
+
+    def utc_offset_minutes(self) -> int:
+        return 480
+
+    def iso_now(self) -> str:
+        return "now"
+
+
+def accounts(wall: Wall, folder: Path) -> Accounts:
+    return Accounts(CONFIG, wall, LiveHub(), folder)  # type: ignore[arg-type]
+
+
+def test_a_crash_makes_no_call_free(tmp_path: Path):
+    """A call was under way for 90 s when the node died; it is back 30 s later."""
+    wall = Wall()
+    before = accounts(wall, tmp_path)
+    before.begin("a", "ims", "transfer", NOON)
+    before.begin("b", "ims", "transfer", NOON)
+    wall.now_ms += 90_000
+    before.end("b", wall.now_ms)
+    wall.now_ms += 30_000
+    after = accounts(wall, tmp_path)
+    assert after.used_minutes("ims") == 2 + 2
+    assert after.meter.running == 0
+    assert accounts(wall, tmp_path).used_minutes("ims") == 4  # and once
+
+
+def test_a_node_that_was_off_for_a_day_charges_no_day(tmp_path: Path):
+    wall = Wall()
+    accounts(wall, tmp_path).begin("a", "ims", "transfer", NOON)
+    wall.now_ms += 24 * HOUR_MS
+    assert accounts(wall, tmp_path).meter.usage("ims", "2026-11").total_seconds == 3600
+
+
+def test_accounts_of_an_older_version_are_read(tmp_path: Path):
+    row = {"trunk": "ims", "month": "2026-11", "seconds": {"transfer": 60}}
+    kept = json.dumps([{**row, "calls": 1, "alerted": [0.8]}])
+    (tmp_path / "minutes.json").write_text(kept, encoding="utf-8")
+    assert accounts(Wall(), tmp_path).used_minutes("ims") == 1
+    (tmp_path / "minutes.json").write_text('{"usages": 3}', encoding="utf-8")
+    assert accounts(Wall(), tmp_path).used_minutes("ims") == 0
+    assert (tmp_path / "minutes.unreadable").exists()

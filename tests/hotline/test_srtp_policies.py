@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 
-from callcore.sdp import LocalMedia, make_answer, parse_sdp
+from callcore.sdp import LocalMedia, make_answer, make_offer, parse_sdp
 from hotline.media_legs import MediaLegs, Terms
 from media.io.plane import MediaPlane
 from tests.hotline.test_browser_legs import PaperPlane
@@ -87,3 +87,26 @@ def test_what_was_agreed_is_offered_again_and_nothing_else() -> None:
         assert legs.protected("leg", "tls") is None
         (media,) = parse_sdp(legs.offer("leg")).media
         assert media.proto == proto
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "nat"),
+    [
+        ("8.8.8.8", "192.168.1.20", True),
+        ("8.8.8.8", "100.64.0.9", True),
+        ("8.8.8.8", "9.9.9.9", False),
+        ("", "192.168.1.20", False),  # the plane's own 127.0.0.1: one network
+        ("2001:4860::1", "fd00::5", True),
+        ("voice.example", "192.168.1.20", False),
+    ],
+)
+def test_a_party_that_names_a_private_address_to_a_public_one_is_behind_nat(
+    ours: str, theirs: str, nat: bool
+) -> None:
+    """Only of such a one, and only after silence, is another host believed (media/latch.py)."""
+    plane = PaperPlane()
+    legs = MediaLegs(cast(MediaPlane, plane), Terms(ours))
+    legs.open("leg")
+    legs.answer("leg", parse_sdp(make_offer(LocalMedia(theirs, 4000))))
+    assert plane.remotes["leg"].accept_any is nat
+    assert plane.remotes["leg"].dtmf_payload_type == 101

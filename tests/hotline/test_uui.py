@@ -38,3 +38,11 @@ def test_the_way_there_and_back(call: str, order: str):
     value = write(told)
     assert len(bytes.fromhex(value.partition(";")[0])) <= MOST_BYTES
     assert read(value).order == order or len(call.encode()) * 3 + len(order) > MOST_BYTES - 16
+
+
+def test_of_several_values_in_one_field_ours_is_read():
+    """RFC 7433 §4.1: values in a list, each a token or a quoted string."""
+    ours = write(Told("call-1", "HF-3"))
+    assert read(f"00a1;encoding=hex, {ours}") == Told("call-1", "HF-3")
+    content, _, rest = ours.partition(";")
+    assert read(f'"{content}";{rest}') == Told("call-1", "HF-3")

@@ -50,6 +50,16 @@ EARS = """() => {
   const all = power.reduce((a, b) => a + b, 0);
   return [best * window.rate / window.ears.fftSize, levels[best] > -80 ? near / all : 0];
 }"""
+# Whether it has had a sender's report (RTCP) of ours: those that come before it takes our voice for
+# a stream of its own are lost on it.
+REPORTED = """async () => {
+  const stats = await window.line.getStats();
+  return Array.from(stats.values()).some((one) => one.type === "remote-outbound-rtp");
+}"""
+LINE = """const Line = RTCPeerConnection;
+window.RTCPeerConnection = class extends Line {
+  constructor(...how) { super(...how); window.line = this; }
+};"""
 # Another tone than the microphone's, for a second seat.
 OTHER_VOICE = """(hertz) => {
   navigator.mediaDevices.getUserMedia = async () => {
@@ -97,6 +107,10 @@ class BrowserSeat:
         found, share = await self.page.evaluate(EARS)
         return abs(found - hertz) < 15 and share > 0.6
 
+    async def has_a_report(self) -> bool:
+        """Whether RTCP of ours has come."""
+        return bool(await self.page.evaluate(REPORTED))
+
     async def party(self) -> str:
         """Who calls, as the page shows it."""
         return await self.page.inner_text("#party")
@@ -120,6 +134,7 @@ class Chromium:
         page = await context.new_page()
         complaints: list[str] = []
         page.on("pageerror", lambda error: complaints.append(str(error)))
+        await page.add_init_script(LINE)
         if voice_hz is not None:
             await page.add_init_script(f"({OTHER_VOICE})({voice_hz})")
         try:

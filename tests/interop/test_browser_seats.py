@@ -120,18 +120,55 @@ async def test_a_citizen_and_a_browser_seat_hear_each_other_and_are_recorded(
         await seat.press("hold")
         await hotline.until_state("8001", "talking")
         await asyncio.gather(hears(seat, CALLER_HZ), packets_heard(citizen, 50))
+        await both_have_reported(hotline, seat)
         await seat.press("hangup")
         await citizen.wait("ended")
         await seat.until("idle")
         call = await hotline.last_call("ended")
+    await eventually(lambda: is_judged(hotline, call["call_id"]))
     assert heard(tmp_path / "caller.wav")[-3:] == [AGENT_HZ, MUSIC_HZ, AGENT_HZ]
     assert (call["result"], call["agent"]) == ("answered", "8001")
+    quality = (await hotline.last_call())["quality"]["agent"]
+    assert quality["loss"] < 0.05
+    assert quality["remote_loss"] < 0.05
+    assert 0 < quality["round_trip_ms"] < 5000
+    assert quality["jitter_ms"] is not None
+    assert quality["remote_jitter_ms"] is not None
+    assert min(quality["mos"], quality["remote_mos"]) > 1
+    for direction in ("in", "out"):
+        labels = {"side": "agent", "direction": direction}
+        assert await hotline.metric("callcore_leg_mos_count", **labels) >= 1
+    assert await hotline.metric("callcore_leg_round_trip_seconds_count", side="agent") >= 1
     (entry,) = await hotline.recordings(call["call_id"])
     (stored,) = (hotline.folder / "recordings").rglob(f"{entry['recording']}.flac")
     left, right, rate = sides(stored)
     assert set(story(left, rate)) == {CALLER_HZ}
     assert set(story(right, rate)) == {AGENT_HZ}
     await eventually(lambda: nothing_left(hotline))
+
+
+async def both_have_reported(hotline: Hotline, seat: BrowserSeat) -> None:
+    """RTCP has gone round: a report of the browser's that was written after it had one of ours.
+
+    Of the two that come then at most one was on the way when it had it.
+    """
+
+    async def reports() -> float:
+        return await hotline.metric("callcore_gateway_packets_total", kind="reports_in")
+
+    async def two_more() -> bool:
+        return await reports() >= so_far + 2
+
+    await eventually(seat.has_a_report)
+    so_far = await reports()
+    await eventually(two_more)
+    assert await hotline.metric("callcore_gateway_packets_total", kind="reports_out") > 0
+
+
+async def is_judged(hotline: Hotline, call_id: str) -> bool:
+    """The leg has told how good it sounded, which comes a moment after the call's end."""
+    call = await hotline.last_call()
+    return call["call_id"] == call_id and "agent" in call["quality"]
 
 
 async def test_two_browser_seats_of_one_gateway_go_on_when_it_is_killed(

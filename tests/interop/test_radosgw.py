@@ -24,7 +24,7 @@ from recorder.alaw import LINEAR
 from recorder.events import StoreBack, Stored, StoreLost
 from recorder.io.keeper import Keeper, KeeperSettings
 from recorder.io.objects import Terms
-from recorder.io.s3_bucket import Wanted
+from recorder.io.s3_rules import Wanted
 from recorder.io.segments import scan
 from recorder.io.spool import SpoolSink
 from recorder.io.store import S3Settings, S3Store, StillKept, StoreError

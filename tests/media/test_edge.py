@@ -8,10 +8,13 @@ from G722 import G722
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media import messages as m
+from media import rtcp
 from media.edge import PTIMES_MS, Edge, is_odd
 from media.g711 import decode, encode
 from media.io.plane import Remote
 from tests.media.phones import Phone, exchange, power
+from tests.media.wire import REMOTE, Board
 
 
 def packets(count: int, kind: int = 8, ptime_ms: int = 20) -> list[bytes]:
@@ -73,6 +76,92 @@ def test_any_bytes_stay_a_packet(data: bytes, codec: str):
     row = bytearray(640)
     row[: len(data)] = data
     assert 0 <= Edge(codec, 96, 20).open(memoryview(row), len(data), 96) <= 640
+
+
+def dressed(packet: bytes, how: str) -> bytes:
+    """The same RTP packet with what RFC 3550 allows around its payload."""
+    head, payload = bytearray(packet[:12]), packet[12:]
+    if how == "extension":  # RFC 6464's level, as many phones add it
+        head[0] |= 0x10
+        return bytes(head) + b"\xbe\xde\x00\x01\x10\x9f\x00\x00" + payload
+    if how == "sources":
+        head[0] |= 2
+        return bytes(head) + bytes(8) + payload
+    head[0] |= 0x20
+    return bytes(head) + payload + b"\x00\x00\x00\x04"
+
+
+@pytest.mark.parametrize("how", ["extension", "sources", "padding"])
+@pytest.mark.parametrize("codec", ["G722", "L16"])
+def test_what_stands_around_a_payload_is_no_sound(codec: str, how: str):
+    """Played as they came, bytes of another codec are the loudest noise that there is."""
+    at = np.arange(1600) / 8000
+    codes = encode(np.rint(8000 * np.sin(2 * np.pi * 440 * at)).astype(np.int16), 0).tobytes()
+    out, back = Edge(codec, 96, 20), Edge(codec, 96, 20)
+    heard = b""
+    for number in range(10):
+        (wire,) = out.seal(b"\x80\x60" + bytes(10) + codes[number * 160 : number * 160 + 160])
+        wire = dressed(wire, how)
+        row = bytearray(640)
+        row[: len(wire)] = wire
+        size = back.open(memoryview(row), len(wire), 96)
+        assert row[0] == 0x80
+        heard += bytes(row[12:size])
+    assert len(heard) == 1600
+    assert power(decode(np.frombuffer(heard[400:], np.uint8), 0), 440) > 0.98
+
+
+def test_a_stranger_s_bytes_leave_the_decoder_as_it_is():
+    """ADPCM: each sample hangs on those before it, whoever sent them."""
+    coder, rng = G722(8000, 64000), np.random.default_rng(1)
+    at = np.arange(160 * 20)
+    tone = np.rint(8000 * np.sin(2 * np.pi * 440 * at / 8000)).astype(np.int16)
+    alone, disturbed = Edge("G722", 9, 20), Edge("G722", 9, 20)
+    for number in range(20):
+        voice = bytes(coder.encode(tone[number * 160 : number * 160 + 160]))
+        rows = [bytearray(b"\x80\x09" + bytes(10) + voice) for _ in range(2)]
+        noise = bytearray(b"\x80\x09" + bytes(10) + rng.bytes(160))
+        disturbed.open(memoryview(noise), 172, 9, aside=True)
+        for edge, row in zip((alone, disturbed), rows, strict=True):
+            assert edge.open(memoryview(row), 172, 9) == 172
+        assert rows[0] == rows[1]
+
+
+def test_another_packet_time_goes_on_with_the_numbers_and_counts_packets_as_sent():
+    """
+    us                    phone
+     |== 3 x 60 ms, #1.. ==>|
+     |<- re-INVITE, 20 ms --|
+     |== #4.. =============>|
+    """
+    board = Board()
+    numbers: list[int] = []
+
+    def step(count: int) -> None:
+        for _ in range(count):
+            board.step()
+            numbers.extend(int.from_bytes(packet[2:4], "big") for packet in board.wire.sent)
+
+    board.obey(m.Connect("a", *REMOTE, "PCMA", 8, ptime_ms=60))
+    step(9)
+    assert board.count("packets_out") == 3
+    board.obey(m.Connect("a", *REMOTE, "PCMA", 8, ptime_ms=40))
+    step(4)
+    board.obey(m.Connect("a", *REMOTE, "PCMA", 8))
+    step(3)
+    assert numbers == list(range(1, 9))
+    assert board.count("packets_out") == 8
+
+
+def test_a_report_tells_the_packets_and_octets_of_another_packet_time():
+    board = Board()
+    board.obey(m.Connect("a", *REMOTE, "L16", 97, ptime_ms=30))
+    board.step(250)
+    report = rtcp.parse(board.wire.told[0][1])
+    assert report is not None
+    assert report.sender is not None
+    assert report.sender.packets == len(range(30, 250 * 20 + 1, 30))
+    assert report.sender.octets == 480 * report.sender.packets
 
 
 def test_plain_legs_have_no_edge():

@@ -5,13 +5,15 @@ import string
 import numpy as np
 import pytest
 
+from media import events
 from media import messages as m
 from media.dtmf import DIGITS
 from media.events import DialFinished, Dtmf
 from media.g711 import PCMA, encode
 from media.inband import Ears
-from media.tones import HIGH, KEYS, LOW
-from tests.media.wire import Board, key, rtp, voice
+from media.prompts import Bank
+from media.tones import HIGH, KEYS, LOW, built_in
+from tests.media.wire import REMOTE, Board, key, rtp, voice
 
 TONE_TICKS, GAP_TICKS = 3, 3
 
@@ -211,3 +213,25 @@ def test_in_a_conference_all_who_hear_a_leg_are_told_its_keys_in_their_own_strea
             board.wire.put(3, packet[:2] + bytes([1]) + packet[3:])
         board.step()
     assert {leg for leg, _ in board.wire.events} == {1}
+
+
+def test_who_has_agreed_on_no_events_hears_a_key_in_the_sound():
+    """
+    caller          us          third party, no telephone-event
+       |== RFC 4733 ==>|== two tones ==>|   nothing is told of their end
+    """
+    board = Board("ab", bank=Bank(built_in({})))
+    board.obey(m.Connect("b", *REMOTE, "PCMA", 8))
+    board.obey(m.Bridge("call", ("a", "b")))
+    ears, heard = Ears(1), []
+    board.wire.put(0, voice(65000))
+    for packets in [[], *presses("59"), *[[]] * 12]:
+        for packet in packets:
+            board.wire.put(0, packet)
+        board.step()
+        codes = np.frombuffer(board.wire.sent[1], np.uint8)[None, 12:]
+        heard += ears.listen(np.array([0]), codes, np.array([PCMA], np.uint8))
+    assert "".join(press.digit for press in heard) == "59"
+    assert told(board) == "59"
+    assert not board.of(events.Said)
+    assert not board.of(events.DialFinished)

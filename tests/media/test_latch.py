@@ -34,8 +34,17 @@ def test_another_source_is_believed_after_packets_in_sequence():
     assert "latch" not in tell(latch, STRANGER, [5, 9, 1, 30, 2, 77])
 
 
-def test_behind_nat_the_first_packet_counts():
-    assert tell(latch_of(accept_any=True), STRANGER, [7]) == ["latch"]
+def test_behind_nat_a_guessed_packet_is_not_enough_either():
+    assert tell(latch_of(accept_any=True), STRANGER, [7]) == ["stranger"]
+
+
+def test_whoever_was_quicker_gives_way_to_the_source_of_the_sdp():
+    """A thief who sprays the ports before the party speaks has the call for one packet."""
+    latch = latch_of()
+    assert tell(latch, STRANGER, range(PROBATION))[-1] == "latch"
+    assert tell(latch, SDP, [70], ssrc=2) == ["latch"]
+    assert tell(latch, STRANGER, range(9)) == ["stranger"] * 9
+    assert tell(latch, SDP, [71], ssrc=2) == ["accept"]
 
 
 def test_once_latched_a_stranger_never_gets_in_while_the_party_talks():
@@ -54,6 +63,15 @@ def test_after_silence_only_the_same_host_may_move():
     assert set(tell(latch, STRANGER, range(9), tick=late)) == {"stranger"}
     assert tell(latch, OTHER_PORT, range(PROBATION), tick=late)[-1] == "latch"
     assert tell(latch, OTHER_PORT, [9], tick=late) == ["accept"]
+
+
+def test_after_silence_a_nat_may_have_given_another_port():
+    """The SDP names a private address: only the host that was heard is known."""
+    latch = latch_of()
+    tell(latch, STRANGER, range(PROBATION))
+    moved = (STRANGER[0], STRANGER[1] + 1)
+    assert set(tell(latch, moved, range(9))) == {"stranger"}
+    assert tell(latch, moved, range(20, 20 + PROBATION), tick=RELATCH_TICKS)[-1] == "latch"
 
 
 def test_after_silence_anybody_may_move_where_nat_is_expected():

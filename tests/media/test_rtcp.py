@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media import messages as m
 from media import rtcp
 from media.rtcp import Heard, Report, Sender, build, parse
 from tests.media.wire import REMOTE, Board, rtp, voice
@@ -107,6 +108,27 @@ def test_the_round_trip_is_what_is_left_of_our_stamp():
     assert quality.remote_mos < 3.5
 
 
+def test_who_sent_a_moment_ago_still_reports_as_a_sender():
+    """RFC 3550 §6.4: until a whole interval has gone by in silence.
+
+    us                       party
+     |<- re-INVITE, sendonly --|   held: we send no more
+     |------------ SR -------->|   RTCP each 5 s
+     |------------ SR -------->|
+     |------------ RR -------->|
+    """
+    board = Board()
+    board.wire.put(0, voice(0))
+    board.step(140)
+    board.obey(m.Connect("a", *REMOTE, "PCMA", 8, 101, "recvonly"))
+    board.step(3 * 250)
+    told = [parse(packet) for _, packet in board.wire.told]
+    assert [None if one is None else one.sender is not None for one in told] == [True, True, False]
+    assert told[0] is not None
+    assert told[0].sender is not None
+    assert told[0].sender.packets == board.count("packets_out") == 140
+
+
 def test_the_last_report_says_goodbye():
     board = connected()
     board.switch.stop()
@@ -162,3 +184,47 @@ def test_a_jump_of_the_timestamps_is_no_jitter():
         board.step()
     board.switch.stop()
     assert board.events[-1].quality.jitter_ms == 0
+
+
+def test_items_and_goodbyes_of_nobody_spoil_no_report():
+    """RFC 3550 §6.5, §6.6: a count of nought is valid, but useless."""
+    report = Report(5, None, (Heard(77, 26, 30, 250, 80),))
+    packet = build(report, "phone")
+    assert parse(packet + b"\x80\xca\x00\x00") == report
+    assert parse(packet + b"\x80\xcb\x00\x00") == parse(packet + b"\x81\xcb\x00\x01" + bytes(4))
+
+
+@given(reports, st.text(max_size=80))
+def test_a_name_is_read_back(report, name):
+    packet = build(report, name)
+    if parse(packet) is not None:
+        assert rtcp.cname(packet) == name
+
+
+@given(st.binary(max_size=200))
+def test_any_report_has_a_name_or_none(data):
+    if parse(data) is not None:
+        assert isinstance(rtcp.cname(data), str)
+
+
+def test_who_has_chosen_our_ssrc_is_left_with_it_and_our_name_stays():
+    """RFC 3550 §8.2: a goodbye to the old number; §6.4.1: counts begin anew; §6.5.1: one name."""
+    board = Board()
+    for number in range(150):
+        board.wire.put(0, voice(number))
+        board.step()
+    board.wire.told.clear()
+    for number in range(150, 500):
+        board.wire.put(0, voice(number, ssrc=77))
+        board.step()
+    goodbye, *later = [packet for _, packet in board.wire.told]
+    old, new = parse(goodbye), parse(later[0])
+    assert old is not None
+    assert new is not None
+    assert new.sender is not None
+    assert (old.ssrc, old.goodbye, new.goodbye) == (77, True, False)
+    assert new.ssrc != 77
+    assert new.sender.packets < 300
+    assert rtcp.cname(goodbye) == rtcp.cname(later[0])
+    assert len(rtcp.cname(goodbye)) == 16  # RFC 7022 §4.2: 96 bits by base64
+    assert board.count("collisions") == 1

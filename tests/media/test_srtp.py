@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media import events, rtcp
+from media import messages as m
 from media.srtp import BAD, PROFILES, TAGS, Guard, Keys
 from tests.media.phones import Phone, exchange, power
+from tests.media.wire import REMOTE, Board
 
 SUITE = "AES_CM_128_HMAC_SHA1_80"
 OUTBOUND = pylibsrtp.Policy.SSRC_ANY_OUTBOUND
@@ -168,3 +170,70 @@ def test_what_is_sealed_in_place_is_what_libsrtp_seals(payload: bytes, sequence:
     assert theirs.open(memoryview(row), len(place)) == len(packet)
     assert row[: len(packet)] == packet
     assert theirs.open(memoryview(bytearray(place)), len(place)) == BAD  # a replay
+
+
+def rtp(number: int) -> bytes:
+    return bytes([0x80, 8]) + (number & 0xFFFF).to_bytes(2, "big") + bytes(4) + b"ssrc" + bytes(160)
+
+
+def rolled(seal: pylibsrtp.Session, first: int, turns: int) -> int:
+    """A stream whose sequence numbers have gone round so often; the next one."""
+    number = first
+    while number >> 16 < turns:
+        seal.protect(rtp(number))
+        number += 20_000
+    return number
+
+
+def row(packet: bytes) -> memoryview:
+    return memoryview(bytearray(packet + bytes(20)))
+
+
+def test_a_party_with_a_new_key_still_understands_us():
+    """RFC 3711 §3.2.3: its key is the other direction's; ours, and its roll-over, go on."""
+    board = Board()
+    board.obey(m.Connect("a", *REMOTE, "PCMA", 8, srtp=Keys(SUITE, OURS, THEIRS)))
+    first = board.wire.guards[0]
+    theirs = session(OURS, pylibsrtp.Policy.SSRC_ANY_INBOUND)
+    for number in range(40_000, 80_000, 10_000):
+        theirs.unprotect(first.seal(rtp(number)))
+    board.obey(m.Connect("a", *REMOTE, "PCMA", 8, srtp=Keys(SUITE, OURS, WRONG)))
+    second = board.wire.guards[0]
+    assert second is not first
+    assert theirs.unprotect(second.seal(rtp(80_000))) == rtp(80_000)
+    fresh = session(WRONG, OUTBOUND).protect(rtp(5))
+    assert second.open(row(fresh), len(fresh)) == 172
+
+
+@given(st.integers(0, 65535), st.integers(0, 5))
+def test_a_stream_older_than_our_key_of_it_is_found(first: int, turns: int):
+    """Another worker takes a leg over: the roll-over counter is told by nobody."""
+    theirs = session(THEIRS, OUTBOUND)
+    number = rolled(theirs, first, turns)
+    blamed: list[str] = []
+    guard = Guard(Keys(SUITE, OURS, THEIRS), blamed.append)
+    missed = max(0, turns - 1)  # each packet is tried with one turn more as well
+    opened = []
+    for at in range(number, number + turns + 3):
+        sealed = theirs.protect(rtp(at))
+        opened.append(guard.open(row(sealed), len(sealed)) == 172)
+    assert opened == [False] * missed + [True] * (turns + 3 - missed)
+    assert blamed == ["unauthenticated"] * missed
+    again = theirs.protect(rtp(number + turns + 1))
+    assert guard.open(row(again), len(again)) == BAD
+    assert blamed[-1] == "replayed"
+
+
+def test_a_wrong_key_is_not_found_however_long_it_is_tried():
+    theirs = session(WRONG, OUTBOUND)
+    guard = Guard(Keys(SUITE, OURS, THEIRS), lambda why: None)
+    for number in range(200):
+        sealed = theirs.protect(rtp(number))
+        assert guard.open(row(sealed), len(sealed)) == BAD
+    right = session(THEIRS, OUTBOUND)
+    turned = rolled(right, 40_000, 1)
+    sizes = []
+    for number in range(turned, turned + 70):
+        sealed = right.protect(rtp(number))
+        sizes.append(guard.open(row(sealed), len(sealed)))
+    assert sizes[-1] == 172

@@ -1,14 +1,18 @@
 """Workers that die or stop: their calls go on in another one, their ports come back."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
+import subprocess
+from typing import Any
 
 import pytest
 
 from media import events
-from media.io import fleet
+from media.errors import NotStarted
+from media.io import fleet, process
 from media.io.plane import Remote
 from tests.media.phones import Exchange, exchange
 
@@ -98,9 +102,14 @@ async def test_a_spare_takes_the_place_of_the_only_worker_at_once(
         for deaths in (1, 2):  # the one that died is the next spare
             spare = await waiting(it)
             (victim,) = it.plane.stats().pids
+            counted = it.plane.stats()
             os.kill(victim, signal.SIGKILL)
             lost = (await it.wait(events.WorkerLost, deaths, seconds=20))[-1]
             assert len(lost.legs) == 20
+            # Counters are read by a Prometheus, to which a smaller one is a new beginning.
+            now = it.plane.stats()
+            assert now.packets_out >= counted.packets_out > 0
+            assert sum(now.late) >= sum(counted.late) > 0
             assert it.plane.stats().pids == (spare,)
             await ear.hears(anchor(it, ear, 10))
             threads = [int(task) for task in os.listdir(f"/proc/{spare}/task")]
@@ -114,6 +123,41 @@ async def waiting(it: Exchange) -> int:
         while (pid := it.plane.stats().spare) is None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     return pid
+
+
+async def test_a_worker_is_started_again_when_the_system_has_a_process_to_spare(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """fork(2) fails with EAGAIN at a limit of processes: for a while, not for ever."""
+    monkeypatch.setattr(process, "FIRST_DELAY_SECONDS", 0.01)
+    refused: list[int] = []
+    popen = subprocess.Popen
+
+    def stingy(*arguments: Any, **options: Any) -> "subprocess.Popen[bytes]":
+        if len(refused) < 3:
+            refused.append(1)
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return popen(*arguments, **options)
+
+    async with exchange(**RANGE) as it:
+        ear = Ear()
+        await ear.hears(anchor(it, ear, 1))
+        monkeypatch.setattr(subprocess, "Popen", stingy)
+        os.kill(it.plane.stats().pids[0], signal.SIGKILL)
+        await it.wait(events.WorkerLost, seconds=20)
+        await ear.hears(anchor(it, ear, 1))
+        assert len(refused) == 3
+        ear.close()
+
+
+async def test_a_plane_that_gets_no_process_says_why(monkeypatch: pytest.MonkeyPatch):
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    it = Exchange()
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(NotStarted, match="worker 0 does not start: Resource temporarily"):
+        await it.plane.start()
 
 
 async def test_a_spare_that_dies_costs_nobody_a_call(monkeypatch: pytest.MonkeyPatch):

@@ -8,12 +8,14 @@ import numpy as np
 
 from media import messages as m
 from media.dtmf import DIGITS
+from media.edge import Edge
 from media.events import Event
 from media.g711 import PCMA, encode
 from media.legs import Source
 from media.outgoing import PACKET
 from media.prompts import Bank
 from media.rtp import ROW
+from media.srtp import Guard
 from media.switch import Switch
 
 REMOTE = ("192.0.2.7", 4000)
@@ -32,6 +34,8 @@ class Wire:
         self.control: list[tuple[int, Source, bytes, float]] = []
         self.told: list[tuple[int, bytes]] = []
         self.time = 1.8e9
+        self.guards: dict[int, Guard] = {}
+        self.edges: dict[int, Edge] = {}
 
     def open(self, leg: int, host: str, port: int) -> None:
         self.waiting[leg] = deque()
@@ -43,15 +47,19 @@ class Wire:
 
     def aim_reports(self, leg: int, port: int) -> None: ...
 
-    def guard(self, leg: int) -> None:
-        return None
+    def guard(self, leg: int) -> Guard | None:
+        return self.guards.get(leg)
 
-    def protect(self, leg: int, guard: Any) -> None: ...
+    def protect(self, leg: int, guard: Guard | None) -> None:
+        """For whoever asks: packets here are open ones."""
+        _put(self.guards, leg, guard)
 
-    def edge(self, leg: int) -> None:
-        return None
+    def edge(self, leg: int) -> Edge | None:
+        return self.edges.get(leg)
 
-    def shape(self, leg: int, edge: Any, kind: int) -> None: ...
+    def shape(self, leg: int, edge: Edge | None, kind: int) -> None:
+        """Outwards only."""
+        _put(self.edges, leg, edge)
 
     def reports(self) -> Any:
         taken, self.control = self.control, []
@@ -98,10 +106,21 @@ class Wire:
     def send(self, legs: Any) -> None:
         if legs is not None:
             self._plan = legs.tolist()
-        self.sent = [self.outgoing[leg].tobytes() for leg in self._plan]
+        self.sent = [out for leg in self._plan for out in self._shaped(leg)]
+
+    def _shaped(self, leg: int) -> list[bytes]:
+        packet, edge = self.outgoing[leg].tobytes(), self.edges.get(leg)
+        return [packet] if edge is None else edge.seal(packet)
 
     def send_one(self, leg: int, packet: bytes) -> None:
         self.events.append((leg, packet))
+
+
+def _put(table: dict[int, Any], leg: int, what: Any) -> None:
+    if what is None:
+        table.pop(leg, None)
+    else:
+        table[leg] = what
 
 
 def _rows(packets: list[bytes]) -> Any:
@@ -127,7 +146,8 @@ class Board:
         setup = m.Setup(prompts={}, sink="", sink_arguments={}, capacity=capacity)
         self.switch = Switch(setup, bank or Bank({}), self.wire, NoWriter(), self.events.append)
         for number, leg in enumerate(legs):
-            self.switch.obey(m.Open(leg, "192.0.2.1", 5000 + number), (1, 1000, 77 + number))
+            numbers = (1, 1000, 77 + number, 7 + number)
+            self.switch.obey(m.Open(leg, "192.0.2.1", 5000 + number), numbers)
             self.switch.obey(m.Connect(leg, *REMOTE, "PCMA", 8, keys), (0, 0, 0))
 
     def obey(self, command: m.Command) -> None:

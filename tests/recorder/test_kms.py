@@ -43,6 +43,18 @@ def test_the_service_wraps_a_data_key_for_its_recording_alone(endpoint):
         ring("alias/nobody", endpoint).current.wrap(b"d" * 32, "r1")
 
 
+def test_an_alias_that_was_given_to_a_new_key_still_opens_what_is_old(endpoint):
+    client = boto3.client("kms", endpoint_url=endpoint, region_name="us-east-1")
+    old, new = (client.create_key()["KeyMetadata"]["KeyId"] for _ in range(2))
+    client.create_alias(AliasName="alias/recordings", TargetKeyId=old)
+    keys = ring("alias/recordings", endpoint)
+    wrapped = keys.current.wrap(b"d" * 32, "r1")
+    client.update_alias(AliasName="alias/recordings", TargetKeyId=new)
+    assert keys.unwrap("aws:alias/recordings", wrapped, "r1") == b"d" * 32
+    again = keys.current.wrap(b"e" * 32, "r2")
+    assert keys.unwrap("aws:alias/recordings", again, "r2") == b"e" * 32
+
+
 def test_a_service_that_is_away_is_a_store_that_is_away(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "who")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")

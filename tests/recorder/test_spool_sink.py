@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -222,3 +223,52 @@ def test_free_space_is_told(tmp_path):
     assert 0 < found.free_bytes <= found.total_bytes
     with pytest.raises(FileNotFoundError):
         folders.space(tmp_path / "gone")
+
+
+class Noting(Disk):
+    """What was synced, in order."""
+
+    def __init__(self) -> None:
+        self.synced: list[str] = []
+
+    def sync_file(self, descriptor: int) -> None:
+        super().sync_file(descriptor)
+        self.synced.append("file")
+
+    def sync_folder(self, folder: str) -> None:
+        super().sync_folder(folder)
+        self.synced.append("folder")
+
+
+def test_the_name_of_a_call_of_less_than_a_second_is_on_the_disk_when_it_is_closed(tmp_path):
+    disk = Noting()
+    sink = SpoolSink(str(tmp_path), sync_seconds=0, disk=disk)
+    handle = sink.open("r1", header())
+    sink.write(handle, 0, frames_of(25))
+    sink.close(handle)
+    assert disk.synced == ["file", "folder"]
+    longer = sink.open("r2", header())
+    sink.write(longer, 0, frames_of(25))
+    sink.sync()
+    sink.close(longer)
+    assert disk.synced[2:] == ["file", "folder", "file"], (
+        "a name that is synced is not synced again"
+    )
+
+
+def test_a_round_without_a_descriptor_to_spare_is_followed_by_another(tmp_path, monkeypatch):
+    """EMFILE ended the thread that syncs, and with it all syncing."""
+    sink = SpoolSink(str(tmp_path), sync_seconds=0)
+    handle = sink.open("r1", header())
+    sink.write(handle, 0, frames_of(25))
+
+    def none_left(descriptor: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "dup", none_left)
+        sink.sync()
+    assert len(handle.held) == 1, "not known to be on the disk"
+    sink.sync()
+    assert len(handle.held) == 0
+    sink.close(handle)

@@ -6,10 +6,9 @@ import hashlib
 import os
 from types import SimpleNamespace
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto.server import ThreadedMotoServer
+from s3_house import store_of
 from spooled_call import STARTED_MS, spool_call
 
 from recorder.custody import Event
@@ -23,60 +22,17 @@ from recorder.io.kms import KeySettings
 from recorder.io.objects import Terms
 from recorder.io.reader import fetch_manifest
 from recorder.io.rotation import rotate
-from recorder.io.s3_bucket import EXPIRES, Wanted, rules
+from recorder.io.s3_rules import EXPIRES, Wanted, rules
 from recorder.io.s3_upload import Progress, _read
 from recorder.io.sealing import Sealed
 from recorder.io.segments import scan
-from recorder.io.store import S3Settings, S3Store, StoreError, WrongHash
+from recorder.io.store import StoreError, WrongHash
 from recorder.manifest import DAY_MS, manifest_key
-from tests.peers.fault_proxy import FaultProxy, refusal
+from tests.peers.fault_proxy import refusal
 
-KEYS = {"access_key": "who", "secret_key": "secret", "region": "us-east-1"}
 PART = 5 << 20
 OTHER_KEY = "b3RoZXJvdGhlcm90aGVyb3RoZXJvdGhlcm90aGVyb3Q="
 KEY = "a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2U="
-
-
-@pytest.fixture(scope="module")
-def server():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield server.get_host_and_port()[1]
-    server.stop()
-
-
-@pytest.fixture
-def proxy(server):
-    with FaultProxy(server) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def bucket(server, request):
-    """A bucket of its own for each test, past all faults."""
-    name = "b" + hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
-    client = boto3.client(
-        "s3",
-        endpoint_url=f"http://127.0.0.1:{server}",
-        region_name="us-east-1",
-        aws_access_key_id="who",
-        aws_secret_access_key="secret",
-    )
-    client.create_bucket(Bucket=name)
-    yield name, client
-    client.close()
-
-
-def store_of(proxy, bucket, **options) -> S3Store:
-    where = {"prefix": "calls", "endpoint": proxy.endpoint}
-    settings = {**where, "attempts": 1, "read_timeout_seconds": 1.0, **KEYS, **options}
-    return S3Store(S3Settings(bucket, **settings))
-
-
-def days_of(client, name: str) -> int:
-    rules = client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
-    (rule,) = (rule for rule in rules if rule["ID"] == "callcore-expire:calls/")
-    return rule["Expiration"]["Days"]
 
 
 def untagging(store, monkeypatch) -> None:
@@ -248,102 +204,6 @@ def test_each_checksum_is_taken_and_what_is_wrong_is_found(proxy, bucket, tmp_pa
     assert store.holds("o.flac", tmp_path / "o", sha256)
 
 
-def test_a_bucket_is_set_up_once_and_again_and_rules_of_others_stay(proxy, bucket):
-    name, client = bucket
-    other = {
-        "ID": "theirs",
-        "Status": "Enabled",
-        "Filter": {"Prefix": "logs/"},
-        "Expiration": {"Days": 30},
-    }
-    client.put_bucket_lifecycle_configuration(
-        Bucket=name, LifecycleConfiguration={"Rules": [other]}
-    )
-    wanted = Wanted(366, ((30, "STANDARD_IA"), (90, "GLACIER")))
-    store = store_of(proxy, f"{name}-new")
-    first = {step.what: step.outcome for step in store.bucket.set_up(wanted)}
-    assert first[f"bucket {name}-new"] == "set"
-    # moto knows no lock by default, only that of each object; Ceph does (test_radosgw.py).
-    lock = {"object lock, compliance, 366 days": "cannot"}
-    assert {what for what, outcome in first.items() if outcome == "cannot"} == set(lock)
-    abilities = store.abilities()
-    assert abilities.warnings(366) == ()
-    assert abilities.expires_after_days == 366
-    second = {step.what: step.outcome for step in store.bucket.set_up(wanted)}
-    assert second == dict.fromkeys(first, "was so") | lock
-    old = store_of(proxy, name)
-    list(old.bucket.set_up(wanted))
-    rules = client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
-    assert [rule["ID"] for rule in rules] == [
-        "theirs",
-        "callcore-expire:calls/",
-        "callcore-tidy:calls/",
-    ]
-    assert [one["Days"] for one in rules[1]["Transitions"]] == [30, 90]
-    assert "logs" not in str(old.abilities())
-
-
-def ids_and_days(client, name: str) -> dict[str, int | None]:
-    rules = client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
-    return {rule["ID"]: rule["Expiration"].get("Days") for rule in rules}
-
-
-@pytest.mark.parametrize("second", ["court", "", "c" * 300])
-def test_each_prefix_of_a_bucket_has_rules_of_its_own(proxy, bucket, second):
-    name, client = bucket
-    first, other = store_of(proxy, name), store_of(proxy, name, prefix=second)
-    list(first.bucket.set_up(Wanted(400)))
-    assert first.abilities().expires_after_days == 400
-    if second:
-        assert "no rule of its deletes recordings after their time" in other.abilities().warnings(0)
-        assert not other.abilities().aborts_stale
-    list(other.bucket.set_up(Wanted(700)))
-    found = ids_and_days(client, name)
-    assert found["callcore-expire:calls/"] == 400
-    assert sorted(days for days in found.values() if days) == [400, 700]
-    assert len(found) == 4
-    assert max(map(len, found)) <= 255
-    # Each again, the first with more days, and the other's stay as they were.
-    list(first.bucket.set_up(Wanted(500)))
-    list(other.bucket.set_up(Wanted(700)))
-    assert ids_and_days(client, name) == found | {"callcore-expire:calls/": 500}
-
-
-def test_rules_of_an_older_version_are_taken_over_where_they_are_for_our_prefix(proxy, bucket):
-    name, client = bucket
-    old = rules("calls/", Wanted(366), locked=False, tagged=True)
-    for rule in old:
-        rule["ID"] = rule["ID"].partition(":")[0]
-    theirs = rules("court/", Wanted(800), locked=False, tagged=True)
-    client.put_bucket_lifecycle_configuration(
-        Bucket=name, LifecycleConfiguration={"Rules": theirs + old}
-    )
-    list(store_of(proxy, name).bucket.set_up(Wanted(366)))
-    assert list(ids_and_days(client, name)) == [
-        *(rule["ID"] for rule in theirs),
-        "callcore-expire:calls/",
-        "callcore-tidy:calls/",
-    ]
-
-
-def test_a_shorter_retention_does_not_shorten_what_was_promised(proxy, bucket):
-    name, client = bucket
-    store = store_of(proxy, name)
-    list(store.bucket.set_up(Wanted(1095)))
-    for _ in range(2):
-        steps = {step.what: step for step in store.bucket.set_up(Wanted(366, ((30, "GLACIER"),)))}
-        kept = steps["expiry after 366 days"]
-        assert (kept.outcome, kept.why) == (
-            "cannot",
-            "recordings here were promised 1095 days: it stays",
-        )
-        assert steps["GLACIER after 30 days"].outcome != "cannot"
-        assert days_of(client, name) == 1095
-    steps = {step.what: step.outcome for step in store.bucket.set_up(Wanted(2000))}
-    assert steps["expiry after 2000 days"] == "set"
-    assert days_of(client, name) == 2000
-
-
 def test_a_hold_is_good_where_no_rule_deletes_what_has_no_tag(proxy, bucket, tmp_path, monkeypatch):
     store = store_of(proxy, bucket[0])
     untagging(store, monkeypatch)
@@ -423,9 +283,3 @@ def test_a_store_without_tags_is_asked_once(proxy, bucket, tmp_path, monkeypatch
     for key in ("a.flac", "b.flac"):
         store.put(key, tmp_path / "o", sha256, "audio/flac", Terms(4_000_000_000_000))
     assert asked == [True, False, False]
-
-
-def test_a_bucket_as_it_is_says_what_it_does_not_do(proxy, bucket):
-    told = store_of(proxy, bucket[0]).abilities().warnings(366)
-    assert len(told) == 5
-    assert any("only our own ledger refuses early deletion" in one for one in told)

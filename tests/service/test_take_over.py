@@ -136,3 +136,24 @@ async def test_every_phone_of_a_seat_is_restored_in_the_order_in_which_they_came
     restored = node.engine.registrar.bindings("8001")
     assert [one.contact for one in reversed(restored)] == [one.contact for one in phones]
     assert {one.flow.local for one in restored} == {LISTENER}
+
+
+async def test_a_phone_that_moved_while_another_node_led_is_rung_where_it_is(node: Node) -> None:
+    """
+    node-1 (leads)     node-2 (leads)     8001
+      |<---- REGISTER, port 5070 --------- |
+      X paused           | leads           |
+                         |<-- REGISTER --- |  port 5071, the same Call-ID
+      | leads again      X                 |
+    """
+    now = node.parts.clock.anywhere()
+    before, after = (
+        replace(node.phone("8001", port), call_id="one", cseq=cseq, since=now - 60 + cseq)
+        for port, cseq in ((5070, 1), (5071, 2))
+    )
+    node.engine.restore([before], now)
+    node.engine.take()
+    node.lead(node.shared(after))
+    (found,) = node.engine.registrar.bindings("8001")
+    assert found.contact == after.contact
+    assert found.since == pytest.approx(after.since, abs=0.01)

@@ -1,6 +1,7 @@
 """`callcore user add`: an account in the configuration, and its password known by nobody."""
 
 import io
+import os
 
 import pytest
 
@@ -73,3 +74,14 @@ def test_a_table_can_be_printed_alone(add):
     assert code == 0
     assert out.startswith('[[accounts]]\nname = "li"\npassword_hash = "scrypt:')
     assert add.path.read_text(encoding="utf-8") == before
+
+
+def test_the_file_stays_its_owner_s_when_root_adds_an_account(add):
+    """Else the engine's user could not read it any more."""
+    if os.geteuid():
+        pytest.skip("only root gives files away")
+    os.chown(add.path, 12345, 54321)
+    assert add("li", "--role", "supervisor")[0] == 0
+    found = add.path.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (12345, 54321, 0o640)
+    assert [one.name for one in add.path.parent.iterdir()] == [add.path.name]

@@ -1,5 +1,7 @@
 """The registrar: RFC 3261 §10.3 with bindings tied to flows."""
 
+from dataclasses import replace
+
 import pytest
 
 from callcore.call.events import Registered, Unregistered
@@ -197,13 +199,34 @@ def test_all_of_a_user_s_phones_are_restored_in_their_order(registrar):
     assert len(registrar) == 2
 
 
-def test_what_a_phone_told_us_itself_comes_before_what_another_node_knew(registrar, phone):
-    phone.register(f"<{HOME}>", expires=120)
-    assert registrar.restore(restored(5060), 0.0) == []
-    assert registrar.restore(restored(5061, phone.call_id), 0.0) == []
-    assert [one.expires_at for one in registrar.bindings("8001")] == [120.0]
-    registrar.restore(restored(5062), 0.0)  # the seat's other phone has not come to us yet
+def test_what_a_phone_told_us_last_comes_before_what_it_had_told_another_node(registrar, phone):
+    phone.register(f"<{HOME}>", expires=120, now=100.0)
+    assert registrar.restore(restored(5060, since=99.0), 101.0) == []
+    older = replace(restored(5061, phone.call_id, since=99.0), cseq=0)
+    assert registrar.restore(older, 101.0) == []
+    assert [one.expires_at for one in registrar.bindings("8001")] == [220.0]
+    # The seat's other phone has not come to us yet; ours is the newest all the same.
+    registrar.restore(restored(5062, since=99.0), 101.0)
     assert [one.contact[-4:] for one in registrar.bindings("8001")] == ["5060", "5062"]
+
+
+def test_what_a_phone_told_another_node_later_takes_the_place_of_what_it_told_us(registrar, phone):
+    """It led before us, and again now: the phone had moved meanwhile."""
+    phone.register(f"<{HOME}>", expires=300, now=0.0)
+    (moved,) = registrar.restore(restored(5061, phone.call_id, since=0.0), 10.0)
+    assert (moved.contact, moved.flow) == ("sip:8001@10.0.0.1:5061", udp_flow(5061))
+    assert [one.contact[-4:] for one in registrar.bindings("8001")] == ["5061"]
+    assert len(registrar) == 1
+    # The same contact by another Call-ID, as after a phone's restart: by time.
+    assert registrar.restore(restored(5061, "fresh", since=20.0), 30.0) == []
+    assert [(one.call_id, one.since) for one in registrar.bindings("8001")] == [("fresh", 20.0)]
+    assert registrar.restore(restored(5061, "stale", since=19.0), 30.0) == []
+    assert [one.call_id for one in registrar.bindings("8001")] == ["fresh"]
+
+
+def test_a_node_that_does_not_tell_since_when_is_older_than_what_we_know(registrar, phone):
+    phone.register(f"<{HOME}>", expires=120, now=0.0)
+    assert registrar.restore(restored(5060), 10.0) == []
 
 
 def test_a_phone_that_moved_is_not_restored_where_it_was(registrar, phone):
@@ -215,7 +238,7 @@ def test_a_phone_that_moved_is_not_restored_where_it_was(registrar, phone):
 def test_a_restored_phone_that_registers_is_its_own_again(registrar, phone):
     registrar.restore(restored(5060), 0.0)
     assert phone.register(f"<{HOME}>", expires=120).facts == ()
-    assert registrar.restore(restored(5061, phone.call_id), 0.0) == []
+    assert registrar.restore(replace(restored(5061, phone.call_id), cseq=0), 0.0) == []
 
 
 def test_what_has_expired_meanwhile_is_not_restored(registrar):

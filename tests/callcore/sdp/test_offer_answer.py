@@ -79,6 +79,17 @@ def test_an_answer_may_number_its_own_way():
     assert agreed.dtmf_payload_type is None
 
 
+def test_keys_are_received_by_the_offer_s_number_and_sent_by_the_answer_s():
+    """RFC 3264 §6.1: payload types may differ by direction, those of keys too."""
+    answer = description(
+        "m=audio 4000 RTP/AVP 8 96", "a=rtpmap:96 telephone-event/8000", "a=fmtp:96 0-15"
+    )
+    agreed = read_answer(LOCAL, answer)
+    assert (agreed.dtmf_payload_type, agreed.receive_dtmf_payload_type) == (96, 101)
+    _, answered = make_answer(parse_sdp(make_offer(LOCAL)), LOCAL)
+    assert answered.receive_dtmf_payload_type is None
+
+
 def test_video_is_refused_in_its_place():
     """RFC 3264 §6: as many sections as the offer, the refused ones with port 0."""
     offer = description(

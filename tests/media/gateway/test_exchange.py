@@ -370,3 +370,46 @@ def test_a_report_that_is_not_the_browsers_is_malformed(house: House):
     house.exchange.from_browser(browser.tell(feedback), HOME, 0.0)
     assert house.plane == []
     assert house.exchange.counts["malformed"] == 1
+
+
+def test_a_browser_keeps_its_name_and_reports_are_counted(house: House):
+    """RFC 7022: what is called by one name on one side is so on the other."""
+    browser = Browser()
+    house.enter(browser)
+    house.exchange.from_browser(browser.tell(report(0xABCD, 1, 48)), HOME, 0.0)
+    house.exchange.from_plane(report(0xCAFE, 8160, 16), PLANE)
+    assert rtcp.cname(house.plane[-1][0]) == "somebody@example"
+    assert rtcp.cname(browser.reports[-1]) == "somebody@example"
+    counts = house.exchange.counts
+    assert (counts["reports_in"], counts["reports_out"]) == (1, 1)
+
+
+def test_answers_to_checks_are_marked_as_stun(house: House):
+    """RFC 8489 §14.7, last of all attributes."""
+    browser = Browser()
+    house.enter(browser)
+    assert browser.answered
+    for answer in browser.answered:
+        assert list(answer.attributes)[-1] == "FINGERPRINT"
+
+
+def test_a_browser_may_change_its_network_any_number_of_times(house: House):
+    """Each time it starts ICE anew and tries several addresses, of which one stays."""
+    browser = Browser()
+    house.enter(browser)
+    for move in range(1, 9):
+        again = browser.agreed(ufrag=f"local{move}", password="q" * 24)
+        house.exchange.obey(again, float(move))
+        browser.ufrag, browser.password = again.ufrag, again.password
+        browser.answered.clear()
+        for way in range(4):
+            at = ("192.0.2.7", 5000 + 10 * move + way)
+            house.browsers[at] = browser
+            house.exchange.from_browser(browser.check(nominate=way == 3), at, float(move))
+        assert len(browser.answered) == 4
+    heard = len(browser.heard)
+    packet = rtp(8, 1, 8000, encode(tone(440, 1)[0], PCMA).tobytes())
+    house.exchange.from_plane(packet, PLANE)
+    assert len(browser.heard) == heard + 1
+    house.exchange.from_browser(browser.say(tone(1150, 1)[0]), HOME, 9.0)  # long left
+    assert house.exchange.counts["strangers"] == 1
