@@ -8,6 +8,11 @@ from typing import NamedTuple
 from acd.settings import AffinitySettings
 
 
+def is_number(caller: str) -> bool:
+    """Whether a caller can be known and called again: who withholds the number cannot."""
+    return caller.removeprefix("+").isdecimal()
+
+
 class Caller(NamedTuple):
     """What is remembered of one number."""
 

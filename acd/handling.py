@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from acd.callers import is_number
 from acd.calls import Call
 from acd.events import (
     AgentReleased,
@@ -156,7 +157,7 @@ class Handling(Promises):
         """Repeat callers come earlier; the last agent, or the VIP's own, is asked first."""
         settings, number = call.queue.settings.affinity, call.arrival.caller
         user = call.arrival.agent
-        if call.queue.remembers and number:
+        if call.queue.remembers and is_number(number):
             known = self._callers.arrive(number, self.now_ms, settings)
             if known.priority > call.waiter.priority:
                 call.waiter = replace(call.waiter, priority=known.priority)

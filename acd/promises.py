@@ -8,6 +8,7 @@ from acd import callbacks
 from acd.agents import Agent
 from acd.callbacks import Callback
 from acd.callbacks import Cue as CallbackCue
+from acd.callers import is_number
 from acd.calls import Call
 from acd.effects import Arm, CallBack
 from acd.events import (
@@ -40,7 +41,7 @@ class Promises(Waiting):
             or call.callback
             or call.state not in ("waiting", "ringing")
             or call.bridged_ms is not None
-            or not number
+            or not is_number(number)
             or number in self._numbers
         ):
             self.ignored += 1
@@ -61,7 +62,7 @@ class Promises(Waiting):
     def _promise_callback(self, event: CallbackPromised) -> None:
         """A message is as good as the wish to be called back, with the place of its call."""
         queue = self._queues.get(event.queue)
-        if queue is None or not event.number.strip("+").isdigit() or event.number in self._numbers:
+        if queue is None or not is_number(event.number) or event.number in self._numbers:
             self.ignored += 1
             return
         name, skills = self._next_callback(), tuple(queue.settings.skills)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from acd import agents, offers
 from acd.agents import Agent
 from acd.agents import Cue as AgentCue
+from acd.callers import is_number
 from acd.calls import Call
 from acd.delays import Delay
 from acd.effects import AgentState, Arm, CancelReason, Disarm, Finished, Offer, Result
@@ -131,7 +132,7 @@ class Serving(Seams):
             self._attempt_over(call, "bridged")
         elif call.arrival.caller in self._numbers:
             self._forget_callback_of(call.arrival.caller)
-        if call.queue.remembers and call.agent is not None and call.arrival.caller:
+        if call.queue.remembers and call.agent is not None and is_number(call.arrival.caller):
             self._callers.answer(call.arrival.caller, call.agent, self.now_ms)
         if reserve is None:  # sent elsewhere: its 200 was not told to us, and it greets nobody
             call.accepted_ms = call.accepted_ms or self.now_ms

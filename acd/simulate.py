@@ -180,7 +180,7 @@ class Simulation:
         if scenario.patience_seconds is not None:
             patience = self._random.expovariate(1 / (scenario.patience_seconds * 1000))
         skills = self._skills() if scenario.asks else ()
-        caller = call if scenario.callback_taken else ""
+        caller = call.strip("c") if scenario.callback_taken else ""  # a number of its own
         self._waiting[call] = at_ms
         self._tell(events.Arrived(at_ms, call, QUEUE, caller, 0, skills))
         if call in self._waiting and patience < math.inf:
@@ -244,7 +244,7 @@ class Simulation:
     def _ring(self, at_ms: int, offer: effects.Offer | effects.CallBack) -> None:
         self._look_back(at_ms, offer.call)
         if isinstance(offer, effects.CallBack):
-            self._talks[offer.call] = self._talks.pop(offer.number)
+            self._talks[offer.call] = self._talks.pop(f"c{offer.number}")
         self._pick_up(at_ms, offer.call, offer.token)
 
     def _look_back(self, at_ms: int, call: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from acd.agents import Agent
+from acd.callers import is_number
 from acd.calls import Call
 from acd.effects import Announce, Arm, Offer, OfferCallback, Overflow, Why
 from acd.lines import Line
@@ -228,7 +229,7 @@ class Waiting(Serving):
 
     def _offer_callback(self, call: Call, one: OverflowStep) -> bool:
         number = call.arrival.caller
-        if number and number not in self._numbers:
+        if is_number(number) and number not in self._numbers:
             self._out.append(OfferCallback(call.name))
         return False
 

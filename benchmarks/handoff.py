@@ -28,7 +28,7 @@ from phones.raw import RawEnd  # noqa: E402
 from phones.sipp import Sipp, SippOptions, SippResult, free_port  # noqa: E402
 
 HANDOFF_BAR_MS, RATE_BAR, GOOD_BAR = 20.0, 400, 0.999
-RATES = (400, 300, 200, 150, 100, 75, 50)  # less is asked for until all calls are good
+RATES = (400, 300, 250, 200, 175, 150, 100, 50)  # less is asked for until all calls are good
 PACED, PACED_CALLS_PER_SECOND = Law(2.0, kind="exponential"), 7
 TALK, MOMENT = Law(0.3), Law(0.0)
 PARTS = {b"media.io.worker": "media", b"recorder.io.worker": "recorder"}

@@ -80,6 +80,13 @@ class Conference(Body):
     remove: str = Who
     party: str = Who
 
+    @model_validator(mode="after")
+    def says_one(self) -> Self:
+        """Not two things at once."""
+        if self.add and self.remove:
+            raise ValueError("one of: add, remove, or neither (join)")
+        return self
+
 
 class Emergency(Body):
     """110, 119 or 120."""

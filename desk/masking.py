@@ -30,6 +30,11 @@ def masked(number: str) -> str:
     return _ends(number)
 
 
+def _nothing(number: str) -> str:
+    """Of whoever asked the network to show none (RFC 3323), not even the ends."""
+    return number if masked(number) == number else "****"
+
+
 def _ends(number: str) -> str:
     head, tail = (3, 4) if len(number) >= 11 else (2, 2)
     return f"{number[:head]}****{number[-tail:]}"
@@ -40,8 +45,9 @@ def hidden(document: Any) -> Any:
     if isinstance(document, list):
         return [hidden(one) for one in document]
     if isinstance(document, dict):
+        ends = _nothing if document.get("withheld") else masked
         return {
-            key: masked(one) if key in NUMBERS and isinstance(one, str) else hidden(one)
+            key: ends(one) if key in NUMBERS and isinstance(one, str) else hidden(one)
             for key, one in document.items()
         }
     return document

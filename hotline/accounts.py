@@ -50,7 +50,7 @@ class Accounts:
             )
             log.warning("minutes", trunk=alert.trunk, share=alert.share, used=alert.used_minutes)
             self._hub.publish(
-                self._clock.iso_now(), Alert("minutes", text, f"{alert.trunk} {alert.share:.0%}")
+                self._clock.wall_ms(), Alert("minutes", text, f"{alert.trunk} {alert.share:.0%}")
             )
         self._write()
         return charge

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import structlog
 
 from callcore.errors import LocalProtocolError
-from hotline.clock import iso
 from hotline.events import Alert
 from hotline.parts import Parts
 from media import events as media
@@ -35,7 +34,7 @@ class BrowserCare:
         log.error("gateway lost", gateway=event.gateway, legs=len(event.legs))
         parts = self._parts
         alert = Alert("gateway", f"gateway {event.gateway} was replaced", str(event.gateway))
-        parts.hub.publish(iso(parts.clock.wall_ms()), alert)
+        parts.hub.publish(parts.clock.wall_ms(), alert)
         for leg in event.legs:
             try:
                 parts.sip.offer(leg, parts.media.renew(leg))

@@ -6,13 +6,16 @@ and gets the rest, or `Gap` when too much has passed and it must read the state 
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
+import msgspec
+from msgspec.structs import asdict
 
-@dataclass(frozen=True, slots=True)
-class CallChanged:
+from hotline.clock import iso
+
+
+class CallChanged(msgspec.Struct, frozen=True):
     """A citizen's call moved: queued, ringing, talking, held, ended."""
 
     call_id: str
@@ -26,8 +29,7 @@ class CallChanged:
     recording: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class AgentChanged:
+class AgentChanged(msgspec.Struct, frozen=True):
     """An agent's state changed (offline, ready, ringing, talking, held, wrap_up, not_ready)."""
 
     user: str
@@ -36,8 +38,7 @@ class AgentChanged:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingChanged:
+class RecordingChanged(msgspec.Struct, frozen=True):
     """A recording was spooled, stored, or could not be stored yet."""
 
     recording: str
@@ -45,8 +46,7 @@ class RecordingChanged:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class TrunkChanged:
+class TrunkChanged(msgspec.Struct, frozen=True):
     """A trunk went up or down."""
 
     trunk: str
@@ -54,8 +54,7 @@ class TrunkChanged:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallbackChanged:
+class CallbackChanged(msgspec.Struct, frozen=True):
     """A promised callback is over: answered, given_up or cancelled."""
 
     callback: str
@@ -63,8 +62,7 @@ class CallbackChanged:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(msgspec.Struct, frozen=True):
     """Something that a person should look at (disk nearly full, store away, worker replaced)."""
 
     name: str
@@ -72,8 +70,7 @@ class Alert:
     about: str = ""  # whom or what, for screens that have words of their own
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(msgspec.Struct, frozen=True):
     """The events asked for are gone from memory: read the state, then follow from `sequence`."""
 
     oldest: int
@@ -98,13 +95,13 @@ class LiveHub:
 
     def __init__(self, keep: int = 10_000) -> None:
         self.sequence = 0
-        self._kept: deque[tuple[int, str, LiveEvent]] = deque(maxlen=keep)
+        self._kept: deque[tuple[int, int, LiveEvent]] = deque(maxlen=keep)
         self._wake: set[Callable[[], None]] = set()
 
-    def publish(self, at: str, event: LiveEvent) -> None:
-        """Append one event; `at` is ISO 8601 wall time."""
+    def publish(self, at_ms: int, event: LiveEvent) -> None:
+        """Append one event; `at_ms` is wall time."""
         self.sequence += 1
-        self._kept.append((self.sequence, at, event))
+        self._kept.append((self.sequence, at_ms, event))
         for wake in tuple(self._wake):
             wake()
 
@@ -116,8 +113,8 @@ class LiveHub:
             yield document(oldest - 1, "", Gap(oldest))
             sequence = oldest - 1
         newest = islice(reversed(self._kept), self.sequence - sequence)
-        for number, at, event in reversed(tuple(newest)):
-            yield document(number, at, event)
+        for number, at_ms, event in reversed(tuple(newest)):
+            yield document(number, iso(at_ms), event)
 
     def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` after each event; returns the function that stops it."""

@@ -23,7 +23,7 @@ class Herald:
 
     def tell(self, event: LiveEvent) -> None:
         """One event, now."""
-        self._parts.hub.publish(iso(self._parts.clock.wall_ms()), event)
+        self._parts.hub.publish(self._parts.clock.wall_ms(), event)
 
     def call(self, visit: Visit) -> None:
         """A visit moved: bring its record up to date and tell it."""

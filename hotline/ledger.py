@@ -4,7 +4,8 @@ Read off the parties before and after, so that no handler can forget to stop wha
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from hotline.errands import ERRANDS
 from hotline.parties import Party, Place, Stage

@@ -1,5 +1,7 @@
 """How good legs sounded, and how loud: counted when each of them ends."""
 
+from typing import NamedTuple
+
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from media.events import Quality, Sound
@@ -9,6 +11,18 @@ BUFFER_BUCKETS = (0.02, 0.04, 0.06, 0.08, 0.12, 0.16, 0.24)
 PEAK_BUCKETS = (-60, -50, -40, -30, -24, -18, -12, -6, -3, -1)
 JITTER_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16)
 ROUND_TRIP_BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
+
+
+class Side(NamedTuple):
+    """One side's children: to look them up by their labels costs as much as to count."""
+
+    mos_in: Histogram
+    mos_out: Histogram
+    jitter_seconds: Histogram
+    buffer_seconds: Histogram
+    peak_dbov: Histogram
+    talk_seconds: Counter
+    round_trip_seconds: Histogram
 
 
 class LegMeters:
@@ -57,15 +71,30 @@ class LegMeters:
             registry=registry,
         )
 
+        self._sides: dict[str, Side] = {}
+
     def heard(self, side: str, quality: Quality, sound: Sound) -> None:
         """A leg has ended: how good it sounded, and how loud."""
-        self.buffer_seconds.labels(side).observe(sound.depth_ms / 1000)
-        self.peak_dbov.labels(side).observe(sound.peak_dbov)
-        self.talk_seconds.labels(side).inc(sound.talk_ms / 1000)
+        of_side = self._sides.get(side) or self._begin(side)
+        of_side.buffer_seconds.observe(sound.depth_ms / 1000)
+        of_side.peak_dbov.observe(sound.peak_dbov)
+        of_side.talk_seconds.inc(sound.talk_ms / 1000)
         if quality.mos is not None:
-            self.mos.labels(side, "in").observe(quality.mos)
-            self.jitter_seconds.labels(side).observe(quality.jitter_ms / 1000)
+            of_side.mos_in.observe(quality.mos)
+            of_side.jitter_seconds.observe(quality.jitter_ms / 1000)
         if quality.remote_mos is not None:
-            self.mos.labels(side, "out").observe(quality.remote_mos)
+            of_side.mos_out.observe(quality.remote_mos)
         if quality.round_trip_ms is not None:
-            self.round_trip_seconds.labels(side).observe(quality.round_trip_ms / 1000)
+            of_side.round_trip_seconds.observe(quality.round_trip_ms / 1000)
+
+    def _begin(self, side: str) -> Side:
+        self._sides[side] = made = Side(
+            self.mos.labels(side, "in"),
+            self.mos.labels(side, "out"),
+            self.jitter_seconds.labels(side),
+            self.buffer_seconds.labels(side),
+            self.peak_dbov.labels(side),
+            self.talk_seconds.labels(side),
+            self.round_trip_seconds.labels(side),
+        )
+        return made

@@ -77,16 +77,18 @@ class MediaLegs:
         `seat` is its user where it is a seat's, `trunk` the trunk's name where it is a trunk's.
         """
         self._session_id += 1
+        srtp = self._policy(seat, trunk)
+        address = self._plane.open(leg, near=near)
         local = LocalMedia(
-            address="",
-            port=0,
+            address=self._public_address or address.host,
+            port=address.port,
             codecs=self._codecs,
             session_id=self._session_id,
             version=self._session_id,
-            srtp=self._policy(seat, trunk),
-            master=secrets.token_bytes(KEY_BYTES),
+            srtp=srtp,
+            master=b"" if srtp == "off" else secrets.token_bytes(KEY_BYTES),
         )
-        self._legs[leg] = MediaLeg(self._anchored(leg, local, near))
+        self._legs[leg] = MediaLeg(local)
 
     def expect(self, leg: str, offer: SessionDescription | None) -> None:
         """Keep the offer of a call that is answered once somebody else has answered."""
@@ -169,8 +171,13 @@ class MediaLegs:
         We go on sending to where the far end listens: it hears us at once.
         """
         known = self._legs[leg]
-        local = replace(known.local, version=known.local.version + 1)
-        known.local = self._anchored(leg, local, near)
+        address = self._plane.open(leg, near=near)
+        known.local = replace(
+            known.local,
+            address=self._public_address or address.host,
+            port=address.port,
+            version=known.local.version + 1,
+        )
         if self._browsers is not None and self._is_browsers(leg):
             self._browsers.move(leg, self._plane_side(leg))
         if known.negotiated is not None:
@@ -214,10 +221,6 @@ class MediaLegs:
         own = self._trunk_srtp(trunk) if trunk else ""
         return own or ("off" if self._srtp == "off" else "accept")
 
-    def _anchored(self, leg: str, local: LocalMedia, near: str | None) -> LocalMedia:
-        address = self._plane.open(leg, near=near)
-        return replace(local, address=self._public_address or address.host, port=address.port)
-
     def _connect(self, leg: str, negotiated: Negotiated) -> None:
         srtp = negotiated.srtp
         remote = Remote(
@@ -242,9 +245,10 @@ class MediaLegs:
             raise RemoteProtocolError(str(error), status=488, where="SDP") from None
         known = self._legs[leg]
         known.negotiated = negotiated
-        if known.local.srtp != "off":
+        agreed: Srtp = "accept" if srtp is None else "require"
+        if known.local.srtp not in ("off", agreed):
             # What was agreed is what later offers have; nobody can talk a protected call down.
-            known.local = replace(known.local, srtp="accept" if srtp is None else "require")
+            known.local = replace(known.local, srtp=agreed)
 
 
 def is_behind_nat(host: str, ours: str) -> bool:

@@ -171,6 +171,8 @@ def by_keys(conductor: "Conductor", call_id: str, leg: str, action: CallAction) 
     party = visit.find(leg)
     if party is None or party.role not in (Role.AGENT, Role.SUPERVISOR):
         return
+    if action.verb not in WATCHING and party.place in (Place.MONITOR, Place.WHISPER):
+        return  # whoever only listens moves nobody
     if action.verb in WATCHING:
         action = replace(action, by=party.target.name)
     try:

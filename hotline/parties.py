@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Literal
 
-from callcore.value import dataclass
+import msgspec
 
 
 class Role(Enum):
@@ -42,8 +42,7 @@ COMING = (Stage.DIALLED, Stage.RINGING, Stage.ASKED)
 HERE = (Stage.ARRIVED, Stage.UP)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Whom to call: a seat, or a number over a trunk; a remote seat is both.
 
     `confirm`: whoever answers must press 1, so that no voicemail becomes an agent. `emergency`:
@@ -62,8 +61,7 @@ class Target:
         return self.kind == "seat"
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
+class Party(msgspec.Struct, frozen=True):
     """One leg of a visit, and what it is there for (`errand`, a key of errands.py).
 
     `asked_by` is the leg that wanted it; `reports`: that leg is told by NOTIFY how it fares.

@@ -291,7 +291,7 @@ class Performer:
             record.callback = self._promise(record)
         log.info("message taken", call_id=visit.call_id, callback=record.callback)
         text = f"{record.call_id}: a message is to be called back"
-        self._parts.hub.publish(self._parts.clock.iso_now(), Alert("message", text, record.call_id))
+        self._parts.hub.publish(self._now_ms(), Alert("message", text, record.call_id))
 
     def _promise(self, record: CallRecord) -> str:
         """The callback's name; "" for a number that is withheld, or is to be called anyway."""

@@ -38,7 +38,9 @@ def scene(visit: Visit) -> Scene:
     hears: dict[str, tuple[str, ...]] = {}
     plays: dict[str, str] = {}
     for party in visit.parties:
-        heard = tuple(other.leg for other in visit.parties if is_heard(other, party))
+        heard: tuple[str, ...] = ()
+        if party.is_here:
+            heard = tuple(other.leg for other in visit.parties if is_heard(other, party))
         if heard:
             hears[party.leg] = heard
         prompt = prompt_for(visit, party, bool(heard))

@@ -13,7 +13,8 @@ conductor tells it facts and performs its effects.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from hotline import visit_commands as commands
 from hotline import visit_facts as f

@@ -3,7 +3,7 @@
 Each handler raises NotNow where the command does not fit; nothing has changed then.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from hotline import visit_facts as f
 from hotline.errands import ERRANDS, SUPERVISION, role_of

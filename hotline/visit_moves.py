@@ -1,6 +1,6 @@
 """What a visit's handlers are made of: a leg is called, joins, fails, leaves; the talk ends."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from callcore.call.cause import ELSEWHERE
 from hotline.errands import ERRANDS, role_of

@@ -1,11 +1,12 @@
 """What a visit is between two facts: its parties, and how far the citizen has come."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from enum import Enum
 
-from callcore.value import dataclass
-from hotline.parties import Party, Place, Role, Stage
+import msgspec
+from msgspec.structs import replace
+
+from hotline.parties import COMING, HERE, Party, Place, Role, Stage
 
 
 class Phase(Enum):
@@ -18,8 +19,7 @@ class Phase(Enum):
     ENDING = "ending"
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """What an operator may choose; seconds."""
 
     agent_leaves: str = "stay"  # or "end": what the others of a conference do then
@@ -38,8 +38,7 @@ class Policy:
     message_seconds: float = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True):
     """`in_queue`: the queue's core knows the call; `owner`: the leg of the agent that it sent.
 
     `legs` and `parts` count what has been named so far: legs dialled, recordings begun.
@@ -64,7 +63,10 @@ class Visit:
 
     def find(self, leg: str) -> Party | None:
         """The party of that leg."""
-        return next((party for party in self.parties if party.leg == leg), None)
+        for party in self.parties:
+            if party.leg == leg:
+                return party
+        return None
 
     def where(self, *stages: Stage, place: Place | None = None) -> Iterator[Party]:
         """Parties of these stages, in that place if one is named."""
@@ -85,9 +87,14 @@ class Visit:
 
     def role(self, role: Role) -> Party | None:
         """The first party of that role that is here, or else on its way."""
-        of_it = [party for party in self.parties if party.role is role]
-        here = (party for party in of_it if party.is_here)
-        return next(here, None) or next((party for party in of_it if party.is_coming), None)
+        coming: Party | None = None
+        for party in self.parties:
+            if party.role is role:
+                if party.stage in HERE:
+                    return party
+                if coming is None and party.stage in COMING:
+                    coming = party
+        return coming
 
     @property
     def agent(self) -> str | None:
@@ -135,10 +142,11 @@ class Visit:
 
     def put(self, party: Party) -> "Visit":
         """With a party as it is now, or a new one at the end."""
-        if self.find(party.leg) is None:
-            return replace(self, parties=(*self.parties, party))
-        changed = (party if one.leg == party.leg else one for one in self.parties)
-        return replace(self, parties=tuple(changed))
+        parties, leg = self.parties, party.leg
+        for place, one in enumerate(parties):
+            if one.leg == leg:
+                return replace(self, parties=(*parties[:place], party, *parties[place + 1 :]))
+        return replace(self, parties=(*parties, party))
 
     def without(self, leg: str) -> "Visit":
         """Without a party."""

@@ -31,8 +31,10 @@ class Gains:
 
     def set(self, leg: int, db: int) -> None:
         """From now on; clipped to what the table has."""
-        self.db[leg] = max(-MOST_DB, min(MOST_DB, db))
-        self._which = np.flatnonzero(self.db)
+        db = max(-MOST_DB, min(MOST_DB, db))
+        if self.db[leg] != db:  # each leg that begins or ends is set to 0, and nearly all are
+            self.db[leg] = db
+            self._which = np.flatnonzero(self.db)
 
     def step(self, heard: Bytes, codec: Bytes) -> None:
         """Change what legs are heard to say, (n, 160) codes, in place."""

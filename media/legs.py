@@ -86,10 +86,10 @@ class Legs:
         self.remote[leg] = self.source[leg] = None
         return leg
 
-    def remove(self, name: str) -> tuple[int, LegStats]:
-        """Give the row back and sum up what the leg counted."""
+    def remove(self, name: str, stats: LegStats | None = None) -> tuple[int, LegStats]:
+        """Give the row back and sum up what the leg counted, if `stats` are not that already."""
         leg = self.index.pop(name)
-        stats = self.stats(leg)
+        stats = stats or self.stats(leg)
         for key in self.gone:
             self.gone[key] += getattr(stats, key)
         self.names[leg] = ""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import msgspec
+
 from media import messages as m
 from media.srtp import Keys
 from media.tones import TONES, Tone
@@ -13,8 +15,7 @@ class Address(NamedTuple):
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(msgspec.Struct, frozen=True):
     """What offer and answer agreed for a leg; `direction` is ours.
 
     `payload_type` is what we send, and what we accept unless `receive_payload_type` differs.

@@ -271,9 +271,10 @@ class Switch:
         edge = self.sockets.edge(leg)
         codec = edge.agreed[0] if edge is not None else ""
         self.sockets.close(leg)
-        quality = self.tick.reports.quality(leg, self.legs.stats(leg), codec)
+        stats = self.legs.stats(leg)
+        quality = self.tick.reports.quality(leg, stats, codec)
         sound = self.tick.hearing.sound(leg)
         self.tick.hearing.clear(leg)
-        _, stats = self.legs.remove(name)
+        self.legs.remove(name, stats)
         self.tick.outgoing.dirty = True
         self.emit(events.LegClosed(name, stats, sound, quality))

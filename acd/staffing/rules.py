@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ortools.sat.python import cp_model
@@ -124,11 +125,16 @@ def _in_a_row(built: Model, limits: Limits) -> None:
 
 
 def _weeks(built: Model, limits: Limits) -> None:
-    """Monday to Sunday; a part of a week at the month's end has the hours' limit only."""
+    """Monday to Sunday, the days before the first included as far as they are known.
+
+    A part of a week at the month's end has the hours' limit only.
+    """
     task, rules = built.task, built.task.plan.rules
     weeks: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for index, day in enumerate(task.days):
+    for index in range(-built.back, len(task.days)):
+        day = task.days[0] + timedelta(index)
         weeks[day.isocalendar()[:2]].append(index + built.back)
+    weeks = {week: days for week, days in weeks.items() if days[-1] >= built.back}
     lengths = [round(shift.hours * 60) for shift in task.plan.shifts]
     for rows in built.work:
         for days in weeks.values():

@@ -6,7 +6,14 @@ from callcore.message.message import Message, Request, Response
 from callcore.message.parse import MAX_BYTES, MAX_LINES, parse
 from callcore.message.reasons import REASONS
 from callcore.message.refusal import refusal
-from callcore.message.render import render, request, response, with_field_on_top, with_headers
+from callcore.message.render import (
+    render,
+    request,
+    response,
+    with_field_on_top,
+    with_headers,
+    with_top_via,
+)
 from callcore.message.uri import Uri, parse_uri
 from callcore.message.validate import check_scheme, validate
 
@@ -35,4 +42,5 @@ __all__ = [
     "validate",
     "with_field_on_top",
     "with_headers",
+    "with_top_via",
 ]

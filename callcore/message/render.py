@@ -105,6 +105,21 @@ def with_field_on_top(message: Request, field: str) -> Request:
     return changed
 
 
+def with_top_via(message: Request, value: str) -> Request:
+    """The same request with another first Via field; what was read of its fields stays read."""
+    changed = Request.__new__(Request)
+    changed.method, changed.uri, changed.version = message.method, message.uri, message.version
+    changed.body = message.body
+    changed._first = {**message._first, "via": f" {value}"}
+    changed._more = message._more
+    lines = [line.lstrip("\n") for line in message._lines]
+    top = next(place for place, line in enumerate(lines) if key_of(line.partition(":")[0]) == "via")
+    lines[top] = f"Via: {value}"
+    changed._lines = lines
+    changed._raw = None
+    return changed
+
+
 def with_headers(message: Message, headers: Headers, body: bytes | None = None) -> Message:
     """The same start line over other fields, and over another body if one is given."""
     changed = type(message).__new__(type(message))

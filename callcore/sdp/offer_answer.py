@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from callcore.errors import RemoteProtocolError
@@ -18,6 +18,7 @@ from callcore.sdp.description import (
     SessionDescription,
 )
 from callcore.sdp.render import render_sdp
+from callcore.value import dataclass
 
 # RFC 3264 §6.1: what an answer may say to a direction in the offer.
 MIRROR = {
@@ -32,6 +33,7 @@ PLAIN = frozenset({"RTP/AVP", "RTP/AVPF"})
 SECURE = frozenset({"RTP/SAVP", "RTP/SAVPF"})
 LONGEST_MS = 60
 UNSPECIFIED = frozenset({"0.0.0.0", "::"})
+Chosen = tuple[Codec, Codec | None]  # the voice, and telephone-event
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def make_answer(offer: SessionDescription, local: LocalMedia) -> tuple[bytes, Ne
         codec, dtmf = chosen
         direction = narrow(_mirrored(media), local.direction)
         codecs = (codec,) if dtmf is None else (codec, dtmf)
-        ours = replace(_section(local, codecs, direction), proto=media.proto)
+        ours = _section(local, codecs, direction, media.proto)
         if offered is not None:
             accepted = replace(offered, key=local.master)
             ours = replace(_protected(ours, (accepted,)), proto=media.proto)
@@ -115,10 +117,8 @@ def make_answer(offer: SessionDescription, local: LocalMedia) -> tuple[bytes, Ne
             ours = replace(ours, attributes=(*ours.attributes, ("rtcp-mux", None)))
         sections = [refused(other) for other in offer.media]
         sections[index] = ours
-        agreed = _negotiated(media, codec, direction, codec.payload_type)
-        agreed = replace(agreed, dtmf_payload_type=None if dtmf is None else dtmf.payload_type)
-        if offered is not None:
-            agreed = replace(agreed, srtp=Srtp(offered.suite, local.master, offered.key))
+        srtp = None if offered is None else Srtp(offered.suite, local.master, offered.key)
+        agreed = _negotiated(media, chosen, direction, codec.payload_type, srtp)
         return render_sdp(_describe(local, tuple(sections))), agreed
     raise RemoteProtocolError("no stream and codec in common", status=488, where="SDP")
 
@@ -137,14 +137,13 @@ def read_answer(local: LocalMedia, answer: SessionDescription) -> Negotiated:
     chosen = _choose(media, local)
     if chosen is None:
         raise RemoteProtocolError("the answer has none of our codecs", status=488, where="SDP")
-    codec, dtmf = chosen
-    offered = next(c for c in local.codecs if c.same_as(codec))
+    offered = next(c for c in local.codecs if c.same_as(chosen[0]))
     direction = narrow(_mirrored(media), local.direction)
-    agreed = replace(_negotiated(media, codec, direction, offered.payload_type), srtp=srtp)
-    if dtmf is None:
+    agreed = _negotiated(media, chosen, direction, offered.payload_type, srtp)
+    if chosen[1] is None:
         return agreed
     keys = next(c for c in local.codecs if _is_dtmf(c)).payload_type
-    return replace(agreed, dtmf_payload_type=dtmf.payload_type, receive_dtmf_payload_type=keys)
+    return replace(agreed, receive_dtmf_payload_type=keys)
 
 
 def _usable(media: Media) -> bool:
@@ -200,7 +199,7 @@ def _protected(media: Media, keys: tuple[crypto.Crypto, ...]) -> Media:
     return replace(media, proto="RTP/SAVP", attributes=(*media.attributes, *attributes))
 
 
-def _choose(media: Media, local: LocalMedia) -> tuple[Codec, Codec | None] | None:
+def _choose(media: Media, local: LocalMedia) -> Chosen | None:
     """The voice codec and, at its rate, telephone-event: our names, the remote's numbers.
 
     RFC 3264 §6.1: the remote lists its codecs in its order of preference, which is kept.
@@ -209,8 +208,7 @@ def _choose(media: Media, local: LocalMedia) -> tuple[Codec, Codec | None] | Non
     for theirs in media.codecs:
         for ours in voices:
             if theirs.same_as(ours):
-                codec = replace(ours, payload_type=theirs.payload_type)
-                return codec, _choose_dtmf(media, local, theirs.rate)
+                return _numbered(ours, theirs), _choose_dtmf(media, local, theirs.rate)
     return None
 
 
@@ -220,8 +218,14 @@ def _choose_dtmf(media: Media, local: LocalMedia, rate: int) -> Codec | None:
         return None
     for theirs in media.codecs:
         if theirs.same_as(ours) and theirs.rate == rate:
-            return replace(ours, payload_type=theirs.payload_type)
+            return _numbered(ours, theirs)
     return None
+
+
+def _numbered(ours: Codec, theirs: Codec) -> Codec:
+    """Most have the same number for it."""
+    number = theirs.payload_type
+    return ours if ours.payload_type == number else replace(ours, payload_type=number)
 
 
 def _is_dtmf(codec: Codec) -> bool:
@@ -248,17 +252,21 @@ def narrow(one: str, other: str) -> str:
     return "recvonly" if receives else "inactive"
 
 
-def _negotiated(media: Media, codec: Codec, direction: str, receive: int) -> Negotiated:
+def _negotiated(
+    media: Media, chosen: Chosen, direction: str, receive: int, srtp: Srtp | None
+) -> Negotiated:
+    codec, dtmf = chosen
     return Negotiated(
         remote_host=media.connection,
         remote_port=media.port,
         codec=codec,
         send_payload_type=codec.payload_type,
         receive_payload_type=receive,
-        dtmf_payload_type=None,
+        dtmf_payload_type=None if dtmf is None else dtmf.payload_type,
         direction=direction,
         ptime_ms=_ptime_ms(media, codec),
         remote_on_hold=media.on_hold,
+        srtp=srtp,
         rtcp_port=_rtcp_port(media),
     )
 
@@ -286,11 +294,13 @@ def _rtcp_port(media: Media) -> int:
     return media.port + 1 if media.port < 65535 else 0
 
 
-def _section(local: LocalMedia, codecs: tuple[Codec, ...], direction: str) -> Media:
+def _section(
+    local: LocalMedia, codecs: tuple[Codec, ...], direction: str, proto: str = "RTP/AVP"
+) -> Media:
     return Media(
         kind="audio",
         port=local.port,
-        proto="RTP/AVP",
+        proto=proto,
         formats=tuple(str(codec.payload_type) for codec in codecs),
         connection=local.address,
         direction=direction,

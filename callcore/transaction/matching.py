@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from callcore.flow import Flow
-from callcore.message import Request, Response, with_headers
+from callcore.message import Request, Response, with_top_via
 from callcore.transaction.effects import TransactionKey
 
 MAGIC_COOKIE = "z9hG4bK"
@@ -47,14 +47,8 @@ def stamp(request: Request, flow: Flow) -> Request:
         via = via.with_params(received=host)
     else:
         return request
-    headers = request.headers
-    for place, (name, value) in enumerate(headers):
-        if name.lower() in ("via", "v"):
-            _, comma, rest = value.partition(",")
-            headers[place] = (name, f"{via},{rest}" if comma else str(via))
-            break
-    stamped = with_headers(request, headers)
-    assert isinstance(stamped, Request)
+    _, comma, rest = (request.get("via") or "").partition(",")
+    stamped = with_top_via(request, f"{via},{rest}" if comma else str(via))
     # What has been read is read: only the top Via differs.
     stamped.via = via
     stamped.from_, stamped.to = request.from_, request.to

@@ -23,19 +23,20 @@ class Unpacker:
     """Bytes in, whole message bodies out."""
 
     def __init__(self) -> None:
-        self._pending = bytearray()
+        self._pending = b""  # less than a message, nearly always nothing
 
     def feed(self, data: bytes) -> list[bytes]:
-        self._pending += data
+        data = self._pending + data
         bodies = []
-        at = 0
-        while len(self._pending) - at >= HEAD:
-            size = int.from_bytes(self._pending[at : at + HEAD], "big")
-            if len(self._pending) - at - HEAD < size:
+        at, end = 0, len(data)
+        while end - at >= HEAD:
+            start = at + HEAD
+            stop = start + int.from_bytes(data[at:start], "big")
+            if stop > end:
                 break
-            bodies.append(bytes(self._pending[at + HEAD : at + HEAD + size]))
-            at += HEAD + size
-        del self._pending[:at]
+            bodies.append(data[start:stop])
+            at = stop
+        self._pending = data[at:]
         return bodies
 
 

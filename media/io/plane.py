@@ -55,6 +55,7 @@ class MediaPlane:
         self._ports = Ports(
             settings.first_port, settings.last_port, settings.port_quarantine_seconds
         )
+        self._ours: set[int] = set()  # ports that nobody else had when they were used first
         self._fleet = Fleet("media worker", settings.heartbeat_timeout_seconds)
         self._workers = self._fleet.processes
         self._legs: dict[str, _Leg] = {}
@@ -310,13 +311,20 @@ class MediaPlane:
         return numbers.pop()
 
     def _take_port(self) -> int:
-        """The next port that nobody else on the machine uses."""
+        """The next port that nobody else on the machine uses, as far as is known.
+
+        It is tried out before its first use alone, and again after a worker could not have it: a
+        call would spend as long on that as on all its timers.
+        """
         now = asyncio.get_running_loop().time()
         for _ in range(min(PROBES, max(1, len(self._ports)))):
             port = self._ports.take(now)
+            if port in self._ours:
+                return port
             try:
                 with udp(self.settings.address) as probe:
                     probe.bind((self.settings.address, port))
+                    self._ours.add(port)
                     return port
             except OSError:
                 self._ports.give_back(port, now)
@@ -325,16 +333,19 @@ class MediaPlane:
     def _report(self, number: int, report: msgspec.Struct) -> None:
         assert isinstance(report, events.Event)
         if isinstance(report, events.LegClosed | events.LegFailed):
-            self._release(report.leg, number)
+            place = self._release(report.leg, number)
+            if place is not None and isinstance(report, events.LegFailed):
+                self._ours.discard(place.port)
         elif isinstance(report, events.RecordingClosed):
             self._recordings.pop(report.recording, None)
         self.on_event(report)
 
-    def _release(self, leg: str, number: int) -> None:
+    def _release(self, leg: str, number: int) -> _Leg | None:
         place = self._closing.pop(leg, None) or self._legs.pop(leg, None)
         if place is not None:
             self._load[number] -= 1
             self._ports.give_back(place.port, asyncio.get_running_loop().time())
+        return place
 
     def _lost(self, number: int) -> None:
         """Everything the worker held is gone; tell it once, when the tables are clean."""

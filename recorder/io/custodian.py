@@ -52,9 +52,15 @@ class Custodian:
         event = Event("hold", who.name, now_ms, reason)
         held = custody.state is State.HELD
         if not held:
-            custody = self.book.record(custody, event)
+            step(custody, event)  # refused before anything is done
+        # The store first: a deletion that looked at the book a moment ago is stopped by it alone.
         # Once more where it was held already: the store may have been away then.
-        if not self._bind(custody, True):
+        try:
+            bound = self._bind(custody, True)
+        finally:
+            if not held:
+                custody = self.book.record(custody, event)
+        if not bound:
             raise StoreError(
                 f"recording {recording} is held in our book alone: {self.vault.store.url} can "
                 "neither lock it nor spare it from its rule of expiry; let the store's keys do "

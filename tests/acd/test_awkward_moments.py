@@ -8,7 +8,7 @@ from acd import events as e
 from acd.effects import CallBack, Finished
 from acd.forecast import Load, agents_for, forecast
 from acd.replay import replay
-from acd.settings import AgentSettings, CallbackSettings, OverflowStep
+from acd.settings import AffinitySettings, AgentSettings, CallbackSettings, OverflowStep
 from tests.acd.hotline import Hotline, of, offers, overflows
 
 ONCE = OverflowStep("callback", 20)
@@ -83,6 +83,24 @@ def test_patience_is_learnt_from_those_who_give_up():
         line.arrive(10 + 40 * turn, f"c{turn}", f"1380000{turn:04}")
         line.at(30 + 40 * turn, e.HungUp, f"c{turn}")
     assert line.queue.patience_seconds == pytest.approx(20, rel=0.1)
+
+
+def test_who_withholds_the_number_is_offered_no_callback_and_is_nobody_s_repeat_caller():
+    known = AffinitySettings(last_agent_seconds=3600, bound_seconds=60, repeat_calls=2)
+    line = Hotline("8001", "8002", overflow=(ONCE,), affinity=known, wrap_up_seconds=0)
+    line.busy("8001", "8002")
+    line.at(1, e.HungUp, "busy0")
+    for turn in range(3):
+        effects = line.arrive(2 + turn, f"c{turn}", "anonymous")
+        line.talk(2 + turn, f"c{turn}", offers(effects)[0].token)
+        assert line.core.call(f"c{turn}").priority == 0
+        line.at(2.5 + turn, e.HungUp, f"c{turn}")
+    line.at(9, e.AgentNotReady, "8001")
+    line.arrive(10, "last", "anonymous")
+    assert line.core.is_held_for("last") is None
+    assert of(e.OfferCallback, line.fire(31)) == []
+    line.at(32, e.CallbackAsked, "last")
+    assert line.core.callbacks() == []
 
 
 def test_a_mark_is_for_the_reserved_agent_too():

@@ -181,7 +181,7 @@ class PaperHotline:
         return self.hub.sequence
 
     def alert(self, text: str) -> None:
-        self.hub.publish("2026-01-01T00:00:00.000+08:00", Alert("test", text))
+        self.hub.publish(1_767_225_600_000, Alert("test", text))
 
 
 class PaperArchive:

@@ -115,6 +115,8 @@ async def test_a_transfer_consulted_and_completed(house: House, api: Api) -> Non
 
 async def test_a_third_party_comes_and_goes(house: House, api: Api) -> None:
     talking(house)
+    both = await post(api, "/calls/v1/conference", add="seat:8002", remove="8001")
+    assert both.status_code == 422
     assert (await post(api, "/calls/v1/conference", add="seat:8002")).status_code == 200
     house.answered("v1-a2")
     assert ("bridge", "c", "v1-a1", "v1-a2") in house.plane.done

@@ -31,6 +31,11 @@ def test_a_number_keeps_its_ends(number: str, shown: str) -> None:
     assert masked(number) == shown
 
 
+def test_of_a_withheld_number_not_even_the_ends_are_shown() -> None:
+    shown = hidden({"caller": "13800138000", "called": "12345", "agent": "8001", "withheld": True})
+    assert shown == {"caller": "****", "called": "****", "agent": "8001", "withheld": True}
+
+
 @given(st.text("0123456789", min_size=5, max_size=20))
 def test_no_number_comes_through_whole(number: str) -> None:
     document: Any = {"calls": [{"caller": number, "segments": [{"who": number}]}], "order": number}

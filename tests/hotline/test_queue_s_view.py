@@ -194,6 +194,17 @@ async def test_a_supervisor_takes_over_from_listening(house: House) -> None:
         house.desk.act("v1", CallAction("take_over", by="9001"))
 
 
+async def test_who_only_listens_ends_no_call_by_keys(house: House) -> None:
+    house.seat("9001")
+    house.call()
+    house.answered("v1-a1")
+    house.desk.act("v1", CallAction("monitor", by="9001"))
+    house.answered("v1-a2")
+    for keys in ("*7", "*5", "*18002#"):
+        house.types("v1-a2", keys)
+        assert house.desk.call("v1").state == "talking"
+
+
 async def test_a_command_that_is_refused_leaves_no_order_behind(house: House) -> None:
     house.call()
     house.answered("v1-a1")

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,3 +97,24 @@ def test_two_processes_write_one_chain_that_nobody_can_change(url):
     assert logs[0].check() == found
     for database in databases:
         database.close()
+
+
+def test_a_guard_or_an_index_that_somebody_took_away_is_put_back_at_the_next_start(url):
+    first = Database(url)
+    AccessLog(first).append([ACCESS])
+    on = "" if first.is_sqlite else " ON recording_accesses"
+    guard = "no_delete" if first.is_sqlite else "no_change"
+    with first.engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP TRIGGER recording_accesses_{guard}{on}")
+        connection.exec_driver_sql("DROP INDEX ix_recording_accesses_who")
+    first.close()
+    again = Database(url)
+    AccessLog(again).append([ACCESS])
+    with (
+        pytest.raises(IndexFailed, match="append-only"),
+        again.begin(ACCESSES) as connection,
+    ):
+        connection.execute(ACCESSES.delete())
+    names = {one["name"] for one in sa.inspect(again.engine).get_indexes(ACCESSES.name)}
+    assert "ix_recording_accesses_who" in names
+    again.close()

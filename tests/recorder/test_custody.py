@@ -15,6 +15,7 @@ from recorder.custody import ASKED_DAYS, Custody, Event, Refused, State, step
 from recorder.events import Stored
 from recorder.io import audit
 from recorder.io.custodian import Custodian, Person, UnknownRecording
+from recorder.io.custody import CustodyBook
 from recorder.io.figures import _known, figures
 from recorder.io.inventory import inventory, reindex
 from recorder.io.objects import StillKept, StoreError
@@ -242,3 +243,39 @@ async def test_a_directory_keeps_what_is_replaced_and_refuses_to_delete(house, c
     with pytest.raises(StillKept, match="is kept until"):
         store.delete(key, UNTIL - 10 * 366 * DAY_MS)
     assert (house.store / key).stat().st_mode & 0o222 == 0
+
+
+async def test_a_hold_stops_a_deletion_that_looked_at_the_book_just_before(
+    house, custodian, monkeypatch
+):
+    """Expiry reads the book, then asks the store: in between the hold may have come."""
+    entry = custodian.vault.index.get("r1")
+    after = entry.retain_until_ms + 1
+    record = CustodyBook.record
+    refused = []
+
+    def recorded(book, before, event):
+        done = record(book, before, event)
+        with pytest.raises(StillKept) as why:
+            custodian.vault.store.delete(entry.key, after)
+        refused.append(str(why.value))
+        return done
+
+    monkeypatch.setattr(CustodyBook, "record", recorded)
+    assert custodian.hold("r1", LI, "court order 17", after).state is State.HELD
+    assert "is under a legal hold" in refused[0]
+    assert list(house.store.rglob("r1.flac"))
+
+
+async def test_a_hold_while_the_store_is_away_stands_in_the_book(house, custodian, monkeypatch):
+    def away(store, key, held):
+        raise StoreError("the store: it does not answer")
+
+    after = custodian.vault.index.get("r1").retain_until_ms + 1
+    with monkeypatch.context() as patch:
+        patch.setattr(DirectoryStore, "hold", away)
+        with pytest.raises(StoreError, match="does not answer"):
+            custodian.hold("r1", LI, "court order 17", after)
+    assert custodian.custody("r1").state is State.HELD
+    with pytest.raises(Refused, match="what is held does not expire"):
+        custodian.expire(custodian.vault.index.get("r1"), after)

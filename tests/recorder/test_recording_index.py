@@ -6,6 +6,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,6 +68,30 @@ def test_adding_never_touches_what_is_there(index):
     index.add(entry(1, state="spooled"))
     assert index.get("r0001").state == "stored"
     assert index.get("r0002") is None
+
+
+def test_a_name_that_a_database_would_refuse_does_not_keep_a_recording_from_the_index(index):
+    """A caller may call himself anything: PostgreSQL refuses what is too long, and NUL."""
+    index.put(entry(1, caller="13\0" + "9" * 400, agent="\ud800", order="W" * 100))
+    found = index.get("r0001")
+    assert (len(found.caller), found.caller[:4], len(found.order)) == (255, "13\ufffd9", 64)
+    assert index.find(Query(order="W" * 64)) == [found]
+
+
+def test_who_may_only_use_the_tables_need_not_own_them(index):
+    """Where nothing is missing nothing is made: not even what would change nothing."""
+    index.put(entry(1))
+    url = index.database.engine.url.render_as_string(hide_password=False)
+    made = []
+    again = Index(url)
+    sa.event.listen(
+        again.database.engine,
+        "before_cursor_execute",
+        lambda _, __, statement, *___: made.append(statement.split()[0].upper()),
+    )
+    assert again.get("r0001") == entry(1)
+    assert "CREATE" not in made
+    again.close()
 
 
 def test_many_may_be_the_first_at_once(index):

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from acd.staffing.plan import Person, Plan, Rules, plan_from
 from acd.staffing.roster import Impossible, Limit, Task, norm_minutes, solve
@@ -222,3 +223,17 @@ def test_a_mistake_in_a_plan_is_named(old, new, says):
     )
     with pytest.raises(ValueError, match=says.replace("[", r"\[")):
         plan_from(text)
+
+
+@pytest.mark.parametrize(
+    ("rule", "most"), [({"most_hours_per_week": 40}, 2), ({"days_off_per_week": 2}, 2)]
+)
+def test_a_week_that_began_before_the_roster_counts_whole(rule: dict[str, int], most: int):
+    """Three shifts from Monday to Wednesday, and the roster begins on a Thursday."""
+    rules = structs.replace(LOOSE, night_cover=0, **rule)
+    worked = Person("a", before=("早", "早", "早"))
+    plan = Plan(rules=rules, people=(worked, *(Person(name) for name in "bcd")))
+    days = tuple(FIRST + timedelta(index) for index in range(3, 7))
+    asked = replace(task(plan, days=4, need=4), days=days)
+    found = solve(asked, Limit(seconds=20, workers=1, gap=0.01))
+    assert sum(one is not None for one in found.shifts[0]) == most
