@@ -55,7 +55,7 @@ class Far:
         cuts = [sound[at : at + WINDOW] for at in range(0, len(sound) - WINDOW, WINDOW)]
         return sum(all(strength(cut, hz) > share for hz in tones) for cut in cuts) * 0.06
 
-    async def hears(self, *tones: int, share: float = 0.05, timeout_seconds: float = 8) -> None:
+    async def hears(self, *tones: int, share: float = 0.05, timeout_seconds: float = 30.0) -> None:
         """Until all these tones have been heard together for a while from now on."""
         begin = len(self.rtp.sound)
         async with asyncio.timeout(timeout_seconds):

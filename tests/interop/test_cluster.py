@@ -116,7 +116,7 @@ async def test_a_standby_takes_the_queue_over_and_the_old_leader_cannot_write_an
             seen = await redis.client.get("callcore:{hotline}:seat:8001") or b""
             return b"sip:8001@" in (seen if isinstance(seen, bytes) else seen.encode())
 
-        await eventually(seats_shared, 10)
+        await eventually(seats_shared)
         await first.kill_all()
         assert (await until(second, "leading"))["epoch"] == 2
         queue = await second.queue()

@@ -154,7 +154,7 @@ async def test_a_city_that_does_not_answer_gives_the_citizen_back(
     await act(hotline, f"{path}/transfer", to="platform")
     await platform.rings()
     await call.hears(RINGBACK_HZ)
-    async with asyncio.timeout(6):
+    async with asyncio.timeout(30):
         await platform.cancelled.wait()
     await call.hears(AGENT_HZ)
     assert call.heard(*EARS)[-2:] == [RINGBACK_HZ, AGENT_HZ]
@@ -218,7 +218,7 @@ async def test_a_trunk_that_fails_in_the_middle_gives_the_citizen_back(
     """Refused, busy, or not a word (the next way is tried after answer_seconds): 8001 again."""
     call, path = await talking(hotline, citizen)
     await act(hotline, f"{path}/transfer", to="13800000009")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         invite, remote, _ = await mobile.incoming.get()
     if fault:
         mobile.respond(invite, remote, fault)
@@ -259,8 +259,8 @@ async def test_busy_is_heard_where_a_network_says_it_by_a_tone(
     seat = seats["8002"]
     seat.send("call", to="sip:13800000009@hotline.local", name="busy")
     _, early = await mobile.early(samples(TONES["busy"]))
-    assert (await seat.wait("ended", 12))["code"] == 486
-    async with asyncio.timeout(3):
+    assert (await seat.wait("ended"))["code"] == 486
+    async with asyncio.timeout(30):
         await mobile.cancelled.wait()
     early.rtp.close()
     record = await hotline.last_call("ended")

@@ -28,7 +28,7 @@ async def test_a_caller_and_an_answerer_bring_all_calls_through(
                 pause=Law(0.05, 0.5),
                 transport=transport,
                 values={"ringing_optional": "false"},
-                timeout_seconds=10,
+                timeout_seconds=30,
             )
         )
         assert result.ok, result
@@ -56,14 +56,14 @@ async def test_a_real_phone_goes_through_the_scenario(
     scenario: str, does: dict[str, object], values: dict[str, str]
 ) -> None:
     async with Softphone(SoftphoneOptions(user="b", **does)) as phone:  # type: ignore[arg-type]
-        options = SippOptions(scenario, phone.address, values=values, timeout_seconds=8)
+        options = SippOptions(scenario, phone.address, values=values, timeout_seconds=30)
         result = await run_sipp(options)
         assert result.ok, result
 
 
 async def test_a_wrong_answer_is_a_failed_call_with_the_reason_in_the_log() -> None:
     async with Softphone(SoftphoneOptions(user="b", refuse=486)) as phone:
-        result = await run_sipp(SippOptions("uac", phone.address, timeout_seconds=8))
+        result = await run_sipp(SippOptions("uac", phone.address, timeout_seconds=30))
         assert not result.ok
         assert (result.exit_code, result.failed, result.unexpected) == (1, 1, 1)
         assert any("486" in line for line in result.errors)

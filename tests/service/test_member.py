@@ -334,7 +334,7 @@ async def test_who_was_away_for_too_long_begins_with_the_snapshot(
     async def uploaded() -> bool:
         return a.member.replicator._uploaded > 0
 
-    await eventually(uploaded, 10)
+    await eventually(uploaded, 30)
     a.work(100)
     b = Node(tmp_path, redis.url, "b")
     await level(a, b)

@@ -143,7 +143,7 @@ async def serve():
 
 
 async def until(condition):
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - what is waited for is the server's, not ours
             await asyncio.sleep(0.005)
 
