@@ -1,4 +1,4 @@
-"""Independent RTP parties for the media benchmarks: `main` with LEGS SECONDS CORE KIND.
+"""Independent RTP parties for the media benchmarks: `main` with LEGS SECONDS CORE KIND CODECS.
 
 Prints the parties' ports as JSON, reads the legs' host and ports as JSON from standard input,
 talks, and prints what arrived: each payload starts with its tick and its sender, and a bridge of
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import pylibsrtp
-from media_load import key_of
+from media_load import PAYLOAD_TYPES, key_of
 
 GROUPS = 40  # of parties, each with its own half millisecond of the 20
 TAIL_TICKS = 10  # at the end, still on the way
@@ -71,7 +71,9 @@ def messages(rows: Any, names: Any | None) -> Any:
 class Parties:
     """All groups' sockets and rows; times a tick and party."""
 
-    def __init__(self, count: int, ticks: int, kind: str) -> None:
+    def __init__(
+        self, count: int, ticks: int, kind: str, codecs: tuple[str, ...] = ("PCMA",)
+    ) -> None:
         self.kind = kind
         self.heard = 0  # packets that can only be counted, and
         self.counting = False
@@ -85,7 +87,8 @@ class Parties:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
             sock.bind(("127.0.0.1", 0))
         self.rows = np.zeros((count, 172), np.uint8)
-        self.rows[:, 0], self.rows[:, 1] = 0x80, 8
+        self.rows[:, 0] = 0x80
+        self.rows[:, 1] = [PAYLOAD_TYPES[codecs[at % len(codecs)]] for at in range(count)]
         self.rows[:, 12:] = np.random.default_rng(1).integers(0, 256, (count, 160))
         words = self.rows.view(">u4")
         words[:, 2] = np.arange(count) + 1
@@ -192,12 +195,13 @@ def talk(parties: Parties, ticks: int) -> float:
 
 
 def main() -> None:
-    count, seconds, core, kind = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    count, seconds, core = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+    kind, *codecs = sys.argv[4:]
     os.sched_setaffinity(0, {core})
     with contextlib.suppress(OSError):  # a generator that is late measures only itself
         os.nice(-15)
     ticks = round(seconds / 0.02)
-    parties = Parties(count, ticks, kind)
+    parties = Parties(count, ticks, kind, tuple(codecs[0].split(",")) if codecs else ("PCMA",))
     print(json.dumps(parties.ports()), flush=True)
     host, ports = json.loads(sys.stdin.readline())
     parties.connect(host, ports)

@@ -26,15 +26,38 @@ from media.io.plane import MediaPlane, MediaSettings, Remote
 from media.messages import LATE_BUCKETS_MS, Heartbeat
 from media.outgoing import PACKET
 from media.srtp import Keys
+from media.types import TICK_SECONDS
 
 ADDRESS = "127.77.0.1"  # a loopback address of our own: all its ports are free
 WORKER_CORE, GENERATOR_CORE = 0, 1
 TICK_US = 20000
 TICKS_A_SECOND = 50
+MOST_WARM_SECONDS = 4.0
 PROMPTS = Path(__file__).parent.parent / "media" / "prompts"
+PAYLOAD_TYPES = {"PCMA": 8, "PCMU": 0}
 GENERATOR_LATE_MS = 100  # a generator that is later offers less load than it says: no figure
 STALLED_SECONDS = 5.0  # a worker that opens no leg for so long has no time for commands: it is full
 FULL_BUSY = 0.98  # of the tick; beyond it nothing is left for whoever commands the worker
+SLEEPER = """
+import json, os, select, sys, time
+os.sched_setaffinity(0, {int(sys.argv[1])})
+try:
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(11))
+except OSError:
+    pass
+period, ticks, late, worst = float(sys.argv[2]), 0, 0, 0.0
+deadline = time.monotonic()
+while True:
+    deadline += period
+    if select.select([sys.stdin], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        break
+    by = time.monotonic() - deadline
+    ticks, late, worst = ticks + 1, late + (by > 0.002), max(worst, by)
+    if by > period:
+        deadline += by // period * period
+real = os.sched_getscheduler(0) == os.SCHED_FIFO
+print(json.dumps({"late": late / max(1, ticks), "worst_ms": 1000 * worst, "real_time": real}))
+"""
 # A process that does nothing but read SIP, as a signalling process at its limit does.
 SIGNALLING = """
 import os, sys
@@ -140,7 +163,8 @@ def key_of(leg: int, side: int) -> bytes:
 
 
 async def generator(legs: int, seconds: float, shape: Shape) -> asyncio.subprocess.Process:
-    kind = "srtp" if shape.srtp else "mixed" if shape.mixed else "plain"
+    transcoded = len(set(shape.codecs)) > 1
+    kind = "srtp" if shape.srtp else "mixed" if shape.mixed or transcoded else "plain"
     folder = str(Path(__file__).parent)
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -148,7 +172,7 @@ async def generator(legs: int, seconds: float, shape: Shape) -> asyncio.subproce
             "-c",
             f"import sys; sys.path.insert(0, {folder!r}); import media_generator as g; g.main()",
         ),
-        *map(str, (legs, seconds, GENERATOR_CORE, kind)),
+        *map(str, (legs, seconds, GENERATOR_CORE, kind, ",".join(shape.codecs))),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=1 << 20,
@@ -156,7 +180,7 @@ async def generator(legs: int, seconds: float, shape: Shape) -> asyncio.subproce
 
 
 async def measure(legs: int, seconds: float, shape: Shape) -> Load:
-    """The first third of the time is not counted."""
+    """The first third of the time, or a few seconds, is not counted."""
     with tempfile.TemporaryDirectory() as folder:
         settings = MediaSettings(
             address=ADDRESS,
@@ -197,7 +221,7 @@ async def drive(plane: MediaPlane, legs: int, seconds: float, shape: Shape) -> L
         raise
     process.stdin.write(json.dumps([ADDRESS, ports]).encode() + b"\n")
     await process.stdin.drain()
-    warm = max(1.5, seconds / 3)
+    warm = max(1.5, min(MOST_WARM_SECONDS, seconds / 3))
     await asyncio.sleep(warm)
     first, threads = plane.stats().heartbeats[0], threads_seconds(pid)
     await asyncio.sleep(seconds - warm - 0.6)
@@ -237,7 +261,7 @@ def remote(number: int, port: int, shape: Shape) -> Remote:
     keys = None
     if shape.srtp:
         keys = Keys("AES_CM_128_HMAC_SHA1_80", key_of(number, 1), key_of(number, 2))
-    return Remote("127.0.0.1", port, codec, {"PCMA": 8, "PCMU": 0}[codec], 101, srtp=keys)
+    return Remote("127.0.0.1", port, codec, PAYLOAD_TYPES[codec], 101, srtp=keys)
 
 
 async def set_up(plane: MediaPlane, remotes: list[int], shape: Shape) -> list[int]:
@@ -274,6 +298,9 @@ def load(
     legs: int, beats: tuple[Heartbeat, Heartbeat], kb_per_leg: float, report: dict[str, Any]
 ) -> Load:
     first, last = beats
+    wrong = {name: last.counts.get(name, 0) for name in ("unnegotiated", "malformed")}
+    if any(wrong.values()):
+        raise SystemExit(f"the parties sent what no leg plays: {wrong}")
     ticks = last.ticks - first.ticks
     cpu_us = (last.cpu_seconds - first.cpu_seconds) * 1e6
     late = [b - a for a, b in zip(first.late, last.late, strict=True)]
@@ -299,6 +326,20 @@ def run(legs: int, seconds: float, shape: Shape) -> Load:
     os.sched_setaffinity(0, {WORKER_CORE, GENERATOR_CORE})
     print(json.dumps(done.figures()), file=sys.stderr, flush=True)
     return done
+
+
+def sleeper() -> subprocess.Popen[str]:
+    """A loop that does nothing but sleep to the next 20 ms, where the worker ticks.
+
+    One real-time step before the worker, so that it waits for no tick, but for what the kernel
+    does not interrupt.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-c", SLEEPER, str(WORKER_CORE), str(TICK_SECONDS)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def signalling() -> subprocess.Popen[bytes]:

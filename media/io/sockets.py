@@ -229,8 +229,10 @@ class UdpWire:
     def _unlock(self, legs: Integers, sizes: Integers, views: Sequence[memoryview]) -> None:
         """What is protected, or of another codec, in place: packets, one a leg, in these views."""
         if self._guards or self._edges:
-            for at in np.flatnonzero(self._special[legs] & (sizes >= 0)).tolist():
-                sizes[at] = self._enter(int(legs[at]), views[at], int(sizes[at]))
+            places = np.flatnonzero(self._special[legs] & (sizes >= 0))
+            # Whole arrays become Python's numbers at once: one by one it is dearer.
+            each = zip(places.tolist(), legs[places].tolist(), sizes[places].tolist(), strict=True)
+            sizes[places] = [self._enter(leg, views[at], size) for at, leg, size in each]
 
     def _enter(self, leg: int, row: memoryview, size: int, aside: bool = False) -> int:
         """Out of SRTP and out of another codec, in place; -1 for what is not to be trusted.
