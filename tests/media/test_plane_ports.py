@@ -1,4 +1,4 @@
-"""When the plane looks whether somebody else has a port: before its first use, and after a failure."""
+"""When the plane looks whether somebody else has a port: before its first use, after a failure."""
 
 from contextlib import contextmanager
 
