@@ -195,7 +195,10 @@ class Tick:
             return False
         size = int(headers.size[at])
         kind = int(headers.payload_type[at])
-        event = kind == state.dtmf_receive_type[leg]
+        # RFC 3264 §6.1: with our offer's number; some send with that of their own answer.
+        event = kind == state.dtmf_receive_type[leg] or (
+            kind == state.dtmf_send_type[leg] != state.receive_type[leg]
+        )
         noise = kind == COMFORT_NOISE != state.receive_type[leg]
         if not headers.valid[at] or not _plausible(size, event, noise):
             state.counts["malformed"][leg] += 1

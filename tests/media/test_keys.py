@@ -49,6 +49,20 @@ def test_a_press_between_silences_is_told_once(keys):
     assert told(board) == "5"
 
 
+@pytest.mark.parametrize("kind", [101, 96])
+def test_keys_come_by_the_offer_s_number_or_by_that_of_the_far_end_s_own_answer(kind):
+    """RFC 3264 §6.1 asks for the first; phones that do the second are heard as well."""
+    board = Board()
+    agreed = m.Connect("a", *REMOTE, "PCMA", 8, 96, receive_dtmf_payload_type=101)
+    board.switch.obey(agreed, (0, 0, 0))
+    for packets in presses("5"):
+        for packet in packets:
+            board.wire.put(0, packet.replace(b"\x80\x65", bytes([0x80, kind]), 1))
+        board.step()
+    board.step(20)
+    assert told(board) == "5"
+
+
 def test_ten_thousand_digits_are_exact_with_5_percent_loss_and_reordering():
     """On forty legs at once, each with a network of its own."""
     rng = np.random.default_rng(4733)
