@@ -10,7 +10,7 @@ CONFIG ?=
 SECONDS ?= 240
 ARGS ?=
 
-.PHONY: help setup run test bench fuzz check format docs clean
+.PHONY: help setup run test bench fuzz explore check format docs clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,14 @@ fuzz: $(READY) ## atheris on every parser for SECONDS=240 in all
 		$(PYTHON) -m tests.fuzz.fuzz_$$name -max_total_time=$$(( $(SECONDS) / 4 )) -max_len=4096 \
 			-reduce_inputs=1 -print_final_stats=1 $$folder/$$name 2>&1 | tail -n 12; \
 	done; $(PYTHON) -m tests.fuzz.kept pack $$folder; rm -r $$folder
+
+# New examples at each turn, by the seed that it prints; the test suite itself always draws the same.
+explore: $(READY) ## every property test again and again for SECONDS=240, with new examples
+	@end=$$(( SECONDS + $(SECONDS) )); while [ $$SECONDS -lt $$end ]; do \
+		seed=$$RANDOM$$RANDOM; echo "explore: seed $$seed"; \
+		$(PYTHON) -m pytest -q -m 'hypothesis and not interop' --hypothesis-profile explore --hypothesis-seed $$seed \
+			--numprocesses auto --maxprocesses 4 $(ARGS) || exit 1; \
+	done
 
 check: $(READY) ## ruff and mypy
 	@echo "check: ruff"; .venv/bin/ruff check . && .venv/bin/ruff format --check .

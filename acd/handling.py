@@ -83,12 +83,15 @@ class Handling(Promises):
             self.ignored += 1
             return
         other = self._calls.get(agent.call or "")
-        if agent.state == "ringing" or (other is not None and other.agent == agent.user):
-            self._depart(Departed(event.at_ms, event.call))  # it has a call of the queue's own
+        has_its_own = other is not None and other.agent == agent.user
+        if agent.state == "ringing":
+            has_its_own = agent.mobile  # else its phone rings no more: it has picked this call up
+        if has_its_own:
+            self._depart(Departed(event.at_ms, event.call))
             return
         before, call.agent = call.agent, event.agent
         self._beside.get(event.agent, {}).pop(call.name, None)
-        self._move(event.agent, "seized", call=call.name)
+        self._withdraw(event.agent, "seized", call=call.name)
         if before is not None:
             self._free(call, before, call.queue)
         call.taken_ms = self.now_ms

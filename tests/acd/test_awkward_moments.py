@@ -9,7 +9,7 @@ from acd.effects import CallBack, Finished
 from acd.forecast import Load, agents_for, forecast
 from acd.replay import replay
 from acd.settings import AffinitySettings, AgentSettings, CallbackSettings, OverflowStep
-from tests.acd.hotline import Hotline, of, offers, overflows
+from tests.acd.hotline import Hotline, cancels, of, offers, overflows
 
 ONCE = OverflowStep("callback", 20)
 
@@ -163,6 +163,20 @@ def test_who_hands_a_call_to_a_busy_agent_is_free_all_the_same():
     line.at(30, e.HungUp, "busy0")
     assert line.state("8002") == "wrap_up"
     assert line.core.calls == []
+
+
+def test_who_picks_a_call_up_while_the_own_phone_rings_lets_the_other_caller_go_on():
+    line = Hotline("8001", "8002", wrap_up_seconds=10)
+    line.busy("8001")
+    line.ready("8002")
+    line.arrive(10, "c1")
+    assert line.state("8002") == "ringing"
+    effects = line.at(11, e.HandedOver, "busy0", "8002")
+    assert (line.state("8002"), line.core.agent("8002").call) == ("talking", "busy0")
+    assert [(one.call, one.agent) for one in cancels(effects)] == [("c1", "8002")]
+    assert (line.core.call("c1").state, line.state("8001")) == ("waiting", "wrap_up")
+    line.at(30, e.HungUp, "busy0")
+    assert line.state("8002") == "wrap_up"
 
 
 def test_what_the_city_gives_back_is_counted_once():
