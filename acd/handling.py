@@ -72,9 +72,12 @@ class Handling(Promises):
             self._move(user, "seized", next(iter(calls)))
         return True
 
-    def _leave_beside(self, name: str) -> None:
+    def _leave_beside(self, call: Call) -> None:
+        """A seat that called the queue itself is free when its phone is: it may leave a message."""
+        name, caller = call.name, call.arrival.caller
         for user in [user for user, calls in self._beside.items() if name in calls]:
-            self._release(AgentReleased(self.now_ms, user, name))
+            if user != caller:
+                self._release(AgentReleased(self.now_ms, user, name))
 
     def _hand_over(self, event: HandedOver) -> None:
         call = self._calls.get(event.call)

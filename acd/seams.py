@@ -52,5 +52,5 @@ class Seams(Board, ABC):
         """Whether the agent is on another call beside this one, which is its call then."""
 
     @abstractmethod
-    def _leave_beside(self, name: str) -> None:
+    def _leave_beside(self, call: Call) -> None:
         """The call is over for all who took part in it without the queue's doing."""

@@ -241,7 +241,7 @@ class Serving(Seams):
         if freed is not None:
             self._free(call, freed, queue)
         if self._beside:
-            self._leave_beside(call.name)
+            self._leave_beside(call)
 
     def _free(self, call: Call, user: str, queue: Queue) -> None:
         """The agent's part is over: wrap-up, as long as the queue has it."""

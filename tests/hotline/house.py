@@ -1,5 +1,6 @@
 """A conductor over the real queue, paper phones and a paper media plane."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -194,16 +195,23 @@ class PaperKeeper:
 
 
 class House:
-    """A conductor with all around it."""
+    """A conductor with all around it; the usual queue, or a `core` that knows its own."""
 
-    def __init__(self, config: Config = CONFIG) -> None:
+    def __init__(
+        self,
+        config: Config = CONFIG,
+        clock: Clock | None = None,
+        core: Core | None = None,
+        journal: Any = None,
+        call_ids: Iterator[str] | None = None,
+    ) -> None:
         settings = EngineSettings("hotline.local", outbound=outbound_settings(config))
         self.sip, self.plane, self.keeper = PaperSip(settings), PaperPlane(), PaperKeeper()
-        clock = Clock()
+        clock = clock or Clock()
         agents = tuple(AgentSettings(s.user, s.skills) for s in config.seats)
         queue = QueueSettings("12345", skills=("general",), wrap_up_seconds=0)
-        core = Core(AcdSettings(queues=(queue,), agents=agents))
-        queueing = Queueing(core, None, clock, lambda e: self.conductor.on_queue(e))
+        core = core or Core(AcdSettings(queues=(queue,), agents=agents))
+        queueing = Queueing(core, journal, clock, lambda e: self.conductor.on_queue(e))
         parts = Parts(
             config=config,
             sip=self.sip,  # type: ignore[arg-type]
@@ -217,7 +225,7 @@ class House:
             meters=Meters(),
             chance=lambda: 0.0,
             accounts=Accounts(config, clock, LiveHub(), None),
-            call_ids=iter(f"v{n}" for n in range(1, 100)).__next__,
+            call_ids=(call_ids or iter(f"v{n}" for n in range(1, 100))).__next__,
         )
         self.conductor = Conductor(parts)
         self.sip.on_event = self.conductor.on_sip
