@@ -96,6 +96,7 @@ class PaperSip:
         self.done.append(("answer", leg))
 
     def refuse(self, leg: str, status: int, headers: tuple[Any, ...] = ()) -> None:
+        assert 300 <= status < 700  # as the engine demands
         self.done.append(("refuse", leg, status, *(name for name, _ in headers)))
         self.on_event(sip.Ended(leg, status, "", "local"))
 
@@ -110,6 +111,7 @@ class PaperSip:
         self.done.append(("accept_transfer", leg))
 
     def refuse_transfer(self, leg: str, status: int = 603) -> None:
+        assert 300 <= status < 700
         self.done.append(("refuse_transfer", leg, status))
 
     def progress_transfer(self, leg: str, status: int) -> None:

@@ -15,7 +15,7 @@ from tests.hotline.laws import all_over, check
 from tests.hotline.world import SEATS, World
 
 
-async def live(data: st.DataObject, least: int = 5, most: int = 40) -> None:
+async def live(data: st.DataObject, least: int = 5, most: int = 50) -> None:
     world = World(hotline_of(data.draw(st.integers(0, len(SORTS) - 1))), data)
     try:
         for user in SEATS:
@@ -29,7 +29,7 @@ async def live(data: st.DataObject, least: int = 5, most: int = 40) -> None:
 
 
 @settings(
-    max_examples=60,
+    max_examples=90,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
