@@ -143,15 +143,19 @@ class Journal:
         return self.durable >= wanted
 
     def close(self, timeout_seconds: float = 5.0) -> bool:
-        """Writes what is pending and stops; False when the disk did not take all of it."""
+        """Writes what is pending and stops; False when the disk did not take all of it.
+
+        Again and again: who could not go on behind it closes it once more.
+        """
         done = self.flush(timeout_seconds)
         self._closing = True
         self._wake.set()
         self._full.set()
         self._thread.join(timeout_seconds)
-        if not self._thread.is_alive():
+        if not self._thread.is_alive() and self._lock >= 0:
             os.close(self._file)
             os.close(self._lock)
+            self._lock = -1
         return done
 
     # The writer's thread ------------------------------------------------------------------------
