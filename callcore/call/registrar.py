@@ -299,7 +299,7 @@ class Registrar:
 
 
 def _takes_back(request: Request, contact: str) -> bool:
-    """Whether the phone has asked for it: a binding goes to make room, or as its phone moves, too."""
+    """Whether the phone asked for it; a binding also goes to make room, or as its phone moves."""
     return request.wildcard or any(str(one.uri) == contact for one in request.contacts)
 
 
