@@ -33,6 +33,11 @@ class Queueing:
         self._perform = perform
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
+    @property
+    def journal(self) -> Journal | None:
+        """The node's, whoever leads."""
+        return self._kept
+
     def leads(self) -> bool:
         """Whether a new call may be taken now."""
         return self.membership.leads()

@@ -49,8 +49,7 @@ class Store:
 
     def _close_journal(self) -> None:
         if not self.journal.close():
-            missing = self.journal.appended - self.journal.durable
-            log.error("the journal ends without its last events", missing=missing)
+            log.error("the journal ends without its last events", missing=self.journal.pending)
 
     def _cut(self, last: int) -> int:
         self._close_journal()

@@ -69,6 +69,7 @@ class Journal:
         self.durable = 0  # events on the disk, synced
         self.lost = 0  # events not kept because the disk was away for too long
         self.syncs = 0
+        self.trouble = ""  # why the disk takes nothing now
         self._settings = settings
         self._on_error, self._on_rotated = on_error, on_rotated
         self._pending: deque[bytes | Turn] = deque()
@@ -96,6 +97,11 @@ class Journal:
     def folder(self) -> Path:
         """Where it is."""
         return self._settings.folder
+
+    @property
+    def pending(self) -> int:
+        """Events that are not on the disk yet."""
+        return self.appended - self.durable
 
     def append(self, event: Event, written: bytes = b"") -> bool:
         """Queues one event, never waits; False when it could not be kept.
@@ -200,8 +206,10 @@ class Journal:
                 self._written, self._file_epoch = turn.first - 1, turn.epoch
                 self._rotate(turn.lost)
         except OSError as error:
+            self.trouble = error.strerror or str(error)
             self._on_error(error)
             return False
+        self.trouble = ""
         return True
 
     def _write(self, frames: list[bytes]) -> None:

@@ -220,6 +220,28 @@ async def test_a_number_given_at_another_node_while_it_is_stored_is_not_lost(hou
     assert order_in_the_store(keeper, "r1") == "W-1"
 
 
+async def test_a_number_that_comes_while_it_is_deleted_does_not_bring_it_back(house, monkeypatch):
+    keeper = await stored(house, "r1")
+    custodian = Custodian(keeper.vault, APPROVERS)
+    entry = keeper.vault.index.get("r1")
+    late_ms = entry.retain_until_ms + 1
+    deleting = threading.Thread(target=custodian.expire, args=(entry, late_ms))
+    put = Vault.store_manifest
+
+    def meanwhile(vault, manifest):
+        if deleting.ident is None:
+            deleting.start()
+            deleting.join(0.3)  # as far as it comes by itself
+        put(vault, manifest)
+
+    monkeypatch.setattr(Vault, "store_manifest", meanwhile)
+    keeper.finish("r1", {"order": "W-1"})
+    await house.wait(Amended)
+    deleting.join()
+    assert keeper.vault.index.get("r1").state == "deleted"
+    assert not list(house.store.glob("20*/**/r1.*"))  # but for its tombstone, in `custody`
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_a_command_that_root_runs_does_not_shut_the_engine_out(tmp_path):
     index = tmp_path / "index.db"
