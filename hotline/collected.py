@@ -36,6 +36,7 @@ class PartsCollector(Collector):
         yield from self._media()
         yield from self._gateway()
         yield from self._recordings()
+        yield from self._journal()
         yield from self._cluster()
 
     def _sip(self) -> Iterator[Metric]:
@@ -262,6 +263,18 @@ class PartsCollector(Collector):
         for name, can in warden.abilities.metrics.items():
             abilities.add_metric([name], can)
         yield abilities
+
+    def _journal(self) -> Iterator[Metric]:
+        journal = self.parts.queueing.journal
+        if journal is None:
+            return
+        text = "Events of the queue that are not on the disk yet."
+        yield gauge("journal_pending_events", text, journal.pending)
+        lost = CounterMetricFamily(
+            "callcore_journal_lost_events", "Events that no disk took: it was away for too long."
+        )
+        lost.add_metric([], journal.lost)
+        yield lost
 
     def _cluster(self) -> Iterator[Metric]:
         status = self.parts.queueing.membership.status()

@@ -35,6 +35,11 @@ class Queueing:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._effects: list[Effect] | None = None  # that are being handed on
 
+    @property
+    def journal(self) -> Journal | None:
+        """The node's, whoever leads."""
+        return self._kept
+
     def leads(self) -> bool:
         """Whether a new call may be taken now."""
         return self.membership.leads()

@@ -33,8 +33,8 @@ class Store:
         self.core = self._replayed()
 
     def close(self) -> None:
-        """What was appended is on the disk."""
-        self.journal.close()
+        """What was appended is on the disk, or it is said that it is not."""
+        self._close_journal()
         self._archivist.close()
 
     async def reopen(self, last: int) -> int:
@@ -47,8 +47,12 @@ class Store:
         self.core = self._replayed()
         return dropped
 
+    def _close_journal(self) -> None:
+        if not self.journal.close():
+            log.error("the journal ends without its last events", missing=self.journal.pending)
+
     def _cut(self, last: int) -> int:
-        self.journal.close()
+        self._close_journal()
         self._archivist.close()
         with alone(self._folder):
             return drop_after(self._folder, last)
@@ -72,6 +76,11 @@ class Store:
             from_snapshot=recovered.from_snapshot,
             replayed=recovered.replayed,
         )
+        if recovered.sequence > self.journal.sequence:
+            # A snapshot took the place of events, and what the journal had of that is gone: killed
+            # before it was written, or forked off right behind it.
+            epoch = max(self.journal.epoch, recovered.epoch)
+            self.journal.begin_at(recovered.sequence, epoch)
         self._fold(recovered)
         return recovered.core
 

@@ -27,6 +27,7 @@ FOLLOW_SECONDS = 0.1
 SEATS_SECONDS = 1.0
 SEATS_EXPIRY_SECONDS = 60.0
 UPLOAD_SECONDS = 5.0
+MINUTES_SECONDS = 5.0
 CLEAN_END_SECONDS = 3.0
 
 
@@ -44,6 +45,12 @@ class Hotline(Protocol):
 
     def users(self) -> list[str]:
         """All seats there may be."""
+
+    def minutes(self) -> bytes:
+        """What this node has counted of the trunks' months."""
+
+    def hear_minutes(self, others: list[bytes]) -> None:
+        """What each of the others has counted."""
 
     def report(self, text: str) -> None:
         """Tell the desk."""
@@ -84,7 +91,7 @@ class Member:
         self._follower = Follower(shared, queueing.follow, self._adopt)
         self._tasks: list[asyncio.Task[None]] = []
         self._seats: dict[str, bytes] = {}
-        self._seats_at = self._all_seats_at = self._upload_at = 0.0
+        self._seats_at = self._all_seats_at = self._upload_at = self._minutes_at = 0.0
         queueing.on_written = self.replicator.offer
         queueing.membership = self
         queueing.adopt(store.core, store.journal)
@@ -142,6 +149,7 @@ class Member:
     async def stop(self) -> None:
         """Give the lease back once the stream has everything."""
         await self._release_lease()
+        await self._exchange_minutes()  # those of calls that went on when another led already
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -172,6 +180,8 @@ class Member:
             await self._follow()
         elif self.lease.role is Role.LEADING:
             await self._share()
+        if self._loop.time() >= self._minutes_at and not self._told.away:
+            await self._exchange_minutes()
 
     async def _tell(self, event: machine.Event) -> None:
         self.lease, effects = step(self.lease, event, self._loop.time())
@@ -340,6 +350,13 @@ class Member:
                 await self._share_seats(now)
         except (SharedAway, SharedForgotten, Fenced):
             self._seats = {}  # the lease's own requests find out what it means
+
+    async def _exchange_minutes(self) -> None:
+        """Whoever leads counts on from what all have used: each node's calls are its own."""
+        self._minutes_at = self._loop.time() + MINUTES_SECONDS
+        with contextlib.suppress(SharedAway):
+            told = self.hotline.minutes()
+            self.hotline.hear_minutes(await self._shared.exchange(self._settings.node, told))
 
     async def _share_seats(self, now: float) -> None:
         seats = self.hotline.seats()

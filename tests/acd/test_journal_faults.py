@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from acd import events as e
-from acd.frames import HEADER, find_frame, frame, parse
+from acd.frames import HEADER, MAGIC, find_frame, frame, parse
 from acd.io import journal as module
 from acd.io.files import entries
 from acd.io.journal import Journal, JournalDamaged, JournalSettings, read, segments
@@ -64,6 +64,46 @@ def test_a_wrong_checksum_before_whole_frames_stops_the_start_until_it_is_repair
     assert (tmp_path / f"{file.name}.damaged").read_bytes() == bytes(data)
     write(tmp_path, [e.HungUp(9, "c9")])
     assert list(read(tmp_path)) == [SOME[0], SOME[2], e.HungUp(9, "c9")]
+
+
+@pytest.mark.parametrize("behind", [0, 1, 3])
+def test_a_flipped_bit_in_a_length_is_no_torn_tail(tmp_path, behind):
+    """Of the head or of an event: what follows was confirmed, and is not cut off as if torn."""
+    write(tmp_path, SOME)
+    file = segments(tmp_path)[0]
+    whole = file.read_bytes()
+    at = len(whole) - sum(len(frame(one)) for one in SOME[-behind:]) if behind else len(MAGIC)
+    for bit in range(32):
+        data = bytearray(whole)
+        data[at + bit // 8] ^= 1 << bit % 8
+        file.write_bytes(data)
+        if behind == 1:  # nothing whole follows: that may be a crash's
+            assert list(read(tmp_path)) == SOME[:2]
+            continue
+        with pytest.raises(JournalDamaged, match=r"at byte"):
+            opened(tmp_path)
+        with pytest.raises(JournalDamaged, match=r"at byte"):
+            list(read(tmp_path))
+        assert file.read_bytes() == data
+    assert not list(tmp_path.glob("*.torn"))
+
+
+def test_a_page_that_was_never_written_before_one_that_was_is_a_torn_tail(tmp_path):
+    """The power went in the middle of a group, which nobody was told is safe."""
+    write(tmp_path, SOME[:1])
+    file = segments(tmp_path)[0]
+    file.write_bytes(file.read_bytes() + bytes(4096) + frame(SOME[1]))
+    write(tmp_path, SOME[2:])
+    assert list(read(tmp_path)) == [SOME[0], SOME[2]]
+
+
+def test_who_closes_a_journal_twice_closes_nobody_else_s_file(tmp_path):
+    journal = opened(tmp_path)
+    assert journal.close()
+    others = [os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT) for _ in range(4)]
+    assert journal.close()
+    for other in others:
+        os.close(other)  # OSError where it was closed already
 
 
 def test_a_damaged_length_is_mended_by_looking_for_the_next_frame(tmp_path):

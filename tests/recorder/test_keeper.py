@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -153,6 +155,20 @@ async def test_a_recording_that_nobody_finishes_is_kept_after_a_while(house):
     spool_call(house.spool, "orphan")
     [stored] = await house.wait(Stored)
     assert stored.recovered
+
+
+async def test_a_recording_whose_end_nobody_told_is_told_by_its_age(house):
+    """It is kept after an hour; whoever watches the spool knows of it long before."""
+    keeper = house.keeper()
+    await keeper.start()
+    assert keeper.status().oldest_unstored_seconds == 0
+    spool_call(house.spool, "orphan")
+    for path in house.spool.glob("orphan.*"):
+        os.utime(path, (time.time() - 700,) * 2)
+    await house.until(lambda: keeper.status().oldest_unstored_seconds >= 700)
+    keeper.finish("orphan", {})
+    await house.wait(Stored)
+    assert keeper.status().oldest_unstored_seconds == 0
 
 
 async def test_a_finished_recording_without_audio_is_told(house):

@@ -91,6 +91,9 @@ def test_run_does_not_start_on_an_unsound_configuration(callcore, tmp_path):
         ["check", "--config", "/nowhere.toml"],
         ["forecast", "--calls-per-hour", "many", "--aht", "9", "--agents", "1"],
         ["forecast", "--calls-per-hour", "9", "--aht", "0", "--agents", "1"],
+        ["recordings"],
+        ["sip-trace", "--url", "somewhere"],
+        ["sip-trace", "--url", "http://127.0.0.1:http"],
         ["forecast", "--calls-per-hour", "9", "--aht", "9"],
         [*FORECAST, "--agents", "3", "--target-ratio", "0.9"],
         [*FORECAST, "--target-ratio", "1.5"],
@@ -102,6 +105,18 @@ def test_a_mistake_of_the_user_is_one_line_and_exit_2(callcore, arguments):
     assert (done.code, done.out) == (2, "")
     assert len(done.lines) == 1
     assert done.err.startswith("callcore: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["forecast", "--calls-per-hour", "many"], "'--calls-per-hour'"),
+        (["roster"], "'--month'"),
+        (["journal", "replay"], "'F'"),
+    ],
+)
+def test_a_mistake_names_the_option(callcore, arguments, named):
+    assert named in callcore(*arguments).err
 
 
 @pytest.mark.parametrize(
