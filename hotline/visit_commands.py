@@ -196,6 +196,7 @@ def adopt(visit: Visit, event: f.Adopt) -> Step:
             asked_by=asker.leg,
             asker=asker.target,
             reports=event.reports,
+            token="",  # of the other call, which is over to the queue
             recording="",
         )
         visit = visit.put(adopted)

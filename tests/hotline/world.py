@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from acd.events import CallbackPromised
 from callcore.call import events as sip
 from callcore.errors import LocalProtocolError
 from callcore.message import request
@@ -241,6 +242,14 @@ class World:
         with contextlib.suppress(*NOT_NOW):
             self.draw(*orders)()
 
+    def is_promised(self) -> None:
+        """A callback, as a message is one: the queue calls when somebody is idle."""
+        parts = self.house.conductor.parts
+        at_ms = parts.clock.wall_ms()
+        number = self.draw(*CALLERS[:2])
+        if len(self.alive) < MOST_LEGS:
+            parts.queueing.tell(CallbackPromised(at_ms, "m", "12345", number, at_ms))
+
     def comes_or_goes(self) -> None:
         """A phone registers, or is gone."""
         user = self.draw(*SEATS)
@@ -304,6 +313,7 @@ class World:
         anyhow = (self.arrives, self.commands, self.clicks, self.passes, self.passes)
         anyhow += (self.comes_or_goes, self.comes_or_goes, self.steers, self.closes)
         anyhow += (self.falls_behind, self.changes, self.crashes, self.answers_in_vain, self.talks)
+        anyhow += (self.is_promised,)
         with_legs = (self.progresses, self.answers, self.answers, self.hangs_up, self.refers)
         with_legs += (self.negotiates, self.types, self.commands, self.sounds, self.confirms)
         with_legs += (self.loses_a_worker, self.answers, self.arrives, self.talks, self.commands)
