@@ -142,7 +142,6 @@ class Days:
         core = self.journal.replayed() if self.journal.written else Core(AcdSettings())
         house = House(self.config, self.clock, core, self.journal, self.call_ids)
         house.conductor.parts.queueing.lead(acd_settings(self.config))
-        house.conductor.presence.open_remote_seats()
         return house
 
 

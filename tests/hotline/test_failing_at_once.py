@@ -34,7 +34,6 @@ async def test_an_offer_that_fails_at_once_leaves_no_timer() -> None:
     """The wrap-up's timer gives 8001 the next caller, whose leg has no port: it is not rung."""
     days = Days(hotline_of(2))
     house = days.begin()
-    house.desk.set_agent_state("8003", "not_ready", "tea")
     house.seat("8001")
     house.call("c1")
     house.answered("v1-a1")
@@ -64,7 +63,6 @@ async def test_a_seat_that_leaves_a_message_is_on_the_phone_until_it_hangs_up() 
     """8001 calls its own queue, waits in vain, and is asked for a message: no call rings there."""
     days = Days(hotline_of(3))
     house = days.begin()
-    house.desk.set_agent_state("8003", "not_ready", "tea")
     house.seat("8001")
     house.dials("s", "8001", "12345")
     core = house.conductor.parts.queueing.core

@@ -140,7 +140,7 @@ async def test_the_city_gives_a_citizen_back_to_the_queue() -> None:
 async def test_agents_of_two_calls_that_become_one_are_busy_until_that_is_over(
     house: House,
 ) -> None:
-    """The city's platform joins two citizens' calls by REFER (RFC 5589 §7): 8001 talks with 8002."""
+    """The city's platform joins two citizens' calls by REFER: 8001 talks with 8002."""
     house.call("c1")
     house.answered("v1-a1")
     house.seat("8002")

@@ -84,6 +84,7 @@ class World:
         house.sip.place = placed  # type: ignore[method-assign]
         house.sip.offer = offered  # type: ignore[method-assign]
         self._listen_to_the_plane()
+        house.conductor.presence.open_remote_seats()
 
     def _listen_to_the_plane(self) -> None:
         plane = self.house.plane
