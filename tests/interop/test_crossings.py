@@ -62,9 +62,9 @@ async def test_a_200_that_crosses_our_cancel_gets_its_ack_and_a_bye(far: Sipp, l
     us                  SIPp
      |---- INVITE ------->|
      |<------ 180 --------|
-     |---- CANCEL --->    |
-     |    <---- 200 ------|  to the INVITE
+     |---- CANCEL ------->|
      |<------ 200 --------|  to the CANCEL
+     |<------ 200 --------|  to the INVITE: it was answered when the CANCEL came
      |------ ACK -------->|
      |------ BYE -------->|
     """
@@ -89,9 +89,6 @@ async def test_of_two_phones_that_answer_at_once_the_second_is_let_go(
     assert isinstance(answered, Answered)
     assert answered.leg == "L"
     assert await line.until(AnsweredInVain) == AnsweredInVain("L")
-    line.server.hang_up("L")
-    ended = await line.until(Ended)
-    assert isinstance(ended, Ended)
-    assert (ended.leg, ended.by) == ("L", "local")
     result = await far.wait()
     assert result.ok, result
+    assert line.told.empty()  # the call is up
