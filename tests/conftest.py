@@ -39,6 +39,7 @@ SIDE_BY_SIDE = frozenset(
     {
         *("test_scripts", "test_trunk_trial", "test_trunks", "test_ims", "test_refusals"),
         *("test_start", "test_restart", "test_stores", "test_radosgw", "test_limits"),
+        "test_crossings",
     }
 )
 
