@@ -282,7 +282,9 @@ class PartsCollector(Collector):
         yield gauge("cluster_leader", "1: this node takes calls.", leads)
         yield gauge("cluster_epoch", "The leadership that this node knows of.", status.epoch)
         yield gauge("cluster_lag_events", "Events not replicated yet.", status.lag)
-        yield gauge("cluster_sequence", "The last event of this node's journal.", status.sequence)
+        journal = self.parts.queueing.journal  # without a cluster there is one as well
+        sequence = 0 if journal is None else journal.sequence
+        yield gauge("cluster_sequence", "The last event of this node's journal.", sequence)
         yield gauge("cluster_redis_up", "1: Redis answers; 0 without one.", status.redis)
 
 

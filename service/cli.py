@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -219,8 +220,14 @@ def _print_step(step: str, ok: bool, ms: float | None, says: str, why: Iterable[
         print(f"         perhaps: {cause}")
 
 
+def keep_to_ourselves() -> None:
+    """Index, spool and exports hold numbers and voices: the owner's and the group's alone."""
+    os.umask(os.umask(0o077) | 0o027)
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """The entry point: a mistake in the arguments is one line as well."""
+    keep_to_ourselves()
     command = typer.main.get_command(app)
     try:
         code = command.main(arguments, prog_name="callcore", standalone_mode=False)

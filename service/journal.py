@@ -21,7 +21,7 @@ FOLDED_AT_START = 20_000  # more events than this behind the snapshot are worth 
 class Store:
     """The journal's folder, its writer and the core after its last event.
 
-    Raises JournalDamaged, BlockingIOError, OSError.
+    Raises JournalDamaged, OSError.
     """
 
     def __init__(self, config: Config) -> None:
@@ -59,11 +59,17 @@ class Store:
 
     def _opened(self) -> Journal:
         size = round(self._config.engine.journal_file_mib * 2**20)
-        journal = Journal(
-            JournalSettings(self._folder, rotate_bytes=size),
-            lambda error: log.error("journal not written", why=error.strerror or str(error)),
-            self._archivist,
-        )
+        try:
+            journal = Journal(
+                JournalSettings(self._folder, rotate_bytes=size),
+                lambda error: log.error("journal not written", why=error.strerror or str(error)),
+                self._archivist,
+            )
+        except BlockingIOError:
+            raise OSError(
+                f"another engine writes the journal in {self._folder}: stop it, or give this one "
+                "a folder of its own ([engine] journal)"
+            ) from None
         if journal.repaired is not None:
             log.warning("torn tail cut off the journal", kept=str(journal.repaired))
         return journal

@@ -10,6 +10,7 @@ from typing import Protocol
 import structlog
 
 from acd import lease as machine
+from acd.io.files import JournalDamaged
 from acd.io.follower import CannotFollow, Follower
 from acd.io.recovery import Recovered
 from acd.io.replicator import Replicator
@@ -219,7 +220,11 @@ class Member:
         foreign = stand.view.epoch > 0 == journal.epoch < journal.sequence
         forked = stand.view.epoch > journal.epoch and stand.base <= journal.sequence
         if not self._joined or foreign or forked:
-            await self._join(stand, foreign)
+            self._joined = False
+            try:
+                await self._join(stand, foreign)
+            except (JournalDamaged, OSError) as error:  # tried again at the next look
+                self._trouble_by(f"its journal cannot be opened: {error}")
         return machine.Looked(stand.view, able=self._joined and not self._trouble)
 
     async def _claim(self, asked_at: float) -> machine.Event:
@@ -273,13 +278,17 @@ class Member:
             self._told.away = str(error)
             return False
         except CannotFollow as error:
-            if not self._trouble:
-                log.error("cannot follow", why=str(error))
-                self.hotline.report(f"this node cannot take over: {error}")
-            self._trouble = str(error)
+            self._trouble_by(str(error))
             return False
         self._trouble = ""
         return True
+
+    def _trouble_by(self, why: str) -> None:
+        """Said once, and shown until it is over."""
+        if not self._trouble:
+            log.error("cannot follow", why=why)
+            self.hotline.report(f"this node cannot take over: {why}")
+        self._trouble = why
 
     async def _hold_on(self) -> None:
         """A beat while the stream is read to its end: the lease must not run out over it."""

@@ -12,7 +12,7 @@ import pytest
 from acd import events as e
 from acd.frames import HEADER, MAGIC, find_frame, frame, parse
 from acd.io import journal as module
-from acd.io.files import entries
+from acd.io.files import End, end_of, entries
 from acd.io.journal import Journal, JournalDamaged, JournalSettings, read, segments
 from acd.io.mending import mend
 from acd.io.recovery import recover
@@ -120,6 +120,26 @@ def test_a_damaged_length_is_mended_by_looking_for_the_next_frame(tmp_path):
     assert list(read(tmp_path)) == [SOME[0], SOME[2], *SOME]
     assert [one.sequence for one in entries(tmp_path)] == [1, 2, 4, 5, 6]  # 3 is lost
     assert mend(tmp_path) == []
+
+
+def test_a_damaged_head_is_mended_from_what_is_before_it(tmp_path):
+    """The events behind it keep their numbers, and their leadership: most files are of one."""
+    journal = opened(tmp_path, rotate_bytes=1)
+    journal.begin_epoch(7)
+    for event in SOME:
+        journal.append(event)
+        assert journal.flush()
+    assert journal.close()
+    file = segments(tmp_path)[-1]
+    data = bytearray(file.read_bytes())
+    data[len(MAGIC) + 1] ^= 0x40
+    file.write_bytes(data)
+    with pytest.raises(JournalDamaged, match="torn head at byte 0"):
+        opened(tmp_path)
+    (mended,) = mend(tmp_path)
+    assert (tmp_path / f"{mended.file}.damaged").read_bytes() == bytes(data)
+    assert [(one.sequence, one.event) for one in entries(tmp_path)] == list(enumerate(SOME, 1))
+    assert end_of(tmp_path) == End(3, 7)
 
 
 def test_no_journal_in_use_is_mended(tmp_path):

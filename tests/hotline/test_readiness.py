@@ -63,7 +63,7 @@ def test_without_media_workers_or_trunks_no_call_should_come(house, monkeypatch)
 
 
 def test_a_journal_that_no_disk_takes_is_a_warning_and_is_counted(house):
-    journal = SimpleNamespace(trouble="No space left on device", pending=12, lost=3)
+    journal = SimpleNamespace(trouble="No space left on device", pending=12, lost=3, sequence=40)
     parts = house.conductor.parts
     parts.queueing._kept = journal
     found = house.desk.readiness()
@@ -73,5 +73,7 @@ def test_a_journal_that_no_disk_takes_is_a_warning_and_is_counted(house):
     )
     figures = {one.name: one.samples[0].value for one in PartsCollector(parts)._journal()}
     assert figures == {"callcore_journal_pending_events": 12, "callcore_journal_lost_events": 3}
+    (last,) = (one for one in PartsCollector(parts)._cluster() if one.name.endswith("sequence"))
+    assert last.samples[0].value == 40
     journal.trouble = ""
     assert house.desk.readiness().warnings == ()

@@ -182,21 +182,26 @@ async def test_a_number_given_at_another_node_waits_in_the_index(house, tmp_path
     assert order_in_the_store(keeper, "r1") == "W-1"
 
 
+def while_a_manifest_is_put(monkeypatch, other: threading.Thread) -> None:
+    """It was read already when `other` begins, which goes as far as it comes by itself."""
+    put = Vault.store_manifest
+
+    def meanwhile(vault, manifest):
+        if other.ident is None:
+            other.start()
+            other.join(0.3)
+        put(vault, manifest)
+
+    monkeypatch.setattr(Vault, "store_manifest", meanwhile)
+
+
 async def test_a_number_and_a_new_key_that_come_at_once_are_both_in_the_manifest(
     house, monkeypatch
 ):
     """`callcore recordings rotate` has read the manifest when the number is given."""
     keeper = await stored(house, "r1", keys=KeySettings(OLD))
     amending = threading.Thread(target=keeper.vault.keep, args=("r1", {"order": "W-1"}))
-    put = Vault.store_manifest
-
-    def meanwhile(vault, manifest):
-        if amending.ident is None:
-            amending.start()
-            amending.join(0.3)  # as far as it comes by itself
-        put(vault, manifest)
-
-    monkeypatch.setattr(Vault, "store_manifest", meanwhile)
+    while_a_manifest_is_put(monkeypatch, amending)
     assert rotate(house.keeper(keys=KeySettings(NEW, (OLD,))).vault).rewrapped == 1
     amending.join()
     manifest = fetch_manifest(keeper.vault.store, keeper.vault.index.get("r1").key)
@@ -226,15 +231,7 @@ async def test_a_number_that_comes_while_it_is_deleted_does_not_bring_it_back(ho
     entry = keeper.vault.index.get("r1")
     late_ms = entry.retain_until_ms + 1
     deleting = threading.Thread(target=custodian.expire, args=(entry, late_ms))
-    put = Vault.store_manifest
-
-    def meanwhile(vault, manifest):
-        if deleting.ident is None:
-            deleting.start()
-            deleting.join(0.3)  # as far as it comes by itself
-        put(vault, manifest)
-
-    monkeypatch.setattr(Vault, "store_manifest", meanwhile)
+    while_a_manifest_is_put(monkeypatch, deleting)
     keeper.finish("r1", {"order": "W-1"})
     await house.wait(Amended)
     deleting.join()

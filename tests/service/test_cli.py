@@ -1,6 +1,7 @@
 """The command line: what scripts rely on, and one line for everything that goes wrong."""
 
 import json
+import os
 import sys
 import tomllib
 from pathlib import Path
@@ -157,6 +158,17 @@ def test_the_version_is_the_package_s(callcore):
     setup = (ROOT / "setup.cfg").read_text(encoding="utf-8")
     version = next(line.split("=")[1] for line in setup.splitlines() if line.startswith("version"))
     assert callcore("--version").out == f"callcore {version.strip()}\n"
+
+
+def test_what_a_command_writes_is_not_for_everybody(callcore, tmp_path):
+    """The index holds citizens' numbers, and the spool their voices."""
+    before = os.umask(0o022)
+    try:
+        assert callcore("--version").code == 0
+        (tmp_path / "made").touch()
+        assert (tmp_path / "made").stat().st_mode & 0o777 == 0o640
+    finally:
+        os.umask(before)
 
 
 def test_a_forecast_has_the_contract_s_keys(callcore):

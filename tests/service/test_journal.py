@@ -97,3 +97,10 @@ def test_a_start_behind_an_archived_journal_is_the_same_state(config):
     again = Store(config)
     assert again.core.snapshot() == store.core.snapshot()
     again.close()
+
+
+def test_a_journal_that_is_in_use_is_named(config):
+    store = Store(config)
+    with pytest.raises(OSError, match="another engine writes the journal in journal: stop it"):
+        Store(config)
+    store.close()
