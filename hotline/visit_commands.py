@@ -232,7 +232,7 @@ def replace_leg(visit: Visit, event: f.Replaced) -> Step:
         target=event.target,
         stage=Stage.UP,
         role=Role.AGENT if becomes_agent else old.role,
-        token="",
+        token=old.token if old.leg == visit.owner else "",
         away=False,
         early=False,
         recording="",
@@ -245,7 +245,7 @@ def replace_leg(visit: Visit, event: f.Replaced) -> Step:
     if old.leg == visit.owner:
         visit, more = disown(visit, new)
         effects += more
-    return replace(visit, talked=True), effects
+    return visit, effects  # nobody talks for that who did not before: a callback's citizen may ring
 
 
 def pick_up(visit: Visit, old: Party, new: Party, effects: list[Effect]) -> Step:

@@ -53,7 +53,12 @@ class Walk:
             call.call: (call.state, self.core.is_held_for(call.call)) for call in self.core.calls
         }
         ignored = self.core.ignored
-        for effect in self.core.step(event):
+        effects = self.core.step(event)
+        if make is e.HandedOver:  # another agent of ours may hold the phone that was picked up
+            for one in self.core.reserves():
+                if one.token in self.rings:
+                    self.rings[one.token] = replace(self.rings[one.token], agent=one.agent)
+        for effect in effects:
             act = self.ACTS.get(type(effect))
             if act is not None:
                 act(self, effect)
@@ -289,9 +294,6 @@ class Walk:
 
     def offers_and_agents_agree(self, reserves, agents):
         live = {one.token: one for one in reserves}
-        for token, one in live.items():
-            if one.state == "accepted" and token in self.rings:  # perhaps handed over since
-                self.rings[token] = replace(self.rings[token], agent=one.agent)
         assert set(live) == set(self.rings)
         rung = {one.agent: one for one in reserves if one.agent}
         for agent in agents:

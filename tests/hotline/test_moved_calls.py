@@ -109,6 +109,15 @@ def test_a_ringing_offer_that_is_picked_up_is_the_queue_s_answer():
     flow.now("talking").hears(c="x", x="c")
 
 
+def test_a_callback_whose_agent_is_replaced_before_its_citizen_answers_is_made():
+    """RFC 3891: 8002 (x) takes the place of 8001 (a1), who waits for the citizen (a2)."""
+    flow = Flow(begin("v", Policy(), in_queue=True))
+    flow.on(f.Dial(SEAT, "desk", then=OUTSIDE, token="t1"), f.LegAnswered("v-a1"))
+    flow.on(f.Replaced("v-a1", "v-x", OTHER)).expect(e.HandedOver("8002"), of=QUEUE)
+    flow.on(f.LegAnswered("v-a2")).expect(e.CallBridged("8002"), of=QUEUE)
+    flow.now("talking").hears(x="a2", a2="x")
+
+
 def test_a_ringing_call_that_is_picked_up_answers_whoever_called():
     flow = seat_calls(OTHER).on(f.LegRinging("v-a1"))
     flow.on(f.Replaced("v-a1", "v-x", Target("seat", "8003")))
