@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from acd.agents import Agent
 from acd.callers import is_number
 from acd.calls import Call
 from acd.events import (
@@ -18,6 +19,7 @@ from acd.events import (
     Transferred,
 )
 from acd.marks import KINDS, CallerMark, Review
+from acd.offers import Reserve
 from acd.promises import Promises
 
 BUSY = ("talking", "held")
@@ -72,21 +74,27 @@ class Handling(Promises):
             self._move(user, "seized", next(iter(calls)))
         return True
 
-    def _leave_beside(self, name: str) -> None:
+    def _leave_beside(self, call: Call) -> None:
+        """A seat that called the queue itself is free when its phone is: it may leave a message."""
+        name, caller = call.name, call.arrival.caller
         for user in [user for user, calls in self._beside.items() if name in calls]:
-            self._release(AgentReleased(self.now_ms, user, name))
+            if user != caller:
+                self._release(AgentReleased(self.now_ms, user, name))
 
     def _hand_over(self, event: HandedOver) -> None:
         call = self._calls.get(event.call)
         agent = self._agents.get(event.agent)
-        if call is None or agent is None or call.state != "talking" or call.agent == event.agent:
+        if call is None or agent is None or call.agent == event.agent:
             self.ignored += 1
             return
-        other = self._calls.get(agent.call or "")
-        has_its_own = other is not None and other.agent == agent.user
-        if agent.state == "ringing":
-            has_its_own = agent.mobile  # else its phone rings no more: it has picked this call up
-        if has_its_own:
+        reserve = self._reserves.get(call.token or "")
+        if call.is_attempt and reserve is not None and reserve.state == "accepted":
+            self._hand_attempt_over(call, agent, reserve)
+            return
+        if call.state != "talking" and not call.away:  # away: from the city's agent to one of ours
+            self.ignored += 1
+            return
+        if self._has_its_own(agent):
             self._depart(Departed(event.at_ms, event.call))
             return
         before, call.agent = call.agent, event.agent
@@ -95,6 +103,24 @@ class Handling(Promises):
         if before is not None:
             self._free(call, before, call.queue)
         call.taken_ms = self.now_ms
+
+    def _has_its_own(self, agent: Agent) -> bool:
+        """Whether it has a call of the queue's, which nobody else may take from it."""
+        if agent.state == "ringing":
+            return agent.mobile  # else its phone rings no more: it has picked another call up
+        call = self._calls.get(agent.call or "")
+        return call is not None and call.agent == agent.user
+
+    def _hand_attempt_over(self, call: Call, agent: Agent, reserve: Reserve) -> None:
+        """Who was to call back is another agent, and the citizen has not answered yet."""
+        before, user = reserve.agent, "" if self._has_its_own(agent) else agent.user
+        self._reserves[reserve.token] = replace(reserve, agent=user)
+        call.agent = user or None
+        if user:
+            self._beside.get(user, {}).pop(call.name, None)
+            self._withdraw(user, "seized", call=call.name)
+        if not self._goes_on(before, call.name):
+            self._move(before, "withdrawn")
 
     def _come_back(self, call: Call) -> None:
         """From the city's platform: overflowed no more, and not answered by us for that."""
@@ -106,12 +132,13 @@ class Handling(Promises):
 
     def _depart(self, event: Departed) -> None:
         call = self._calls.get(event.call)
-        if call is None or call.state != "talking" or call.agent is None:
+        if call is None or call.agent is None or not (call.state == "talking" or call.away):
             self.ignored += 1
             return
-        user, call.agent, call.state = call.agent, None, "away"
-        call.last_agent = user
-        self._plan(call, self.now_ms + self._pace.away_ms, "give_up")
+        user, call.agent, call.last_agent = call.agent, None, call.agent
+        if call.state == "talking":
+            call.state = "away"
+            self._plan(call, self.now_ms + self._pace.away_ms, "give_up")
         self._free(call, user, call.queue)
 
     def _transfer(self, event: Transferred) -> None:

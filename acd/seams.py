@@ -52,5 +52,9 @@ class Seams(Board, ABC):
         """Whether the agent is on another call beside this one, which is its call then."""
 
     @abstractmethod
-    def _leave_beside(self, name: str) -> None:
+    def _come_back(self, call: Call) -> None:
+        """Away no longer: in nobody's hands but ours."""
+
+    @abstractmethod
+    def _leave_beside(self, call: Call) -> None:
         """The call is over for all who took part in it without the queue's doing."""

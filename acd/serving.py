@@ -241,7 +241,7 @@ class Serving(Seams):
         if freed is not None:
             self._free(call, freed, queue)
         if self._beside:
-            self._leave_beside(call.name)
+            self._leave_beside(call)
 
     def _free(self, call: Call, user: str, queue: Queue) -> None:
         """The agent's part is over: wrap-up, as long as the queue has it."""
@@ -295,13 +295,17 @@ class Serving(Seams):
     def _drop(self, event: AgentDropped) -> None:
         call = self._calls.get(event.call)
         agent = self._agents.get(call.agent) if call is not None and call.agent else None
-        if call is None or agent is None or agent.state == "ringing":
+        at_the_city = call is not None and call.away and agent is None
+        if call is None or (not at_the_city and (agent is None or agent.state == "ringing")):
             self.ignored += 1
             return
+        if call.away:  # one of ours will do
+            self._come_back(call)
         if call.token is not None:
             self._step_offer(self._reserves[call.token], "refused", NOTHING)
             call.token = None
-        self._move(agent.user, "dropped")
+        if agent is not None:
+            self._move(agent.user, "dropped")
         if call.is_attempt:
             call.agent = None
             self._finish(call, "failed", "call_ended")

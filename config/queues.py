@@ -94,6 +94,14 @@ class Queue(Table):
         description="wait after which a call that is predicted late goes to a mobile; 0 = never",
     )
     max_wait_seconds: Seconds = Field(default=600, description="the longest wait; 0 = no limit")
+    target_inclusive: bool = Field(
+        default=True, description="whether a wait of exactly the target is in time"
+    )
+    clock_stop: Literal["bridged", "accepted"] = Field(
+        default="bridged",
+        description="when the wait ends: as caller and agent hear each other, or at the 200 of the "
+        "agent's phone",
+    )
     short_abandon_seconds: Seconds = Field(
         default=5, description="who hangs up sooner is left out of service level E"
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from fastapi_offline import FastAPIOffline
 
 from config.access import Account, RecordingAccess
 from desk import api, audit, callers, calls, custody, floor, live, quality, recordings, trace
@@ -66,11 +67,13 @@ def create_app(
     A token comes as `Authorization: Bearer` or, for players and sockets of the page,
     as the cookie that `/?token=` sets; a password as `Authorization: Basic`, or as its cookie.
     """
-    app = FastAPI(
+    # FastAPI's own page loads its script from a public address, which a closed network has not.
+    app = FastAPIOffline(
         title="callcore",
         openapi_url="/api/openapi.json",
         docs_url="/api/docs",
         redoc_url=None,
+        static_url="/api/docs/files",
     )
     known = Accounts(token, accounts)
     app.state.hotline = hotline

@@ -1,9 +1,11 @@
 """The accounts of outgoing minutes: the meter's counts, kept in a file, told to the record."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from config.schema import Config
@@ -84,6 +86,20 @@ class Accounts:
                 )
             )
         return found
+
+    def told(self) -> bytes:
+        """What this node has counted, for the others of its cluster."""
+        return msgspec.json.encode(self.meter.told(self._clock.wall_ms()))
+
+    def hear(self, documents: Iterable[bytes]) -> None:
+        """What each of the others has counted; what another version tells in another way is not."""
+        heard: list[Usage] = []
+        for document in documents:
+            try:
+                heard += msgspec.json.decode(document, type=list[Usage])
+            except msgspec.MsgspecError as error:
+                log.warning("another node's minutes not readable", why=str(error))
+        self.meter.hear(heard)
 
     def _charge(self, cut_off: dict[str, Running], kept_ms: int) -> None:
         """Calls that a crash cut off: the far ends hung up by now, and the trunk counted so long.

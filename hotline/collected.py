@@ -36,6 +36,7 @@ class PartsCollector(Collector):
         yield from self._media()
         yield from self._gateway()
         yield from self._recordings()
+        yield from self._journal()
         yield from self._cluster()
 
     def _sip(self) -> Iterator[Metric]:
@@ -263,13 +264,27 @@ class PartsCollector(Collector):
             abilities.add_metric([name], can)
         yield abilities
 
+    def _journal(self) -> Iterator[Metric]:
+        journal = self.parts.queueing.journal
+        if journal is None:
+            return
+        text = "Events of the queue that are not on the disk yet."
+        yield gauge("journal_pending_events", text, journal.pending)
+        lost = CounterMetricFamily(
+            "callcore_journal_lost_events", "Events that no disk took: it was away for too long."
+        )
+        lost.add_metric([], journal.lost)
+        yield lost
+
     def _cluster(self) -> Iterator[Metric]:
         status = self.parts.queueing.membership.status()
         leads = self.parts.queueing.leads()
         yield gauge("cluster_leader", "1: this node takes calls.", leads)
         yield gauge("cluster_epoch", "The leadership that this node knows of.", status.epoch)
         yield gauge("cluster_lag_events", "Events not replicated yet.", status.lag)
-        yield gauge("cluster_sequence", "The last event of this node's journal.", status.sequence)
+        journal = self.parts.queueing.journal  # without a cluster there is one as well
+        sequence = 0 if journal is None else journal.sequence
+        yield gauge("cluster_sequence", "The last event of this node's journal.", sequence)
         yield gauge("cluster_redis_up", "1: Redis answers; 0 without one.", status.redis)
 
 

@@ -6,12 +6,13 @@ which it was answered, in local time. Times are milliseconds since the epoch.
 
 import calendar
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 
 ALERTS = (0.8, 0.95)
 HOUR_MS = 3_600_000
+DAYS_TOLD = 3  # into a month, its forerunner is still told: calls last over midnight
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class Meter:
         self._packages = {one.trunk: one for one in packages}
         self._zone = timezone(timedelta(minutes=utc_offset_minutes))
         self._usages = {(one.trunk, one.month): one for one in usages}
+        self._elsewhere: dict[tuple[str, str], Usage] = {}
         self._running: dict[str, Running] = {}
 
     def begin(self, leg: str, trunk: str, uses: str, now_ms: int) -> None:
@@ -109,10 +111,10 @@ class Meter:
         length_ms = max(0, now_ms - run.since_ms)
         billed = billed_seconds(length_ms, package.unit_seconds)
         month = self.month(run.since_ms)
-        usage = self.usage(run.trunk, month)
-        seconds = {**usage.seconds, run.uses: usage.seconds.get(run.uses, 0) + billed}
-        usage = replace(usage, seconds=seconds, calls=usage.calls + 1)
-        alerts = list(_due(package, usage))
+        usage = self._usages.get((run.trunk, month)) or Usage(run.trunk, month)
+        usage = plus(usage, Usage(run.trunk, month, {run.uses: billed}, 1))
+        self._usages[run.trunk, month] = usage
+        alerts = list(_due(package, self.usage(run.trunk, month)))
         alerted = (*usage.alerted, *(alert.share for alert in alerts))
         self._usages[run.trunk, month] = replace(usage, alerted=alerted)
         charge = Charge(leg, run.trunk, run.uses, month, run.since_ms, length_ms, billed)
@@ -137,12 +139,33 @@ class Meter:
         return self.usage(trunk, month).total_seconds + under_way
 
     def usage(self, trunk: str, month: str) -> Usage:
-        """A month's account."""
-        return self._usages.get((trunk, month)) or Usage(trunk, month)
+        """A month's account, with what other nodes have counted."""
+        none = Usage(trunk, month)
+        own, other = (some.get((trunk, month), none) for some in (self._usages, self._elsewhere))
+        return plus(own, other)
 
     def usages(self) -> tuple[Usage, ...]:
-        """All accounts, to be kept."""
+        """All accounts of our own, to be kept."""
         return tuple(self._usages.values())
+
+    def hear(self, usages: Iterable[Usage]) -> None:
+        """All that other nodes have counted, in place of what was heard before."""
+        heard: dict[tuple[str, str], Usage] = {}
+        for one in usages:
+            key = one.trunk, one.month
+            heard[key] = plus(heard.get(key, Usage(*key)), one)
+        self._elsewhere = heard
+
+    def told(self, now_ms: int) -> tuple[Usage, ...]:
+        """Our own of this month and the last, calls under way included as they stand."""
+        since = min(self.month(now_ms), self.month(now_ms - DAYS_TOLD * 24 * HOUR_MS))
+        told = {key: one for key, one in self._usages.items() if one.month >= since}
+        for run in self._running.values():
+            key = run.trunk, self.month(run.since_ms)
+            unit = self._packages.get(run.trunk, Package(run.trunk)).unit_seconds
+            billed = billed_seconds(max(0, now_ms - run.since_ms), unit)
+            told[key] = plus(told.get(key, Usage(*key)), Usage(*key, {run.uses: billed}))
+        return tuple(told.values())
 
     @property
     def running(self) -> int:
@@ -180,6 +203,14 @@ class Meter:
         days = calendar.monthrange(here.year, here.month)[1]
         end = start + timedelta(days=days)
         return round(start.timestamp() * 1000), round(end.timestamp() * 1000)
+
+
+def plus(one: Usage, other: Usage) -> Usage:
+    """Two accounts of the same trunk and month in one."""
+    uses = {**one.seconds, **other.seconds}
+    seconds = {name: one.seconds.get(name, 0) + other.seconds.get(name, 0) for name in uses}
+    alerted = tuple(dict.fromkeys((*one.alerted, *other.alerted)))
+    return Usage(one.trunk, one.month, seconds, one.calls + other.calls, alerted)
 
 
 def billed_seconds(length_ms: int, unit_seconds: int) -> int:

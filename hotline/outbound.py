@@ -36,7 +36,8 @@ class Outbound:
         policy = self._conductor.policy_of(None)
         self._conductor.begin(record, begin(record.call_id, policy))
         errand = "desk" if about is None else "follow-up"
-        self._conductor.tell(record.call_id, f.Dial(agent, errand, then=target))
+        # Through the inbox: a leg that fails at once is news for after all that the dialling does.
+        self._conductor.command(record.call_id, f.Dial(agent, errand, then=target))
         return record.call_id
 
     def call_back(self, effect: acd.CallBack) -> None:

@@ -251,9 +251,11 @@ class Performer:
         """The visit that takes these legs has said so already."""
 
     def close_media(self, visit: Visit, effect: e.CloseMedia) -> None:
-        if len(self.closing) >= MOST_CLOSING:  # a worker that died sums nothing up
-            del self.closing[next(iter(self.closing))]
-        self.closing[effect.leg] = visit.call_id, self._sides.pop(effect.leg, "caller")
+        side = self._sides.pop(effect.leg, "caller")
+        if effect.leg in self._parts.media:  # else it had no port, and nothing is summed up
+            if len(self.closing) >= MOST_CLOSING:  # a worker that died sums nothing up
+                del self.closing[next(iter(self.closing))]
+            self.closing[effect.leg] = visit.call_id, side
         self._parts.media.close(effect.leg)
         self.call_of_leg.pop(effect.leg, None)
         self.charges.moments.forget(effect.leg)

@@ -15,7 +15,8 @@ from hotline.membership import Membership, Single
 class Queueing:
     """Tells the core facts, journals them, arms its timers and hands on its other effects.
 
-    Effects are handed on after the core's step is over, in order; `perform` may tell more facts.
+    Effects are handed on after the core's step is over, in order; `perform` may tell more facts,
+    whose effects come behind those that there are: a timer that the second fact disarms was armed.
     In a cluster it leads, follows (the leader's facts alone count, and nothing comes of them
     here), or rests (replaced: its last calls end, and what is decided for them is nobody's truth).
     """
@@ -32,6 +33,12 @@ class Queueing:
         self._clock = clock
         self._perform = perform
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._effects: list[Effect] | None = None  # that are being handed on
+
+    @property
+    def journal(self) -> Journal | None:
+        """The node's, whoever leads."""
+        return self._kept
 
     def leads(self) -> bool:
         """Whether a new call may be taken now."""
@@ -43,13 +50,21 @@ class Queueing:
             return
         if self._journal is not None:
             self._write(self._journal, event)
-        for effect in self.core.step(event):
-            if isinstance(effect, Arm):
-                self._arm(effect)
-            elif isinstance(effect, Disarm):
-                self._disarm(effect.timer)
-            else:
-                self._perform(effect)
+        effects = self.core.step(event)
+        if self._effects is not None:  # told by one of its own effects: behind the others
+            self._effects += effects
+            return
+        self._effects = effects
+        try:
+            for effect in effects:  # which grow meanwhile
+                if isinstance(effect, Arm):
+                    self._arm(effect)
+                elif isinstance(effect, Disarm):
+                    self._disarm(effect.timer)
+                else:
+                    self._perform(effect)
+        finally:
+            self._effects = None
 
     def follow(self, event: Event, written: bytes) -> None:
         """One fact of the leader's: into state and journal, with no effect."""

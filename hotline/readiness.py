@@ -40,6 +40,10 @@ def _of_calls(conductor: Conductor, cluster: ClusterStatus) -> Iterator[Trouble]
         yield Trouble(True, "not_leading", f"{cluster.role}: {leader} leads", leader)
     if cluster.trouble:
         yield Trouble(False, "cluster", f"cluster: {cluster.trouble}", cluster.trouble)
+    journal = parts.queueing.journal
+    if journal is not None and journal.trouble:
+        text = f"the journal is not written: {journal.trouble}; {journal.pending} events wait"
+        yield Trouble(False, "journal", text, journal.trouble)
     trunks = [trunk.name for trunk in parts.config.trunks]
     down = [name for name in trunks if not parts.sip.engine.trunk_up(name)]
     if down:

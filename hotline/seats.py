@@ -35,6 +35,7 @@ class SharedSeat(msgspec.Struct, frozen=True, array_like=True):
     since_ms: int
     reason: str
     bindings: tuple[SharedBinding, ...]
+    gone: tuple[SharedBinding, ...] = ()  # taken back by their phones: no node rings there
 
 
 def picture(engine: Engine, core: Core, users: Iterable[str], offset_ms: float) -> dict[str, bytes]:
@@ -42,25 +43,28 @@ def picture(engine: Engine, core: Core, users: Iterable[str], offset_ms: float) 
     found: dict[str, bytes] = {}
     for user in users:
         agent = core.agent(user)
-        bindings = tuple(
-            SharedBinding(
-                one.contact,
-                *one.flow.remote[:2],
-                round(one.expires_at * 1000 + offset_ms),
-                one.call_id,
-                one.cseq,
-                one.instance,
-                one.q,
-                one.path,
-                0 if one.since == NEVER else round(one.since * 1000 + offset_ms),
-            )
-            for one in engine.registrar.bindings(user)
-            if one.flow.transport == "udp"
+        bindings, gone = (
+            tuple(_shared(one, offset_ms) for one in some if one.flow.transport == "udp")
+            for some in (engine.registrar.bindings(user), engine.registrar.gone(user))
         )
         if agent is not None:
-            seat = SharedSeat(agent.state, agent.since_ms, agent.reason, bindings)
+            seat = SharedSeat(agent.state, agent.since_ms, agent.reason, bindings, gone)
             found[user] = msgspec.msgpack.encode(seat)
     return found
+
+
+def _shared(one: Binding, offset_ms: float) -> SharedBinding:
+    return SharedBinding(
+        one.contact,
+        *one.flow.remote[:2],
+        round(one.expires_at * 1000 + offset_ms),
+        one.call_id,
+        one.cseq,
+        one.instance,
+        one.q,
+        one.path,
+        0 if one.since == NEVER else round(one.since * 1000 + offset_ms),
+    )
 
 
 def read_seat(document: bytes) -> SharedSeat | None:
@@ -74,7 +78,10 @@ def read_seat(document: bytes) -> SharedSeat | None:
 def bindings_of(
     user: str, seat: SharedSeat, local: tuple[str, int], offset_ms: float
 ) -> list[Binding]:
-    """A seat's registrations as if it had sent them to the listener `local`, oldest first."""
+    """A seat's registrations as if it had sent them to the listener `local`, oldest first.
+
+    Behind them what its phones have taken back.
+    """
     return [
         Binding(
             user,
@@ -87,6 +94,8 @@ def bindings_of(
             one.q,
             one.path,
             since=(one.since_ms - offset_ms) / 1000 if one.since_ms else NEVER,
+            gone=gone,
         )
-        for one in reversed(seat.bindings)
+        for some, gone in ((reversed(seat.bindings), False), (seat.gone, True))
+        for one in some
     ]

@@ -98,11 +98,11 @@ class Sound:
         self._parts.plane.discern(effect.leg, effect.on)
 
     def reanchor(self, visit: Visit, effect: e.Reanchor) -> None:
-        """A leg whose far end cannot be told now (no ACK yet) cannot be saved."""
-        offer = self._parts.media.move(effect.leg, effect.near)
+        """A leg without a port, or whose far end cannot be told now (no ACK), is not saved."""
         try:
+            offer = self._parts.media.move(effect.leg, effect.near)
             self._parts.sip.offer(effect.leg, offer)
-        except LocalProtocolError as error:
+        except (LocalProtocolError, MediaError) as error:
             log.warning("leg not re-anchored", leg=effect.leg, why=str(error))
             self._parts.sip.hang_up(effect.leg, "media lost")
 

@@ -169,8 +169,9 @@ def remove(visit: Visit, event: f.Remove) -> Step:
 def enqueue(visit: Visit, event: f.Enqueue) -> Step:
     """Transfer to a queue: the agent leaves at once, the citizen waits with the time it came."""
     asker = need(visit, event.by, Stage.UP)
-    others = [one for one in visit.parties if one.counts and one not in (asker, visit.citizen)]
-    if visit.citizen is None or others:
+    citizen = visit.citizen
+    others = [one for one in visit.parties if one.counts and one not in (asker, citizen)]
+    if citizen is None or citizen.stage is not Stage.UP or others:
         raise NotNow(f"{visit.state}: only a citizen alone with an agent can be queued")
     effects: list[Effect] = []
     if event.reports:
@@ -196,6 +197,7 @@ def adopt(visit: Visit, event: f.Adopt) -> Step:
             asked_by=asker.leg,
             asker=asker.target,
             reports=event.reports,
+            token="",  # of the other call, which is over to the queue
             recording="",
         )
         visit = visit.put(adopted)

@@ -29,6 +29,7 @@ from hotline.visit_state import Phase, Visit
 
 Step = tuple[Visit, list[Effect]]
 NO_ANSWER = 480
+OURS_TO_ANSWER = frozenset((401, 407, 420, 421, 422, 423, 494))  # of our request, not of the call
 
 
 def ring(visit: Visit, wanted: Dial) -> Step:
@@ -142,9 +143,19 @@ def disown(visit: Visit, heir: Party | None = None) -> Step:
     return replace(visit, owner=""), [Departed()]
 
 
+def told(status: int) -> int:
+    """What a phone is told of why somebody has not come; 480 where the status says nothing to it.
+
+    A BYE before the key that was to be pressed is no success; a redirection or a challenge is of
+    use with its fields only, which are ours to follow (RFC 3261 §8.1.3.4, §22.2).
+    """
+    return status if 400 <= status < 700 and status not in OURS_TO_ANSWER else NO_ANSWER
+
+
 def fail(visit: Visit, party: Party, status: int) -> Step:
     """A leg that was called has not come: what its errand says."""
     effects: list[Effect] = []
+    status = told(status)
     if party.errand in ("callee", "called back") and visit.in_queue:
         visit = replace(visit, in_queue=False)
         effects.append(Unreached(status))

@@ -11,7 +11,7 @@ GIVEN_UP_SECONDS = TIMER_F_SECONDS + 1.0  # nothing comes any more of what was a
 
 @dataclass
 class _Asked:
-    send: Callable[[], None]
+    send: Callable[[], object]
     until: float
     interval: float
     timer: asyncio.TimerHandle | None = None
@@ -23,7 +23,7 @@ class Asking:
     def __init__(self) -> None:
         self._asked: dict[str, _Asked] = {}
 
-    def begin(self, branch: str, send: Callable[[], None]) -> None:
+    def begin(self, branch: str, send: Callable[[], object]) -> None:
         """Sends at once, and again by Timer E until Timer F."""
         until = asyncio.get_running_loop().time() + TIMER_F_SECONDS
         self._asked[branch] = _Asked(send, until, T1_SECONDS)

@@ -1,7 +1,8 @@
 """Scripted SIP and RTP end points on plain sockets, with the times at which packets passed.
 
 They are judges, not phones: one call at a time, UDP, A-law or mu-law. INVITEs and responses are
-sent once, so that each is a packet with a time; all else is asked until it is answered.
+sent once, so that each is a packet with a time, and a response again when its INVITE comes again;
+all else is asked until it is answered.
 """
 
 import asyncio
@@ -177,6 +178,7 @@ class RawEnd(asyncio.DatagramProtocol):
         self.calls: dict[str, RawCall] = {}
         self.last = RawMessage("", [], "")  # final response to a REGISTER
         self._asking = Asking()
+        self._invites: dict[str, tuple[bytes, Address] | None] = {}  # by branch: our last response
         self.transport: asyncio.DatagramTransport
         self.address: Address = ("", 0)
 
@@ -215,7 +217,11 @@ class RawEnd(asyncio.DatagramProtocol):
             elif not self._asking.is_news(message.branch, message.status):
                 return
             self.messages.put_nowait(message)
+        elif message.method == "INVITE" and message.branch in self._invites:
+            if (sent := self._invites[message.branch]) is not None:
+                self.transport.sendto(*sent)
         elif message.method == "INVITE" and call is None:
+            self._invites[message.branch] = None
             self.incoming.put_nowait((message, address, now))
         elif message.method in {"BYE", "CANCEL", "OPTIONS"}:
             self.respond(message, address, "200 OK")
@@ -232,7 +238,9 @@ class RawEnd(asyncio.DatagramProtocol):
         tag = "" if ";tag=" in request.get("to") else f";tag=raw{request.get('call-id')[:8]}"
         lines += [f"From: {request.get('from')}", f"To: {request.get('to')}{tag}"]
         lines += [f"Call-ID: {request.get('call-id')}", f"CSeq: {request.get('cseq')}"]
-        self._put([*lines, f"Contact: {self.contact}"], body, to)
+        sent = self._put([*lines, f"Contact: {self.contact}"], body, to)
+        if request.start.startswith("INVITE "):
+            self._invites[request.branch] = sent, to
 
     def request(self, start: str, headers: list[str], to: Address, body: str = "") -> str:
         """A request with a Via of ours, which it returns."""
@@ -246,11 +254,13 @@ class RawEnd(asyncio.DatagramProtocol):
             self._asking.begin(branch, lambda: self._put(lines, body, to))
         return via
 
-    def _put(self, lines: list[str], body: str, to: Address) -> None:
+    def _put(self, lines: list[str], body: str, to: Address) -> bytes:
         if body:
             lines = [*lines, "Content-Type: application/sdp"]
         head = "\r\n".join([*lines, f"Content-Length: {len(body)}"])
-        self.transport.sendto(f"{head}\r\n\r\n{body}".encode(), to)
+        data = f"{head}\r\n\r\n{body}".encode()
+        self.transport.sendto(data, to)
+        return data
 
     def description(self, address: Address) -> str:
         """An offer or answer with G.711 alone."""

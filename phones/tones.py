@@ -4,6 +4,7 @@ import math
 import shutil
 import subprocess
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 RATE = 8000  # Hz, as G.711
 
 Samples = npt.NDArray[np.int16]
+Shares = npt.NDArray[np.float64]
 
 
 def tone(hz: float, seconds: float, level: float = 0.4) -> Samples:
@@ -69,6 +71,17 @@ def strength(samples: Samples, hz: float, rate: int = RATE) -> float:
     angle = 2 * math.pi * hz / rate * np.arange(len(x))
     bin_power = float(np.dot(x, np.cos(angle))) ** 2 + float(np.dot(x, np.sin(angle))) ** 2
     return 2 * bin_power / (len(x) * energy)
+
+
+def strengths(cuts: Samples, tones: Sequence[int], rate: int = RATE) -> Shares:
+    """As `strength`, of every cut, (n, samples), for every tone: (n, tones)."""
+    x = cuts.astype(np.float64)
+    energy = np.einsum("ij,ij->i", x, x)
+    angle = 2 * math.pi / rate * np.outer(np.arange(x.shape[1]), tones)
+    power = (x @ np.cos(angle)) ** 2 + (x @ np.sin(angle)) ** 2
+    found: Shares = 2 * power / (x.shape[1] * np.maximum(energy, 1.0))[:, None]
+    found[energy < 1.0] = 0.0
+    return found
 
 
 def dominant_of(samples: Samples, rate: int = RATE) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -14,7 +15,7 @@ import typer
 from rich.console import Console
 
 from service.configured import CONFIG, ConfigOption, loaded
-from service.exits import USAGE, fail, failures
+from service.exits import USAGE, fail, failures, mistakes
 from service.forecasting import forecast_app
 from service.recording_access import add_access
 from service.recordings import recordings_app
@@ -106,10 +107,12 @@ def sip_trace(
     messages: Annotated[int, typer.Option(help="End after so many; 0 = Ctrl-C.")] = 0,
 ) -> None:
     """Draw SIP messages of a running engine as ladders, live; write them as a capture."""
-    from service.trace import TraceOptions, TraceRefused, follow
+    from service.trace import TraceOptions, TraceRefused, follow, live_address
 
     if (config is None) == (not url):
         fail("give either --config or --url", USAGE)
+    with mistakes():
+        live_address(url or "http://127.0.0.1")
     if config is not None:
         http = loaded(config).http
         url, token = f"http://{http.listen}", http.token.get_secret_value()
@@ -217,8 +220,14 @@ def _print_step(step: str, ok: bool, ms: float | None, says: str, why: Iterable[
         print(f"         perhaps: {cause}")
 
 
+def keep_to_ourselves() -> None:
+    """Index, spool and exports hold numbers and voices: the owner's and the group's alone."""
+    os.umask(os.umask(0o077) | 0o027)
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """The entry point: a mistake in the arguments is one line as well."""
+    keep_to_ourselves()
     command = typer.main.get_command(app)
     try:
         code = command.main(arguments, prog_name="callcore", standalone_mode=False)
@@ -227,7 +236,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except USAGE_ERROR as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "callcore"
-        message = str(error).rstrip(".") or "what to do is missing"
+        # Not str(error): that leaves out which option or argument it is about.
+        message = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
+        if not message or message.startswith("Usage:"):  # a group of commands, and none of them
+            message = "what to do is missing"
         print(f"callcore: {message}; see {path} --help", file=sys.stderr)
         code = USAGE
     sys.exit(code or 0)

@@ -49,6 +49,14 @@ class Stage:
         """Those of the configuration."""
         return [seat.user for seat in self._parts.config.seats]
 
+    def minutes(self) -> bytes:
+        """Finished calls, and those under way as they stand."""
+        return self._parts.accounts.told()
+
+    def hear_minutes(self, others: list[bytes]) -> None:
+        """They count against the same packages as ours."""
+        self._parts.accounts.hear(others)
+
     def report(self, text: str) -> None:
         """An alert on the desk's screens."""
         self._conductor.herald.tell(Alert("cluster", text))

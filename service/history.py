@@ -16,6 +16,7 @@ from typing import Any
 
 from acd.core import Core
 from acd.events import Finished
+from acd.io.files import ARCHIVED, LOG
 from acd.settings import AcdSettings
 from acd.staffing.arrivals import (
     Arrivals,
@@ -68,7 +69,7 @@ class Calls:
 def read_history(source: Source) -> tuple[Arrivals, Handling]:
     """Arrivals by interval; ValueError for what is no history, with its line; OSError."""
     path = source.path
-    if path.is_dir() or path.suffix == ".log":
+    if path.is_dir() or path.name.endswith((LOG, ARCHIVED)):
         calls = _from_journal(source)
     else:
         text = path.read_text(encoding="utf-8-sig")

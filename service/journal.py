@@ -21,7 +21,7 @@ FOLDED_AT_START = 20_000  # more events than this behind the snapshot are worth 
 class Store:
     """The journal's folder, its writer and the core after its last event.
 
-    Raises JournalDamaged, BlockingIOError, OSError.
+    Raises JournalDamaged, OSError.
     """
 
     def __init__(self, config: Config) -> None:
@@ -33,8 +33,8 @@ class Store:
         self.core = self._replayed()
 
     def close(self) -> None:
-        """What was appended is on the disk."""
-        self.journal.close()
+        """What was appended is on the disk, or it is said that it is not."""
+        self._close_journal()
         self._archivist.close()
 
     async def reopen(self, last: int) -> int:
@@ -47,19 +47,29 @@ class Store:
         self.core = self._replayed()
         return dropped
 
+    def _close_journal(self) -> None:
+        if not self.journal.close():
+            log.error("the journal ends without its last events", missing=self.journal.pending)
+
     def _cut(self, last: int) -> int:
-        self.journal.close()
+        self._close_journal()
         self._archivist.close()
         with alone(self._folder):
             return drop_after(self._folder, last)
 
     def _opened(self) -> Journal:
         size = round(self._config.engine.journal_file_mib * 2**20)
-        journal = Journal(
-            JournalSettings(self._folder, rotate_bytes=size),
-            lambda error: log.error("journal not written", why=error.strerror or str(error)),
-            self._archivist,
-        )
+        try:
+            journal = Journal(
+                JournalSettings(self._folder, rotate_bytes=size),
+                lambda error: log.error("journal not written", why=error.strerror or str(error)),
+                self._archivist,
+            )
+        except BlockingIOError:
+            raise OSError(
+                f"another engine writes the journal in {self._folder}: stop it, or give this one "
+                "a folder of its own ([engine] journal)"
+            ) from None
         if journal.repaired is not None:
             log.warning("torn tail cut off the journal", kept=str(journal.repaired))
         return journal
@@ -72,6 +82,11 @@ class Store:
             from_snapshot=recovered.from_snapshot,
             replayed=recovered.replayed,
         )
+        if recovered.sequence > self.journal.sequence:
+            # A snapshot took the place of events, and what the journal had of that is gone: killed
+            # before it was written, or forked off right behind it.
+            epoch = max(self.journal.epoch, recovered.epoch)
+            self.journal.begin_at(recovered.sequence, epoch)
         self._fold(recovered)
         return recovered.core
 

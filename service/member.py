@@ -10,6 +10,7 @@ from typing import Protocol
 import structlog
 
 from acd import lease as machine
+from acd.io.files import JournalDamaged
 from acd.io.follower import CannotFollow, Follower
 from acd.io.recovery import Recovered
 from acd.io.replicator import Replicator
@@ -27,6 +28,7 @@ FOLLOW_SECONDS = 0.1
 SEATS_SECONDS = 1.0
 SEATS_EXPIRY_SECONDS = 60.0
 UPLOAD_SECONDS = 5.0
+MINUTES_SECONDS = 5.0
 CLEAN_END_SECONDS = 3.0
 
 
@@ -44,6 +46,12 @@ class Hotline(Protocol):
 
     def users(self) -> list[str]:
         """All seats there may be."""
+
+    def minutes(self) -> bytes:
+        """What this node has counted of the trunks' months."""
+
+    def hear_minutes(self, others: list[bytes]) -> None:
+        """What each of the others has counted."""
 
     def report(self, text: str) -> None:
         """Tell the desk."""
@@ -84,7 +92,7 @@ class Member:
         self._follower = Follower(shared, queueing.follow, self._adopt)
         self._tasks: list[asyncio.Task[None]] = []
         self._seats: dict[str, bytes] = {}
-        self._seats_at = self._all_seats_at = self._upload_at = 0.0
+        self._seats_at = self._all_seats_at = self._upload_at = self._minutes_at = 0.0
         queueing.on_written = self.replicator.offer
         queueing.membership = self
         queueing.adopt(store.core, store.journal)
@@ -142,6 +150,7 @@ class Member:
     async def stop(self) -> None:
         """Give the lease back once the stream has everything."""
         await self._release_lease()
+        await self._exchange_minutes()  # those of calls that went on when another led already
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -172,6 +181,8 @@ class Member:
             await self._follow()
         elif self.lease.role is Role.LEADING:
             await self._share()
+        if self._loop.time() >= self._minutes_at and not self._told.away:
+            await self._exchange_minutes()
 
     async def _tell(self, event: machine.Event) -> None:
         self.lease, effects = step(self.lease, event, self._loop.time())
@@ -209,7 +220,11 @@ class Member:
         foreign = stand.view.epoch > 0 == journal.epoch < journal.sequence
         forked = stand.view.epoch > journal.epoch and stand.base <= journal.sequence
         if not self._joined or foreign or forked:
-            await self._join(stand, foreign)
+            self._joined = False
+            try:
+                await self._join(stand, foreign)
+            except (JournalDamaged, OSError) as error:  # tried again at the next look
+                self._trouble_by(f"its journal cannot be opened: {error}")
         return machine.Looked(stand.view, able=self._joined and not self._trouble)
 
     async def _claim(self, asked_at: float) -> machine.Event:
@@ -263,13 +278,17 @@ class Member:
             self._told.away = str(error)
             return False
         except CannotFollow as error:
-            if not self._trouble:
-                log.error("cannot follow", why=str(error))
-                self.hotline.report(f"this node cannot take over: {error}")
-            self._trouble = str(error)
+            self._trouble_by(str(error))
             return False
         self._trouble = ""
         return True
+
+    def _trouble_by(self, why: str) -> None:
+        """Said once, and shown until it is over."""
+        if not self._trouble:
+            log.error("cannot follow", why=why)
+            self.hotline.report(f"this node cannot take over: {why}")
+        self._trouble = why
 
     async def _hold_on(self) -> None:
         """A beat while the stream is read to its end: the lease must not run out over it."""
@@ -340,6 +359,13 @@ class Member:
                 await self._share_seats(now)
         except (SharedAway, SharedForgotten, Fenced):
             self._seats = {}  # the lease's own requests find out what it means
+
+    async def _exchange_minutes(self) -> None:
+        """Whoever leads counts on from what all have used: each node's calls are its own."""
+        self._minutes_at = self._loop.time() + MINUTES_SECONDS
+        with contextlib.suppress(SharedAway):
+            told = self.hotline.minutes()
+            self.hotline.hear_minutes(await self._shared.exchange(self._settings.node, told))
 
     async def _share_seats(self, now: float) -> None:
         seats = self.hotline.seats()

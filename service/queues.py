@@ -84,6 +84,8 @@ def queue_settings(queue: tables.Queue) -> QueueSettings:
         name=queue.name,
         rule=Rule(
             target_ms=round(queue.target_seconds * 1000),
+            inclusive=queue.target_inclusive,
+            stop=queue.clock_stop,
             short_abandon_ms=round(queue.short_abandon_seconds * 1000),
         ),
         target_ratio=queue.target_ratio,

@@ -103,11 +103,14 @@ def export(
         note(vault, "exported", [entry.recording for entry in found], reason)
         about = {"by": who(), "reason": reason, "made": now().isoformat(timespec="seconds")}
         part = out.with_name(out.name + ".part")
-        with open(part, "wb", opener=for_us_alone) as file:
-            for data in exports.chunks(vault, found, progress, about):
-                file.write(data)
-                tell(progress)
-        part.replace(out)
+        try:
+            with open(part, "wb", opener=for_us_alone) as file:
+                for data in exports.chunks(vault, found, progress, about):
+                    file.write(data)
+                    tell(progress)
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)  # half of an export is voices that nobody looks after
         print(f"\r{progress.done} recordings, {progress.written >> 10} KiB in {out}")
         if progress.wrong:
             fail(f"not as they should be, see manifest.json: {', '.join(progress.wrong)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import random
 import time
@@ -204,7 +205,8 @@ def approver(name: Annotated[str, typer.Argument(help="The account.")]) -> None:
 
     with mistakes():
         hashed = password_hash(ask_password(), os.urandom(SALT_BYTES))
-    print(f'[[accounts]]\nname = "{name}"\nrole = "custodian"\npassword_hash = "{hashed}"')
+    print(f'[[accounts]]\nname = {json.dumps(name)}\nrole = "custodian"')
+    print(f'password_hash = "{hashed}"')
 
 
 @recordings_app.command()

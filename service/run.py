@@ -65,6 +65,8 @@ async def serve(config: Config) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    # By itself it would end a process that starts; what is read then is new anyway.
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
     try:
         async with AsyncExitStack() as stack:
             conductor = await start(config, stack)

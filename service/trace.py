@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from rich.console import Console
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
@@ -54,12 +54,24 @@ def follow(options: TraceOptions, console: Console) -> int:
     return count
 
 
+def live_address(url: str) -> str:
+    """The engine's address as a WebSocket's; ValueError."""
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError(f"--url {url}: as http://HOST:PORT")
+    return url.replace("http", "ws", 1).rstrip("/")
+
+
 def messages(options: TraceOptions, console: Console) -> Iterator[Seen]:
     """Messages as they come; TraceRefused when the engine will not tell."""
     query = {key: value for key, value in (("call", options.call),) if value}
     if options.reveal:
         query["reveal"] = "1"
-    base = options.url.replace("http", "ws", 1).rstrip("/")
+    base = live_address(options.url)
     headers = {"Authorization": f"Bearer {options.token}"} if options.token else {}
     try:
         with connect(

@@ -10,8 +10,8 @@ from collections.abc import Generator
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A busy machine is no fault of what is tested: no example has a deadline here. The same code gives the
-# same result each time; `make explore` draws new examples, and what it finds becomes a test.
+# A busy machine is no fault of what is tested: no example has a deadline here. The same code gives
+# the same result each time; `make explore` draws new examples, and what it finds becomes a test.
 settings.register_profile(
     "callcore", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -39,6 +39,7 @@ SIDE_BY_SIDE = frozenset(
     {
         *("test_scripts", "test_trunk_trial", "test_trunks", "test_ims", "test_refusals"),
         *("test_start", "test_restart", "test_stores", "test_radosgw", "test_limits"),
+        "test_crossings",
     }
 )
 

@@ -4,11 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from acd.policies import POLICIES
 from desk.app import create_app
 from scripts import bench, make_policy_tables, make_queue_diagrams, make_trunk_docs
 from scripts.make_config_docs import PAGE, page
+from service.cli import app
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
@@ -126,3 +128,20 @@ def test_every_target_of_make_in_the_docs_exists():
     for path in DOCS:
         for target in re.findall(r"`make ([a-z]+)", path.read_text(encoding="utf-8")):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), (path, target)
+
+
+def test_every_command_is_in_the_page_and_every_one_of_the_docs_exists():
+    root = typer.main.get_command(app)
+    tree = {name: set(getattr(one, "commands", ())) for name, one in root.commands.items()}  # type: ignore[attr-defined]
+    page_ = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    for name, below in tree.items():
+        for word in below or {name}:
+            assert re.search(rf"`[^`]*\b{word}\b[^`]*`", page_), (name, word)
+    told = re.compile(r"(?:^|`|/bin/)callcore ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?", re.MULTILINE)
+    for path in DOCS:
+        for name, word in told.findall(path.read_text(encoding="utf-8")):
+            assert name in tree, (path, name)
+            assert not word or not tree[name] or word in tree[name] or name == "forecast", (
+                path,
+                word,
+            )

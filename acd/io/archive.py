@@ -29,7 +29,8 @@ class Archivist:
     """Starts the process; called with the journal's own thread at each rotation."""
 
     def __init__(self, folder: Path, retention_days: int) -> None:
-        self._command = [sys.executable, "-m", "acd.io.archive", str(folder)]
+        # Whole, because the process works elsewhere: where this package can be found.
+        self._command = [sys.executable, "-m", "acd.io.archive", str(folder.absolute())]
         self._command += ["--retention-days", str(retention_days)]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -83,7 +84,7 @@ def archive(folder: Path, retention_days: int, now_seconds: float) -> None:
 
 def fold(folder: Path) -> None:
     """A snapshot of the state at the end of the last full file."""
-    full, head = head_of(segments(folder)[-2]), head_of(segments(folder)[-1])
+    full, head = map(head_of, segments(folder)[-2:])
     if head is None:
         return
     end = head.first - head.lost - 1

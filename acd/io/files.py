@@ -115,10 +115,8 @@ def _judge(file: Path, segment: Segment, end: int, following: Head | None, *, la
             return
         damage = segment.damage or f"{following.first - following.lost - end} events are missing"
     elif last:
-        if not segment.damage or segment.damage.startswith("torn"):
-            return
         damage = segment.damage
-        if damage == "wrong checksum" and find_frame(content(file), segment.good_bytes) is None:
+        if not damage or is_torn(content(file), segment):
             return
     else:
         damage = segment.damage
@@ -158,8 +156,8 @@ def end_of(folder: Path) -> End:
 def repair(folder: Path) -> Path | None:
     """Cuts a torn tail off the last file, kept beside it with the suffix .torn; what was cut.
 
-    Only what a crash leaves is cut. Whole frames behind a wrong checksum mean that the disk has
-    lost what it had confirmed: JournalDamaged, and `callcore journal repair` if that is all.
+    Only what a crash leaves is cut. Whole frames behind a damage mean that the disk has lost what
+    it had confirmed: JournalDamaged, and `callcore journal repair` if that is all.
     """
     files = [file for file in segments(folder) if file.name.endswith(LOG)]
     if not files or files != segments(folder)[-len(files) :]:
@@ -168,13 +166,25 @@ def repair(folder: Path) -> Path | None:
     segment = parse(data)
     if not segment.damage:
         return None
-    inside = segment.damage == "wrong checksum" and find_frame(data, segment.good_bytes)
-    if inside or not segment.damage.startswith(("torn", "wrong")):
+    if not is_torn(data, segment):
         raise JournalDamaged(f"{files[-1]}: {segment.damage} at byte {segment.good_bytes}")
     torn = files[-1].with_suffix(".torn")
-    torn.write_bytes(data[segment.good_bytes :])
+    put(torn, data[segment.good_bytes :])
     cut(files[-1], segment.good_bytes)
     return torn
+
+
+def is_torn(data: bytes, segment: Segment) -> bool:
+    """Whether what follows the last whole frame is no more than a crash leaves: no whole frame.
+
+    Behind zeros there may be some: pages of a group are written in any order, and none of it was
+    confirmed.
+    """
+    if not segment.damage.startswith(("torn", "wrong")):
+        return False
+    at = segment.good_bytes
+    unwritten = segment.damage == "torn frame" and not any(data[at : at + HEADER.size])
+    return unwritten or find_frame(data, at) is None
 
 
 def cut(file: Path, size: int) -> None:
@@ -225,7 +235,7 @@ def drop_after(folder: Path, sequence: int) -> int:
             put(_aside(file), begin(Head(first + keep)) + b"".join(forked))
         if file.name.endswith(ARCHIVED):
             log = folder / f"journal-{number_of(file):08d}{LOG}"
-            log.write_bytes(data)
+            put(log, data)
             file.unlink()
             file = log
         if keep == 0:

@@ -69,6 +69,7 @@ class Journal:
         self.durable = 0  # events on the disk, synced
         self.lost = 0  # events not kept because the disk was away for too long
         self.syncs = 0
+        self.trouble = ""  # why the disk takes nothing now
         self._settings = settings
         self._on_error, self._on_rotated = on_error, on_rotated
         self._pending: deque[bytes | Turn] = deque()
@@ -96,6 +97,11 @@ class Journal:
     def folder(self) -> Path:
         """Where it is."""
         return self._settings.folder
+
+    @property
+    def pending(self) -> int:
+        """Events that are not on the disk yet."""
+        return self.appended - self.durable
 
     def append(self, event: Event, written: bytes = b"") -> bool:
         """Queues one event, never waits; False when it could not be kept.
@@ -143,15 +149,19 @@ class Journal:
         return self.durable >= wanted
 
     def close(self, timeout_seconds: float = 5.0) -> bool:
-        """Writes what is pending and stops; False when the disk did not take all of it."""
+        """Writes what is pending and stops; False when the disk did not take all of it.
+
+        Again and again: who could not go on behind it closes it once more.
+        """
         done = self.flush(timeout_seconds)
         self._closing = True
         self._wake.set()
         self._full.set()
         self._thread.join(timeout_seconds)
-        if not self._thread.is_alive():
+        if not self._thread.is_alive() and self._lock >= 0:
             os.close(self._file)
             os.close(self._lock)
+            self._lock = -1
         return done
 
     # The writer's thread ------------------------------------------------------------------------
@@ -196,8 +206,10 @@ class Journal:
                 self._written, self._file_epoch = turn.first - 1, turn.epoch
                 self._rotate(turn.lost)
         except OSError as error:
+            self.trouble = error.strerror or str(error)
             self._on_error(error)
             return False
+        self.trouble = ""
         return True
 
     def _write(self, frames: list[bytes]) -> None:

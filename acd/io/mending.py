@@ -37,13 +37,13 @@ def mend(folder: Path) -> list[Mended]:
 def _mend(folder: Path) -> list[Mended]:
     found: list[Mended] = []
     expected = 1
-    taken = 0
+    taken = epoch = 0
     for file in segments(folder):
         data = content(file)
         segment = parse(data)
         if segment.damage.startswith(("unknown", "not a journal")):
             break
-        head = segment.head or Head(expected)
+        head = segment.head or Head(expected, epoch)  # most files go on under the last one's
         missing = head.first - head.lost - expected
         if taken and found:
             found[-1] = Mended(found[-1].file, taken, max(0, missing))
@@ -51,11 +51,11 @@ def _mend(folder: Path) -> list[Mended]:
             head = Head(head.first, head.epoch, head.settings, head.lost + missing)
         taken, frames = _taken(data, segment, head)
         if taken:
-            file.with_name(f"{file.name}.damaged").write_bytes(data)
+            put(file.with_name(f"{file.name}.damaged"), data)
             found.append(Mended(file.name, taken, None))
         if taken or missing > 0:
             _write(file, begin(head) + b"".join(frames))
-        expected = head.first + len(frames)
+        expected, epoch = head.first + len(frames), head.epoch
     return found
 
 

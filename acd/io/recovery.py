@@ -24,6 +24,7 @@ class Recovered:
     from_snapshot: int = 0  # its number; 0 = folded from the oldest file on
     replayed: int = 0
     whole: bool = True  # False: older events were neither there nor in a snapshot
+    epoch: int = 0  # of that snapshot
 
 
 @cache
@@ -90,9 +91,10 @@ def thawed(snapshot: Snapshot) -> Recovered | None:
     if snapshot.build != build():
         return None
     try:
-        return Recovered(thaw(snapshot.state), snapshot.sequence, snapshot.sequence)
+        core = thaw(snapshot.state)
     except SnapshotUnreadable:
         return None
+    return Recovered(core, snapshot.sequence, snapshot.sequence, epoch=snapshot.epoch)
 
 
 def take(recovered: Recovered, entry: Entry) -> None:

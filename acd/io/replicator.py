@@ -168,9 +168,7 @@ class Replicator:
         assert self._core is not None
         folder = self._journal.folder
         found = await asyncio.to_thread(newest_snapshot, folder)
-        files = segments(folder)
-        head = head_of(files[0]) if files else None
-        begins_late = found is None and head is not None and head.first > 1
+        begins_late = found is None and not _has_first(folder)
         if begins_late or (0 if found is None else found.sequence) <= past:
             # What comes before or next is gone from the disk: the state itself is all there is.
             journal, state = self._journal, freeze(self._core())
@@ -179,3 +177,13 @@ class Replicator:
         await self._shared.put_snapshot(writer, sequence, data, anew=True)
         self._backlog.clear()
         self.acked, self._uploaded, self._must_seed = sequence, sequence, False
+
+
+def _has_first(folder: Path) -> bool:
+    """Whether the files that can be read begin with the first event of all."""
+    files = segments(folder)
+    try:
+        head = head_of(files[0]) if files else None
+    except JournalDamaged:
+        return False
+    return head is None or head.first == 1

@@ -93,7 +93,7 @@ class Shared:
         )
         prefix = f"callcore:{{{name}}}:"  # one hash slot: scripts touch several keys
         self._keys = [prefix + one for one in ("lease", "meta", "stream", "snapshot", "epochs")]
-        self._seat = prefix + "seat:"
+        self._seat, self._minutes = prefix + "seat:", prefix + "minutes"
         self._scripts = {name: self._redis.register_script(text) for name, text in SCRIPTS.items()}
 
     async def close(self) -> None:
@@ -154,6 +154,12 @@ class Shared:
         found = await self._ask(self._redis.hgetall(self._keys[4]))
         later = {int(one): int(first) for one, first in found.items() if int(one) > epoch}
         return later[min(later)] if later else None
+
+    async def exchange(self, node: str, minutes: bytes) -> list[bytes]:
+        """Tells what this node has counted of the month; what each of the others has."""
+        await self._ask(self._redis.hset(self._minutes, node, minutes))
+        found = await self._ask(self._redis.hgetall(self._minutes))
+        return [one for other, one in sorted(found.items()) if other != node.encode()]
 
     async def put_seats(self, writer: Writer, seats: Mapping[str, bytes], expiry_ms: int) -> None:
         """Where seats are and what they do. Fenced, SharedForgotten."""

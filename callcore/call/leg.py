@@ -150,7 +150,6 @@ TABLE: dict[tuple[str, str], Callable[[Leg, LegEvent], Step]] = {
     (S.ANSWERED, "hang up"): callee.hang_up_later,
     (S.ANSWERED, "BYE"): parting.receive_bye,
     (S.ANSWERED, "PRACK"): provisional.receive_prack,
-    (S.ANSWERED, "REFER"): refer.receive_refer,
     (S.ANSWERED, T.EXPIRY): refresh.give_up,
     (S.ANSWERED, T.REFRESH): refresh.wait,
     (S.ANSWERED, "INVITE"): receive_before_ack,
@@ -192,14 +191,6 @@ TABLE: dict[tuple[str, str], Callable[[Leg, LegEvent], Step]] = {
     (S.CONFIRMED, "refresh challenge"): refresh.answer_challenge,
     (S.CONFIRMED, "refresh failure"): refresh.receive_refusal,
     (S.CONFIRMED, "refresh gone"): refresh.give_up,
-    (S.CONFIRMED, "REFER"): refer.receive_refer,
-    (S.CONFIRMED, "accept transfer"): refer.accept,
-    (S.CONFIRMED, "refuse transfer"): refer.refuse,
-    (S.CONFIRMED, "report transfer"): refer.report,
-    (S.CONFIRMED, "notify 2xx"): refer.receive_notified,
-    (S.CONFIRMED, "notify challenge"): refer.answer_challenge,
-    (S.CONFIRMED, "notify failure"): refer.receive_refusal,
-    (S.CONFIRMED, T.TRANSFER): refer.expire,
     (S.ABANDONING, "1xx"): caller.cancel_now,
     (S.ABANDONING, "2xx"): caller.leave_answered,
     (S.ABANDONING, "challenge"): parting.finish,
@@ -226,6 +217,8 @@ TABLE: dict[tuple[str, str], Callable[[Leg, LegEvent], Step]] = {
     (S.LEAVING, "offer 2xx"): session.acknowledge_again,
     (S.LEAVING, "flow closed"): parting.finish,
 }
+for _state in (S.ANSWERED, S.CONFIRMED):  # a REFER may overtake the ACK of the call
+    TABLE |= {(_state, kind): handler for kind, handler in refer.TABLE.items()}
 for _state in TALKATIVE:
     TABLE[_state, "OPTIONS"] = acknowledge_request
     TABLE[_state, "INFO"] = acknowledge_request

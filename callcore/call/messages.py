@@ -148,7 +148,7 @@ def repeat_with(
 
 def turn_down(who: Identity, to: Request) -> Response:
     """What a method that we do not serve gets (RFC 3261 §8.2.1, §21.5.2)."""
-    return reply(who, to, 405 if to.method in KNOWN else 501, (("Allow", ALLOW),))
+    return reply(who, to, 405 if to.method in KNOWN else 501, abilities(who.terms)[:1])
 
 
 def unsupported(to: Request, terms: Terms) -> list[str]:

@@ -7,6 +7,7 @@
                            603              one NOTIFY at a time
 """
 
+from collections.abc import Callable
 from urllib.parse import unquote
 
 from callcore.call.events import Referred
@@ -198,3 +199,15 @@ def expire(leg: Leg, event: LegEvent) -> Step:
         return leg._replace(transfer=None), []
     leg = leg._replace(transfer=transfer._replace(notify=None, queue=(408,), over=True))
     return _notify(leg)
+
+
+TABLE: dict[str, Callable[[Leg, LegEvent], Step]] = {
+    "REFER": receive_refer,
+    "accept transfer": accept,
+    "refuse transfer": refuse,
+    "report transfer": report,
+    "notify 2xx": receive_notified,
+    "notify challenge": answer_challenge,
+    "notify failure": receive_refusal,
+    LegTimer.TRANSFER: expire,
+}

@@ -31,6 +31,7 @@ class Binding:
     path: tuple[str, ...] = ()  # RFC 3327: the proxies in front of the phone, as Route values
     inherited: bool = False  # told by another node, and not by the phone itself since
     since: float = float("-inf")  # the registration; a node of an older version does not tell it
+    gone: bool = False  # the phone has taken it back, at `since`: it is kept to be told to others
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Registrar:
     def __init__(self, settings: RegistrarSettings) -> None:
         self._settings = settings
         self._users: dict[str, dict[str, Binding]] = {}
+        self._gone: dict[str, dict[str, Binding]] = {}  # taken back, until they would expire
         self._flows: dict[Flow, set[tuple[str, str]]] = {}
         self._expiries: list[tuple[float, str, str]] = []
         self._count = 0
@@ -67,6 +69,10 @@ class Registrar:
         """A user's bindings, the newest first."""
         return tuple(reversed(self._users.get(user, {}).values()))
 
+    def gone(self, user: str) -> tuple[Binding, ...]:
+        """What a user's phones have taken back, the latest last."""
+        return tuple(self._gone.get(user, {}).values())
+
     def users_of(self, flow: Flow) -> frozenset[str]:
         """The users who are reached by this flow."""
         return frozenset(user for user, _ in self._flows.get(flow, ()))
@@ -76,6 +82,7 @@ class Registrar:
         before = bool(self._users.get(user))
         try:
             changes = self._changes(request, user, flow, now)
+            word = request.call_id, request.cseq.number
         except RemoteProtocolError as error:
             headers: tuple[tuple[str, str], ...] = ()
             if error.status == 423:
@@ -86,9 +93,15 @@ class Registrar:
             old = self._users.get(user, {}).get(contact)
             self._remove(user, contact)
             if binding is not None:
+                self._gone.get(user, {}).pop(contact, None)
                 self._add(binding)
                 if old is None or old.flow != flow:
                     facts.append(Registered(user, contact, flow))
+            elif _takes_back(request, contact):
+                until = now + self._settings.max_expires_seconds if old is None else old.expires_at
+                self._note_gone(
+                    Binding(user, contact, flow, until, *word, since=now, gone=True), now
+                )
         if before and not self._users.get(user):
             facts.append(Unregistered(user, "asked"))
         path = tuple(("Path", value) for value in request.all("Path"))  # RFC 3327 §5.3
@@ -100,6 +113,11 @@ class Registrar:
         Of one phone the newer word counts: what it told us itself since it told the other node, or
         what it told that one after it had told us.
         """
+        gone = self._gone.get(binding.user, {}).get(binding.contact)
+        if gone is not None and gone.expires_at > now and not _is_newer(binding, gone):
+            return []
+        if binding.gone:
+            return self._restore_gone(binding, now)
         known = self._users.get(binding.user, {})
         same = [one for one in known.values() if _is_same_phone(one, binding)]
         if binding.expires_at <= now or not all(_is_newer(binding, one) for one in same):
@@ -108,6 +126,7 @@ class Registrar:
             return []
         for one in same:
             self._remove(binding.user, one.contact)
+        self._gone.get(binding.user, {}).pop(binding.contact, None)
         self._add(replace(binding, inherited=True))
         known = self._users[binding.user]
         for one in [one for one in known.values() if one.since > binding.since]:
@@ -115,6 +134,27 @@ class Registrar:
         if any(one.contact == binding.contact and one.flow == binding.flow for one in same):
             return []  # where it was
         return [Registered(binding.user, binding.contact, binding.flow)]
+
+    def _restore_gone(self, binding: Binding, now: float) -> list[Fact]:
+        """What a phone has taken back at another node is no longer rung here.
+
+        By its contact alone: of two places that one REGISTER has named, one may stay.
+        """
+        known = self._users.get(binding.user, {}).get(binding.contact)
+        if binding.expires_at <= now or (known is not None and not _is_newer(binding, known)):
+            return []
+        self._note_gone(binding, now)
+        if known is None:
+            return []
+        self._remove(binding.user, binding.contact)
+        return [] if self.has(binding.user) else [Unregistered(binding.user, "asked")]
+
+    def _note_gone(self, binding: Binding, now: float) -> None:
+        noted = self._gone.get(binding.user, {})
+        noted.pop(binding.contact, None)
+        live = [one for one in noted.values() if one.expires_at > now]
+        latest = [*live, binding][-self._settings.max_bindings :]
+        self._gone[binding.user] = {one.contact: one for one in latest}
 
     def flow_closed(self, flow: Flow) -> list[Fact]:
         """RFC 5626 §3.1: a binding lives no longer than the connection that carries it."""
@@ -180,8 +220,7 @@ class Registrar:
         if uri in current:
             self._check_order(current[uri], request)
         if not expires:
-            if uri in current:
-                yield uri, None
+            yield uri, None  # not known here, perhaps, but at another node
             return
         instance = contact.params.get("+sip.instance") or ""
         for key, other in current.items():
@@ -257,6 +296,11 @@ class Registrar:
             if binding.instance:
                 value += f";+sip.instance={quote(binding.instance)}"
             yield "Contact", value
+
+
+def _takes_back(request: Request, contact: str) -> bool:
+    """Whether the phone asked for it; a binding also goes to make room, or as its phone moves."""
+    return request.wildcard or any(str(one.uri) == contact for one in request.contacts)
 
 
 def _is_same_phone(known: Binding, restored: Binding) -> bool:

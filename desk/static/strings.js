@@ -15,7 +15,7 @@ export const STRINGS = {
       message: "留言中", called_back: "已登记回拨" },
     codes: {
       draining: () => "正在停机，不再接新来电", not_leading: (about) => `本节点不是主用，主用节点：${about}`,
-      cluster: () => "集群异常", trunk_down: (about) => `中继中断：${about}`, no_media: () => "没有可用的语音进程",
+      cluster: () => "集群异常", journal: () => "队列日志无法写入磁盘", trunk_down: (about) => `中继中断：${about}`, no_media: () => "没有可用的语音进程",
       gateway_down: () => "网页坐席网关中断", store_away: (about) => `录音存储不可用，${about} 条录音待归档`,
       database_away: () => "数据库不可用", recordings_store: () => "录音存储异常", recordings_database: () => "录音数据库异常",
       recordings_sealing: () => "有录音无法封存", recordings_spool: () => "录音暂存目录异常", recordings_sink: () => "有录音写入失败",

@@ -12,6 +12,7 @@ from recorder.io.custody import CustodyBook
 from recorder.io.index import Entry
 from recorder.io.objects import StoreError
 from recorder.io.reviews import Reviews
+from recorder.io.turns import turn
 from recorder.io.vault import Vault
 from recorder.manifest import manifest_key
 
@@ -48,8 +49,12 @@ class Custodian:
         A store that can do neither is a StoreError, for a rule of its may delete what our book
         says is held.
         """
-        custody = self._allowed(recording, who)
-        event = Event("hold", who.name, now_ms, reason)
+        with turn(self.vault.index.database, recording):
+            return self._hold(
+                self._allowed(recording, who), Event("hold", who.name, now_ms, reason)
+            )
+
+    def _hold(self, custody: Custody, event: Event) -> Custody:
         held = custody.state is State.HELD
         if not held:
             step(custody, event)  # refused before anything is done
@@ -62,8 +67,8 @@ class Custodian:
                 custody = self.book.record(custody, event)
         if not bound:
             raise StoreError(
-                f"recording {recording} is held in our book alone: {self.vault.store.url} can "
-                "neither lock it nor spare it from its rule of expiry; let the store's keys do "
+                f"recording {custody.recording} is held in our book alone: {self.vault.store.url} "
+                "can neither lock it nor spare it from its rule of expiry; let the store's keys do "
                 "either and hold it again, or copy the recording out",
                 store_away=False,
             )
@@ -94,14 +99,11 @@ class Custodian:
 
         Once approved, either of them may do it again, when the store was away.
         """
-        custody = self._allowed(recording, who)
-        if custody.state is not State.APPROVED:
-            custody = self.book.record(custody, Event("approve", who.name, now_ms))
-        for key in (custody.key, manifest_key(custody.key)):
-            self.vault.store.delete(key, now_ms)
-        custody = self.book.record(custody, Event("deleted", who.name, now_ms))
-        self._bury(custody)
-        return custody
+        with turn(self.vault.index.database, recording):
+            custody = self._allowed(recording, who)
+            if custody.state is not State.APPROVED:
+                custody = self.book.record(custody, Event("approve", who.name, now_ms))
+            return self._delete(custody, Event("deleted", who.name, now_ms), now_ms)
 
     def expired(self, entry: Entry, now_ms: int) -> Custody:
         """Its time was over, and the store's rule has taken it."""
@@ -115,10 +117,15 @@ class Custodian:
 
         Again when it broke off: what is gone already is no error.
         """
-        custody = self.book.of(entry)
         event = Event("expired", "callcore's rule of expiry", now_ms)
-        step(custody, event)
-        for key in (entry.key, manifest_key(entry.key)):
+        with turn(self.vault.index.database, entry.recording):
+            custody = self.book.of(entry)
+            step(custody, event)
+            return self._delete(custody, event, now_ms)
+
+    def _delete(self, custody: Custody, event: Event, now_ms: int) -> Custody:
+        """In its turn: who writes the manifest at this moment would bring it back."""
+        for key in (custody.key, manifest_key(custody.key)):
             self.vault.store.delete(key, now_ms)
         custody = self.book.record(custody, event)
         self._bury(custody)

@@ -17,6 +17,7 @@ from recorder.io import playback
 from recorder.io.encoding import format_of
 from recorder.io.index import Entry
 from recorder.io.objects import StoreError
+from recorder.io.sealing import SealError
 from recorder.io.vault import Vault
 from recorder.manifest import iso
 
@@ -118,7 +119,7 @@ def _one(
                 file.write(data)
                 noted.progress.written += len(pipe.held)
                 yield pipe.take()
-    except StoreError as error:
+    except (StoreError, SealError, OSError) as error:  # of one recording: the others go on
         note["problem"] = str(error)
         noted.progress.wrong.append(entry.recording)
         return

@@ -93,14 +93,15 @@ class Index:
         with self._connection() as connection:
             connection.execute(insert.on_conflict_do_nothing(index_elements=["recording"]))
 
-    def note_order(self, recording: str, order: str) -> None:
-        """The order of a recording that is not stored yet; its manifest will say the same."""
+    def note_order(self, recording: str, order: str, state: str = "spooled") -> None:
+        """The order of a recording in that state; its manifest says the same, or will."""
         if not order:
             return
         c = RECORDINGS.c
-        update = sa.update(RECORDINGS).where(c.recording == recording, c.state == "spooled")
+        known = values_of(Entry(recording, order=order))["order"]
+        update = sa.update(RECORDINGS).where(c.recording == recording, c.state == state)
         with self._connection() as connection:
-            connection.execute(update.values({c.order: order}))
+            connection.execute(update.values({c.order: known}))
 
     def _insert(self, entry: Entry) -> sqlite.Insert | postgresql.Insert:
         return self.database.insert(RECORDINGS).values(values_of(entry))

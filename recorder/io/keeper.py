@@ -132,13 +132,16 @@ class Keeper:
     def status(self) -> KeeperStatus:
         now = time.monotonic()
         jobs = self._jobs.values()
-        oldest = max((now - job.since for job in jobs), default=0.0)
+        ages = [now - job.since for job in jobs]
+        # Nobody writes these any more, and nobody has told their end: it may never come.
+        idle = self._lookout.snapshot.idle.items()
+        ages += [age for name, age in idle if name in self._seen and name not in self._jobs]
         return KeeperStatus(
             spooled=len(self._seen | {job.recording for job in jobs if not job.amends}),
             stored=self._counts["stored"],
             failed=self._counts["failed"],
             spool_bytes=self._lookout.snapshot.spool_bytes,
-            oldest_unstored_seconds=oldest,
+            oldest_unstored_seconds=max(ages, default=0.0),
             store_ok=self._health.store_up.is_set(),
             database_ok=self._health.database_ok,
             free_bytes=self._lookout.snapshot.free_bytes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -45,9 +46,14 @@ def play(vault: Vault, recording: str, form: str = "flac") -> Playback | None:
     if form not in TYPES:
         raise ValueError(f"{form!r}: a recording is played as {' or '.join(TYPES)}")
     entry = vault.index.get(recording)
-    if entry is not None and entry.state == "stored":
-        return _stored(vault, entry, form)
-    return _spooled(vault, recording, form)
+    if entry is None or entry.state != "stored":
+        with contextlib.suppress(FileNotFoundError):  # stored in this very moment
+            if (found := _spooled(vault, recording, form)) is not None:
+                return found
+        entry = vault.index.get(recording)
+    if entry is None or entry.state != "stored":
+        return None
+    return _stored(vault, entry, form)
 
 
 def _stored(vault: Vault, entry: Entry, form: str) -> Playback:

@@ -14,6 +14,7 @@ from recorder.io.audit import Problem
 from recorder.io.custody import CustodyBook
 from recorder.io.objects import StoreError
 from recorder.io.reader import fetch_manifest
+from recorder.io.turns import turn
 from recorder.io.vault import Vault
 from recorder.keys import KeyLost, KeyRing, MasterKey
 from recorder.manifest import ENCRYPTED, Encryption, Manifest, manifest_key
@@ -48,22 +49,33 @@ def rotate(vault: Vault, only_count: bool = False) -> Rotation:
             done.keys[CLEAR] += 1
             continue
         try:
-            manifest = fetch_manifest(vault.store, entry.key)
-            if manifest.encryption is None:
+            if only_count:
+                done.keys[fetch_manifest(vault.store, entry.key).key_id or CLEAR] += 1
                 continue
-            old = master is not None and manifest.key_id != master.key_id and not only_count
-            if master is not None and old:
-                manifest = _rewrapped(manifest, manifest.encryption, vault.keys, master)
-                vault.store_manifest(manifest)
-                done.rewrapped += 1
-            done.keys[manifest.key_id] += 1
-            if old or entry.recording in held:
-                _hold(vault, book.of(entry), done)
+            with turn(vault.index.database, entry.recording):
+                is_new = _rotate(vault, entry.key, done)
+                if is_new or entry.recording in held:
+                    _hold(vault, book.of(entry), done)
         except (KeyLost, Tampered, StoreError) as error:
             if isinstance(error, StoreError) and error.store_away:
                 raise
             done.problems.append(Problem(entry.recording, entry.key, str(error)))
     return done
+
+
+def _rotate(vault: Vault, key: str, done: Rotation) -> bool:
+    """Whether the manifest was put again."""
+    manifest = fetch_manifest(vault.store, key)
+    master = vault.keys.current
+    if manifest.encryption is None or master is None:
+        return False
+    is_old = manifest.key_id != master.key_id
+    if is_old:
+        manifest = _rewrapped(manifest, manifest.encryption, vault.keys, master)
+        vault.store_manifest(manifest)
+        done.rewrapped += 1
+    done.keys[manifest.key_id] += 1
+    return is_old
 
 
 def _rewrapped(

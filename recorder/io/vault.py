@@ -32,6 +32,7 @@ from recorder.io.reader import fetch_manifest
 from recorder.io.sealing import Sealed, SealError, began_ms, memory_file, seal
 from recorder.io.segments import Segment, free
 from recorder.io.spooled import Spooled
+from recorder.io.turns import turn
 from recorder.keys import NO_KEYS, KeyRing
 from recorder.manifest import Codec, Manifest, Part, Side
 from recorder.seal import Heard, SegmentNote, frames_ms
@@ -152,9 +153,6 @@ class Vault:
     def _store(self, name: str, sealed: Sealed, facts: dict[str, Any] | None) -> Entry:
         packer = self.packer
         manifest = self._manifest(name, sealed, facts)
-        noted = self.index.get(name)
-        if noted is not None and noted.order:  # perhaps by another node
-            manifest = msgspec.structs.replace(manifest, order=noted.order)
         with packer.packed(manifest, sealed.path) as packed:
             manifest = packed.manifest
             kept = self._already_kept(packed)
@@ -172,9 +170,13 @@ class Vault:
                 if goes_on:  # with the date that it was begun with
                     manifest = self._dated(manifest) or manifest
             self.kept.add(manifest.key, packed.path)
-        self.store_manifest(manifest)
-        entry = entry_of(manifest)
-        self.index.put(entry)
+        with turn(self.index.database, name):
+            noted = self.index.get(name)
+            if noted is not None and noted.order:  # perhaps by another node, and just now
+                manifest = msgspec.structs.replace(manifest, order=noted.order)
+            self.store_manifest(manifest)
+            entry = entry_of(manifest)
+            self.index.put(entry)
         packer.forget(name)
         return entry
 
@@ -243,19 +245,21 @@ class Vault:
 
         Or it was stored before all was known of it; or lies in the spool of another node.
         """
+        with turn(self.index.database, recording):
+            outcome = self._told_late(recording, facts)
+        self.spooled.drop_note(recording)
+        return outcome
+
+    def _told_late(self, recording: str, facts: dict[str, Any]) -> Outcome:
         entry = self.index.get(recording)
         order = str(facts.get("order") or "")
         late = order and "ended_ms" not in facts  # not the end of a call, but a word after it
         if not late and (entry is None or entry.state == "spooled"):
             entry = self._fail(recording, facts, "there is no audio of it in the spool")
         if late or (entry and entry.state == "stored" and order not in ("", entry.order)):
-            outcome: Outcome = self._amended(entry, recording, order)
-        else:
-            assert entry is not None
-            failed = entry.state == "failed"
-            outcome = Failed(recording, entry.note) if failed else _stored(entry)
-        self.spooled.drop_note(recording)
-        return outcome
+            return self._amended(entry, recording, order)
+        assert entry is not None
+        return Failed(recording, entry.note) if entry.state == "failed" else _stored(entry)
 
     def _amended(self, entry: Entry | None, recording: str, order: str) -> Amended:
         """The manifest is put again, as long to be kept and as held as it was; then the index."""
@@ -265,7 +269,7 @@ class Vault:
                 self.store_manifest(msgspec.structs.replace(manifest, order=order))
                 if CustodyBook(self.index.database, self.store).of(entry).state is State.HELD:
                     self.store.hold(manifests.manifest_key(entry.key), True)
-            self.index.put(dataclasses.replace(entry, order=order))
+            self.index.note_order(recording, order, "stored")  # not if it was deleted meanwhile
         else:
             self.index.note_order(recording, order)  # for whoever stores it
         return Amended(recording, order)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -132,6 +133,17 @@ def test_a_rotation_starts_the_archivist_in_a_process_of_its_own(tmp_path):
     assert newest_snapshot(tmp_path) is not None
     assert any(file.suffix == ".gz" for file in segments(tmp_path))
     assert recover(tmp_path).core.snapshot() == core.snapshot()
+
+
+def test_a_folder_is_archived_where_the_engine_was_started(tmp_path, monkeypatch):
+    """`journal = "journal"` is in the engine's working directory, not where the package is."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("journal")
+    archivist = Archivist(folder, YEAR)
+    shift_of(folder, on_rotated=archivist)
+    archivist.wait()
+    assert newest_snapshot(folder) is not None
+    assert any(file.suffix == ".gz" for file in segments(folder))
 
 
 @pytest.mark.parametrize("kept", [0, 1, 4, 7, 8, 9])

@@ -192,6 +192,34 @@ def test_what_the_city_gives_back_is_counted_once():
     assert (line.queue.answered, line.queue.overflowed, line.queue.offered) == (1, 0, 1)
 
 
+def sent_to_the_city(*agents):
+    line = Hotline(*agents, overflow=(OverflowStep("city", 5, address="0551"),))
+    line.arrive(1, "c1")
+    token = overflows(line.fire(6))[0].token
+    line.talk(8, "c1", token)
+    return line
+
+
+def test_a_caller_whose_line_to_the_city_dies_waits_for_an_agent_of_ours():
+    line = sent_to_the_city("8001")
+    line.at(20, e.AgentDropped, "c1")
+    assert (line.queue.overflowed, line.core.call("c1").state) == (0, "waiting")
+    effects = line.at(21, e.AgentReady, "8001")
+    assert [one.call for one in offers(effects)] == ["c1"]
+
+
+@pytest.mark.parametrize("end", [e.HungUp, e.Departed, e.AgentDropped])
+def test_an_agent_who_takes_a_caller_over_from_the_city_is_busy_until_that_is_over(end):
+    line = sent_to_the_city("8001")
+    line.at(19, e.AgentReady, "8001")
+    line.at(20, e.HandedOver, "c1", "8001")
+    assert (line.state("8001"), line.core.agent("8001").call) == ("talking", "c1")
+    line.at(60, end, "c1")
+    assert line.state("8001") == ("not_ready" if end is e.AgentDropped else "wrap_up")
+    left = {e.HungUp: None, e.Departed: "overflowed", e.AgentDropped: "waiting"}
+    assert getattr(line.core.call("c1"), "state", None) == left[end]
+
+
 def test_a_handed_over_call_costs_each_agent_its_own_time():
     line = Hotline("8001", "8002", wrap_up_seconds=0, expected_handle_seconds=100)
     line.busy("8001")

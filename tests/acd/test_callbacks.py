@@ -83,6 +83,31 @@ def test_an_agent_who_does_not_pick_up_spends_no_attempt():
     assert line.core.callbacks()[0].attempts == 0
 
 
+def test_who_picks_the_phone_of_a_callback_up_is_its_agent():
+    """8002 picks up for 8001 before the citizen has answered: each is what it says it is."""
+    line = promised("8001", "8002")
+    first = of(CallBack, line.at(40, e.HungUp, "busy0"))[0]
+    line.at(41, e.HungUp, "busy1")
+    line.at(42, e.Accepted, first.token)
+    line.at(42, e.HandedOver, first.call, "8002")
+    assert (line.state("8001"), line.state("8002")) == ("ready", "talking")
+    line.at(45, e.Bridged, first.call)
+    assert line.core.call(first.call).agent == "8002"
+    line.at(60, e.HungUp, first.call)
+    assert (line.state("8001"), line.core.callbacks()[0].result) == ("ready", "answered")
+
+
+def test_a_picked_up_callback_whose_citizen_does_not_answer_frees_its_agent():
+    line = promised("8001", "8002")
+    first = of(CallBack, line.at(40, e.HungUp, "busy0"))[0]
+    line.at(41, e.HungUp, "busy1")
+    line.at(42, e.Accepted, first.token)
+    line.at(42, e.HandedOver, first.call, "8002")
+    line.at(60, e.CallbackUnreached, first.call, 486)
+    assert (line.state("8001"), line.state("8002")) == ("ready", "ready")
+    assert line.core.reserves() == []
+
+
 def test_one_active_callback_a_number():
     line = promised("8001")
     line.arrive(36, "c2", "13800000001")

@@ -163,8 +163,10 @@ def test_a_full_disk_is_reported_and_the_events_are_written_when_there_is_room(
     kept = [journal.append(e.HungUp(i, "c")) for i in range(30)]
     assert kept == [True] * 10 + [False] * 20
     assert (journal.lost, journal.durable, errors[0].errno) == (20, 0, errno.ENOSPC)
+    assert (journal.trouble, journal.pending) == ("No space left on device", 11)
     full[0] = False
     assert journal.close()
+    assert (journal.trouble, journal.pending) == ("", 0)
     assert list(read(tmp_path)) == [SOME[0], *(e.HungUp(i, "c") for i in range(10))]
 
 

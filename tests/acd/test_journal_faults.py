@@ -10,9 +10,9 @@ import sys
 import pytest
 
 from acd import events as e
-from acd.frames import HEADER, find_frame, frame, parse
+from acd.frames import HEADER, MAGIC, find_frame, frame, parse
 from acd.io import journal as module
-from acd.io.files import entries
+from acd.io.files import End, end_of, entries
 from acd.io.journal import Journal, JournalDamaged, JournalSettings, read, segments
 from acd.io.mending import mend
 from acd.io.recovery import recover
@@ -66,6 +66,46 @@ def test_a_wrong_checksum_before_whole_frames_stops_the_start_until_it_is_repair
     assert list(read(tmp_path)) == [SOME[0], SOME[2], e.HungUp(9, "c9")]
 
 
+@pytest.mark.parametrize("behind", [0, 1, 3])
+def test_a_flipped_bit_in_a_length_is_no_torn_tail(tmp_path, behind):
+    """Of the head or of an event: what follows was confirmed, and is not cut off as if torn."""
+    write(tmp_path, SOME)
+    file = segments(tmp_path)[0]
+    whole = file.read_bytes()
+    at = len(whole) - sum(len(frame(one)) for one in SOME[-behind:]) if behind else len(MAGIC)
+    for bit in range(32):
+        data = bytearray(whole)
+        data[at + bit // 8] ^= 1 << bit % 8
+        file.write_bytes(data)
+        if behind == 1:  # nothing whole follows: that may be a crash's
+            assert list(read(tmp_path)) == SOME[:2]
+            continue
+        with pytest.raises(JournalDamaged, match=r"at byte"):
+            opened(tmp_path)
+        with pytest.raises(JournalDamaged, match=r"at byte"):
+            list(read(tmp_path))
+        assert file.read_bytes() == data
+    assert not list(tmp_path.glob("*.torn"))
+
+
+def test_a_page_that_was_never_written_before_one_that_was_is_a_torn_tail(tmp_path):
+    """The power went in the middle of a group, which nobody was told is safe."""
+    write(tmp_path, SOME[:1])
+    file = segments(tmp_path)[0]
+    file.write_bytes(file.read_bytes() + bytes(4096) + frame(SOME[1]))
+    write(tmp_path, SOME[2:])
+    assert list(read(tmp_path)) == [SOME[0], SOME[2]]
+
+
+def test_who_closes_a_journal_twice_closes_nobody_else_s_file(tmp_path):
+    journal = opened(tmp_path)
+    assert journal.close()
+    others = [os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT) for _ in range(4)]
+    assert journal.close()
+    for other in others:
+        os.close(other)  # OSError where it was closed already
+
+
 def test_a_damaged_length_is_mended_by_looking_for_the_next_frame(tmp_path):
     write(tmp_path, SOME, rotate_bytes=1)
     write(tmp_path, SOME, rotate_bytes=1)
@@ -80,6 +120,26 @@ def test_a_damaged_length_is_mended_by_looking_for_the_next_frame(tmp_path):
     assert list(read(tmp_path)) == [SOME[0], SOME[2], *SOME]
     assert [one.sequence for one in entries(tmp_path)] == [1, 2, 4, 5, 6]  # 3 is lost
     assert mend(tmp_path) == []
+
+
+def test_a_damaged_head_is_mended_from_what_is_before_it(tmp_path):
+    """The events behind it keep their numbers, and their leadership: most files are of one."""
+    journal = opened(tmp_path, rotate_bytes=1)
+    journal.begin_epoch(7)
+    for event in SOME:
+        journal.append(event)
+        assert journal.flush()
+    assert journal.close()
+    file = segments(tmp_path)[-1]
+    data = bytearray(file.read_bytes())
+    data[len(MAGIC) + 1] ^= 0x40
+    file.write_bytes(data)
+    with pytest.raises(JournalDamaged, match="torn head at byte 0"):
+        opened(tmp_path)
+    (mended,) = mend(tmp_path)
+    assert (tmp_path / f"{mended.file}.damaged").read_bytes() == bytes(data)
+    assert [(one.sequence, one.event) for one in entries(tmp_path)] == list(enumerate(SOME, 1))
+    assert end_of(tmp_path) == End(3, 7)
 
 
 def test_no_journal_in_use_is_mended(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from acd import events as e
 from acd.core import Core
 from acd.frames import frame
+from acd.io.archive import pack_file
 from acd.io.files import entries, segments
 from acd.io.follower import CannotFollow, Follower
 from acd.io.mending import mend
@@ -199,6 +200,15 @@ async def test_a_repaired_journal_is_replicated(leader, shared):
 async def test_a_journal_that_is_damaged_while_it_is_read_does_not_end_replication(leader, shared):
     leader.fill(4)
     leader.damage()
+    await leader.replicate()
+    assert shared.last == leader.journal.sequence
+    assert unpack(shared.kept).sequence == shared.last
+
+
+async def test_an_archive_that_cannot_be_unpacked_does_not_end_replication(leader, shared):
+    leader.fill(3)
+    packed = pack_file(segments(leader.folder)[0])
+    packed.write_bytes(b"no gzip at all")
     await leader.replicate()
     assert shared.last == leader.journal.sequence
     assert unpack(shared.kept).sequence == shared.last

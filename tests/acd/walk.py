@@ -6,6 +6,8 @@ Hypothesis draws and shrinks.
 
 from collections import Counter
 
+from msgspec.structs import replace
+
 from acd import events as e
 from acd.core import Core
 from acd.effects import (
@@ -233,7 +235,8 @@ class Walk:
         if choice % 3 == 0:
             self.tell(e.Transferred, name, ("", *QUEUES)[choice // 3 % 3], choice % 2)
         elif choice % 3 == 1:
-            self.tell(e.HandedOver, name, USERS[choice // 3 % 5])
+            user = USERS[choice // 3 % 5]
+            self.tell(e.HandedOver, name, user)
         else:
             self.tell(e.Prioritised, name, choice // 3 % 4)
 
@@ -286,6 +289,9 @@ class Walk:
 
     def offers_and_agents_agree(self, reserves, agents):
         live = {one.token: one for one in reserves}
+        for token, one in live.items():
+            if one.state == "accepted" and token in self.rings:  # perhaps handed over since
+                self.rings[token] = replace(self.rings[token], agent=one.agent)
         assert set(live) == set(self.rings)
         rung = {one.agent: one for one in reserves if one.agent}
         for agent in agents:

@@ -66,6 +66,26 @@ def test_a_final_status_overtakes_what_has_not_been_told():
     assert notified(ladder)[0] == "refer;id=3"  # RFC 3515 §2.4.6: the second has an id
 
 
+def test_a_refer_that_overtakes_the_ack_is_followed():
+    """The ACK of the call was lost; the phone transfers at once, and is told of it.
+
+    peer                  us
+      |------ INVITE ---->|
+      |<------ 200 -------|
+      |---- ACK --->      |
+      |------ REFER ----->|  Referred
+      |<------ 202 -------|
+      |<- NOTIFY, 100 ----|
+    """
+    ladder = Ladder(settings=GRANTED).asks("INVITE", OFFER).do("answer", ANSWER)
+    ladder.expect("100 INVITE", "Arrived", "200 INVITE")
+    ladder.asks("REFER", headers=(BLIND,)).expect("Referred").do("accept_transfer")
+    ladder.expect("202 REFER", "NOTIFY").answers(200).acks().expect("Confirmed")
+    ladder.do("progress_transfer", 200).expect("NOTIFY").answers(200)
+    ladder.do("hang_up").expect("BYE", "Ended 200 local").answers(200)
+    ladder.expect_nothing_left()
+
+
 def test_a_transfer_without_a_subscription():
     """RFC 4488."""
     ladder = referred("Refer-Sub: false").do("accept_transfer").expect("202 REFER")
@@ -80,6 +100,12 @@ def test_a_transfer_that_is_refused():
         referred().do("refuse_transfer", 200)
     with pytest.raises(LocalProtocolError):
         referred().do("progress_transfer", 700)
+
+
+def test_what_is_not_served_is_told_of_refer_too_who_may():
+    """RFC 3261 §21.4.6: Allow in a 405 lists what is."""
+    ladder = up().asks("MESSAGE").expect("405 MESSAGE")
+    assert (ladder.last(4, "MESSAGE").get("Allow") or "").endswith("REFER")
 
 
 def test_who_may_not_transfer_gets_603():

@@ -1,5 +1,6 @@
 """The desk's HTTP side over a hotline that is only data."""
 
+import re
 from typing import Any
 
 import pytest
@@ -146,6 +147,16 @@ def test_the_page_and_the_api_description_are_served(desk: TestClient) -> None:
     assert "12345" in desk.get("/").text
     assert "zh:" in desk.get("/static/strings.js").text
     assert "/api/v1/queues/{name}" in desk.get("/api/openapi.json").json()["paths"]
+
+
+def test_the_api_can_be_tried_out_without_the_internet(desk: TestClient) -> None:
+    page = desk.get("/api/docs").text
+    assert "/api/openapi.json" in page
+    files = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert sorted(file.rpartition(".")[2] for file in files) == ["css", "js", "png"]
+    for file in files:
+        assert file.startswith("/api/docs/files/")
+        assert desk.get(file).status_code == 200
 
 
 def test_a_node_that_follows_shows_its_cluster_and_changes_nothing(

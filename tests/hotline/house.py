@@ -1,5 +1,6 @@
 """A conductor over the real queue, paper phones and a paper media plane."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,6 +96,7 @@ class PaperSip:
         self.done.append(("answer", leg))
 
     def refuse(self, leg: str, status: int, headers: tuple[Any, ...] = ()) -> None:
+        assert 300 <= status < 700  # as the engine demands
         self.done.append(("refuse", leg, status, *(name for name, _ in headers)))
         self.on_event(sip.Ended(leg, status, "", "local"))
 
@@ -109,6 +111,7 @@ class PaperSip:
         self.done.append(("accept_transfer", leg))
 
     def refuse_transfer(self, leg: str, status: int = 603) -> None:
+        assert 300 <= status < 700
         self.done.append(("refuse_transfer", leg, status))
 
     def progress_transfer(self, leg: str, status: int) -> None:
@@ -194,16 +197,23 @@ class PaperKeeper:
 
 
 class House:
-    """A conductor with all around it."""
+    """A conductor with all around it; the usual queue, or a `core` that knows its own."""
 
-    def __init__(self, config: Config = CONFIG) -> None:
+    def __init__(
+        self,
+        config: Config = CONFIG,
+        clock: Clock | None = None,
+        core: Core | None = None,
+        journal: Any = None,
+        call_ids: Iterator[str] | None = None,
+    ) -> None:
         settings = EngineSettings("hotline.local", outbound=outbound_settings(config))
         self.sip, self.plane, self.keeper = PaperSip(settings), PaperPlane(), PaperKeeper()
-        clock = Clock()
+        clock = clock or Clock()
         agents = tuple(AgentSettings(s.user, s.skills) for s in config.seats)
         queue = QueueSettings("12345", skills=("general",), wrap_up_seconds=0)
-        core = Core(AcdSettings(queues=(queue,), agents=agents))
-        queueing = Queueing(core, None, clock, lambda e: self.conductor.on_queue(e))
+        core = core or Core(AcdSettings(queues=(queue,), agents=agents))
+        queueing = Queueing(core, journal, clock, lambda e: self.conductor.on_queue(e))
         parts = Parts(
             config=config,
             sip=self.sip,  # type: ignore[arg-type]
@@ -217,7 +227,7 @@ class House:
             meters=Meters(),
             chance=lambda: 0.0,
             accounts=Accounts(config, clock, LiveHub(), None),
-            call_ids=iter(f"v{n}" for n in range(1, 100)).__next__,
+            call_ids=(call_ids or iter(f"v{n}" for n in range(1, 100))).__next__,
         )
         self.conductor = Conductor(parts)
         self.sip.on_event = self.conductor.on_sip

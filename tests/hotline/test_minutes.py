@@ -114,6 +114,67 @@ def accounts(wall: Wall, folder: Path) -> Accounts:
     return Accounts(CONFIG, wall, LiveHub(), folder)  # type: ignore[arg-type]
 
 
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 400_000)), max_size=20))
+def test_the_nodes_of_a_cluster_count_one_month(calls: list[tuple[bool, int]]):
+    """Each counts the calls that it carried; whichever leads, the package is the same."""
+    nodes = Meter((IMS,)), Meter((IMS,))
+    alone = Meter((IMS,))
+    told: list[float] = []
+    wanted: list[float] = []
+    for number, (second, length_ms) in enumerate(calls):
+        for meter, into in ((nodes[second], told), (alone, wanted)):
+            meter.begin(str(number), "ims", "callback", NOON)
+            _, alerts = meter.end(str(number), NOON + length_ms) or (None, [])
+            into += [alert.share for alert in alerts]
+        for one, other in (nodes, nodes[::-1]):
+            one.hear(other.told(NOON))
+        for one in nodes:
+            assert one.usage("ims", "2026-11").seconds == alone.usage("ims", "2026-11").seconds
+            assert one.usage("ims", "2026-11").calls == number + 1
+    assert told == wanted
+
+
+def test_what_another_node_carries_just_now_is_used_already():
+    carries, leads = Meter((IMS,)), Meter((Package("ims", minutes=3, hard_stop=True),))
+    carries.begin("a", "ims", "transfer", NOON)
+    leads.hear(carries.told(NOON + 170_000))
+    assert leads.used_seconds("ims", NOON + 170_000) == 180
+    assert not leads.may_call("ims", NOON + 170_000)
+    carries.end("a", NOON + 61_000)
+    leads.hear(carries.told(NOON + 170_000))
+    assert leads.may_call("ims", NOON + 170_000)
+    assert leads.usages() == ()  # none of it is our own
+
+
+def test_the_month_before_is_told_for_as_long_as_its_calls_may_last():
+    meter = Meter((IMS,))
+    for month in ("2026-09", "2026-10", "2026-11"):
+        meter.begin(month, "ims", "callback", ms(f"{month}-28T12:00:00"))
+        meter.end(month, ms(f"{month}-28T12:01:00"))
+    told = [one.month for one in meter.told(ms("2026-11-02T12:00:00"))]
+    assert told == ["2026-10", "2026-11"]
+    assert [one.month for one in meter.told(ms("2026-11-29T12:00:00"))] == ["2026-11"]
+
+
+def test_what_another_version_tells_of_its_minutes_is_left_out(tmp_path: Path):
+    first, second = accounts(Wall(), tmp_path / "1"), accounts(Wall(), tmp_path / "2")
+    first.begin("a", "ims", "transfer", NOON)
+    first.end("a", NOON + 1)
+    second.hear(
+        [
+            b"{",
+            b'[{"trunk": "ims"}]',
+            b'"words"',
+            b'[{"trunk": "ims", "month": "2026-11", "seconds": 3}]',
+            first.told(),
+        ]
+    )
+    assert second.used_minutes("ims") == 1
+    assert second.status()[0].by_use == {"transfer": 1.0}
+    second.hear([])
+    assert second.used_minutes("ims") == 0
+
+
 def test_a_crash_makes_no_call_free(tmp_path: Path):
     """A call was under way for 90 s when the node died; it is back 30 s later."""
     wall = Wall()

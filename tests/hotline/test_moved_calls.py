@@ -120,6 +120,17 @@ def test_a_phone_that_takes_the_place_of_a_holding_one_does_not_hold():
     flow.on(f.Replaced("v-a1", "v-x", OTHER)).now("talking").hears(c="x", x="c")
 
 
+def test_who_has_not_answered_yet_cannot_be_sent_to_a_queue():
+    """8001 called a citizen whose phone rings: nobody is rung for whom nobody talks to."""
+    flow = seat_calls(OUTSIDE).on(f.LegRinging("v-a1"))
+    with pytest.raises(NotNow):
+        flow.on(f.Enqueue("12345", "s"))
+    flow = Flow(begin("v", Policy(), in_queue=True))
+    flow.on(f.Dial(SEAT, "desk", then=OUTSIDE, token="t1"), f.LegAnswered("v-a1"))
+    with pytest.raises(NotNow, match="only a citizen alone with an agent"):
+        flow.on(f.Enqueue("12345", "v-a1"))
+
+
 @pytest.mark.parametrize("end", [f.LegSilent("c"), f.HangUp("drain"), f.Fired("message/")])
 def test_a_message_is_taken_however_the_call_ends(end: f.Event):
     flow = waiting(Policy(message=True)).on(f.Overflowed("max_wait"), f.PromptsEnded("c"))

@@ -137,6 +137,24 @@ async def test_the_city_gives_a_citizen_back_to_the_queue() -> None:
     house.close()
 
 
+async def test_agents_of_two_calls_that_become_one_are_busy_until_that_is_over(
+    house: House,
+) -> None:
+    """The city's platform joins two citizens' calls by REFER: 8001 talks with 8002."""
+    house.call("c1")
+    house.answered("v1-a1")
+    house.seat("8002")
+    house.call("c2")
+    house.answered("v2-a1")
+    house.conductor.on_sip(sip.Referred("c1", "sip:12345@h", "x", "c2"))
+    house.ended("c1")
+    house.ended("c2")
+    assert house.desk.call("v2").ended
+    assert (state(house, "8001"), state(house, "8002")) == ("talking", "talking")
+    house.ended("v2-a1")
+    assert (state(house, "8001"), state(house, "8002")) == ("ready", "ready")
+
+
 async def test_a_registration_that_lapses_in_a_talk_costs_no_agent(house: House) -> None:
     house.call()
     house.answered("v1-a1")

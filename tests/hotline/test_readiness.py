@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from hotline.collected import PartsCollector
 from hotline.commands import Code
 from recorder.io.keeper import KeeperStatus
 from tests.hotline.house import House
@@ -59,3 +60,20 @@ def test_without_media_workers_or_trunks_no_call_should_come(house, monkeypatch)
     monkeypatch.setattr(house.sip.engine, "trunk_up", lambda name: False, raising=False)
     found = house.desk.readiness()
     assert [one.code for one in found.reason_codes] == ["trunk_down", "no_media"]
+
+
+def test_a_journal_that_no_disk_takes_is_a_warning_and_is_counted(house):
+    journal = SimpleNamespace(trouble="No space left on device", pending=12, lost=3, sequence=40)
+    parts = house.conductor.parts
+    parts.queueing._kept = journal
+    found = house.desk.readiness()
+    assert (found.ready, found.warning_codes) == (True, (Code("journal", journal.trouble),))
+    assert found.warnings == (
+        "the journal is not written: No space left on device; 12 events wait",
+    )
+    figures = {one.name: one.samples[0].value for one in PartsCollector(parts)._journal()}
+    assert figures == {"callcore_journal_pending_events": 12, "callcore_journal_lost_events": 3}
+    (last,) = (one for one in PartsCollector(parts)._cluster() if one.name.endswith("sequence"))
+    assert last.samples[0].value == 40
+    journal.trouble = ""
+    assert house.desk.readiness().warnings == ()

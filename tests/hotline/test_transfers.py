@@ -9,6 +9,7 @@ from hotline.parties import Party, Place, Role, Stage, Target
 from hotline.visit_state import Policy
 from tests.hotline.flow import (
     BOOKS,
+    MOBILE,
     OTHER,
     OUTSIDE,
     QUEUE,
@@ -67,6 +68,20 @@ def test_a_busy_target_gives_the_citizen_back_to_the_agent(status: int):
     flow.on(referred(THIRD)).expect(
         e.AcceptReferral("v-a1"), e.DialLeg("v-a3", THIRD, "transfer", SEAT)
     )
+
+
+def test_a_mobile_that_hangs_up_before_its_key_is_no_success_to_the_phone_that_transferred():
+    """8001 would hang up at NOTIFY 200, and the citizen would be alone."""
+    flow = talking().on(referred(MOBILE), f.LegAnswered("v-a2"))
+    flow.on(f.LegEnded("v-a2", 200, "remote")).expect(e.Report("v-a1", 480))
+    flow.hears(c="a1", a1="c").now("talking")
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 407, 422])
+def test_what_a_calling_phone_could_not_use_is_480_to_it(status: int):
+    """A BYE before the key, a redirection without its place, a challenge without its nonce."""
+    flow = seat_calls(MOBILE).on(f.LegAnswered("v-a1"))
+    flow.on(f.LegEnded("v-a1", status, "remote")).expect(e.RefuseLeg("s", 480)).now("ending")
 
 
 def test_no_answer_rings_the_agent_who_left_then_the_queue():

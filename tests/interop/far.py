@@ -8,12 +8,12 @@ import numpy as np
 
 from phones.g711 import decode_alaw, decode_ulaw, encode_alaw
 from phones.raw import FRAME, Address, RawCall, RawEnd, RawMessage, RtpEnd
-from phones.tones import RATE, Samples, strength, tone
+from phones.tones import RATE, Samples, strengths, tone
 from tests.interop.ears import story
 
 LEVEL = 0.1  # of a tone: eight of them together do not clip
 ENOUGH = 0.3  # seconds of a tone
-WINDOW = round(0.06 * RATE)
+WINDOW_FRAMES, WINDOW_SECONDS = 3, 0.06
 
 
 class RecordingEnd(RtpEnd):
@@ -51,21 +51,27 @@ class Far:
 
     def seconds_with(self, *tones: int, share: float = 0.05) -> float:
         """For how long all these tones were heard at once."""
-        sound = np.concatenate(self.rtp.sound or [np.zeros(1, np.int16)])
-        cuts = [sound[at : at + WINDOW] for at in range(0, len(sound) - WINDOW, WINDOW)]
-        return sum(all(strength(cut, hz) > share for hz in tones) for cut in cuts) * 0.06
+        return self._windows_with(0, tones, share)[0] * WINDOW_SECONDS
 
     async def hears(self, *tones: int, share: float = 0.05, timeout_seconds: float = 30.0) -> None:
         """Until all these tones have been heard together for a while from now on."""
-        begin = len(self.rtp.sound)
+        at, good = len(self.rtp.sound), 0
         async with asyncio.timeout(timeout_seconds):
-            while True:
+            while good * WINDOW_SECONDS < ENOUGH:
                 await asyncio.sleep(0.1)
-                sound = np.concatenate(self.rtp.sound[begin:] or [np.zeros(1, np.int16)])
-                cuts = [sound[at : at + WINDOW] for at in range(0, len(sound) - WINDOW, WINDOW)]
-                good = [all(strength(cut, hz) > share for hz in tones) for cut in cuts]
-                if sum(good) * 0.06 >= ENOUGH:
-                    return
+                more, at = self._windows_with(at, tones, share)
+                good += more
+
+    def _windows_with(self, begin: int, tones: tuple[int, ...], share: float) -> tuple[int, int]:
+        """How many windows of the frames from `begin` on have all these tones; where to go on.
+
+        Each is looked at once: ears that take long make the ends that they hear fall silent.
+        """
+        end = begin + (len(self.rtp.sound) - begin) // WINDOW_FRAMES * WINDOW_FRAMES
+        if end == begin:
+            return 0, end
+        cuts = np.concatenate(self.rtp.sound[begin:end]).reshape(-1, WINDOW_FRAMES * FRAME)
+        return int((strengths(cuts, tones) > share).all(axis=1).sum()), end
 
     async def hang_up(self) -> None:
         await self.end.hang_up(self.raw)
@@ -104,7 +110,7 @@ class FarEnd(RawEnd):
     async def rings(self, status: str = "180 Ringing") -> tuple[RawMessage, Address]:
         """The next INVITE, which rings from now on."""
         self.cancelled.clear()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             invite, remote, _ = await self.incoming.get()
         self.respond(invite, remote, status)
         self._rung = invite, remote

@@ -40,7 +40,7 @@ def arranged(folder: Path) -> Hotline:
     one.document["calls"] = {
         "platform_number": NUMBER,
         "platform_trunk": "platform",
-        "ring_seconds": 3,
+        "ring_seconds": 6,  # two cycles of busy more than it takes, where the sender stumbles
         "return_seconds": 6,
     }
     one.document["message"] = {"after_longest_wait": True, "prompt": "tone:beep", "seconds": 30}

@@ -47,3 +47,23 @@ def test_the_digest_is_that_of_rfc_2617s_example_without_qop() -> None:
     challenge = 'Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093"'
     answer = digest(challenge, "GET", "/dir/index.html", "Mufasa", "Circle Of Life")
     assert 'response="670fd8c2df070c60b045671b8b24ff02"' in answer
+
+
+async def test_an_invite_that_comes_again_is_one_call_and_gets_the_same_response() -> None:
+    seat = RawEnd("8001", 1900, 700)
+    await seat.open()
+    asker = RawEnd("trunk", 1150, 700)
+    await asker.open()
+    with contextlib.closing(seat), contextlib.closing(asker):
+        lines = ["INVITE sip:8001@h SIP/2.0", "Via: SIP/2.0/UDP h;branch=z9hG4bKone"]
+        lines += ["From: <sip:a@h>;tag=a", "To: <sip:8001@h>", "Call-ID: one", "CSeq: 1 INVITE"]
+        data = "\r\n".join([*lines, "", ""]).encode()
+        seat.datagram_received(data, asker.address)
+        seat.datagram_received(data, asker.address)
+        invite, remote, _ = seat.incoming.get_nowait()
+        assert seat.incoming.empty()
+        seat.respond(invite, remote, "486 Busy Here")
+        seat.datagram_received(data, asker.address)
+        async with asyncio.timeout(WAIT_SECONDS):
+            answers = [await asker.messages.get() for _ in range(2)]
+        assert [one.status for one in answers] == [486, 486]

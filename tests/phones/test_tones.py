@@ -13,6 +13,7 @@ from phones.tones import (
     read_wav,
     resample,
     strength,
+    strengths,
     tone,
     write_tone,
 )
@@ -34,6 +35,13 @@ def test_440_and_660_are_told_apart_in_g711_and_noise(heard: int, other: int) ->
     assert strength(arrived, heard) > 0.6
     assert strength(arrived, other) < 0.05
     assert abs(dominant_of(arrived) - heard) < 3
+
+
+def test_many_cuts_at_once_are_judged_as_each_alone() -> None:
+    cuts = np.stack([tone(440, 0.06), tone(660, 0.06) // 2 + tone(440, 0.06) // 3, np.zeros(480)])
+    tones = (440, 660, 980)
+    alone = [[strength(cut, hz) for hz in tones] for cut in cuts]
+    assert strengths(cuts, tones) == pytest.approx(np.array(alone))
 
 
 def test_one_frame_of_20_ms_is_enough_for_the_right_tone() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from recorder.io.keeper import KeeperError
 from recorder.io.objects import sha256_of_file
 from recorder.io.segments import scan
 from recorder.io.spool import SpoolSink
+from recorder.io.spooled import Spooled
 from recorder.io.store import StoreError
 from recorder.manifest import DAY_MS, RetentionError
 
@@ -153,6 +156,38 @@ async def test_a_recording_that_nobody_finishes_is_kept_after_a_while(house):
     spool_call(house.spool, "orphan")
     [stored] = await house.wait(Stored)
     assert stored.recovered
+
+
+async def test_a_recording_is_heard_that_is_stored_while_it_is_looked_for(house, monkeypatch):
+    keeper = house.keeper()
+    spool_call(house.spool, "r1", 50)
+    found = Spooled.segments
+
+    def segments(spooled, recording):
+        there = found(spooled, recording)
+        monkeypatch.setattr(Spooled, "segments", found)
+        keeper.vault.keep("r1", {})
+        return there
+
+    monkeypatch.setattr(Spooled, "segments", segments)
+    playback = await keeper.read("r1")
+    assert b"".join(playback.chunks(0, 4)) == b"fLaC"
+    assert (await keeper.get("r1")).state == "stored"
+    assert await keeper.read("nobody") is None
+
+
+async def test_a_recording_whose_end_nobody_told_is_told_by_its_age(house):
+    """It is kept after an hour; whoever watches the spool knows of it long before."""
+    keeper = house.keeper()
+    await keeper.start()
+    assert keeper.status().oldest_unstored_seconds == 0
+    spool_call(house.spool, "orphan")
+    for path in house.spool.glob("orphan.*"):
+        os.utime(path, (time.time() - 700,) * 2)
+    await house.until(lambda: keeper.status().oldest_unstored_seconds >= 700)
+    keeper.finish("orphan", {})
+    await house.wait(Stored)
+    assert keeper.status().oldest_unstored_seconds == 0
 
 
 async def test_a_finished_recording_without_audio_is_told(house):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import threading
 import time
 
@@ -11,19 +13,25 @@ from spooled_call import spool_call
 from recorder.approvers import Approvers, password_hash
 from recorder.events import Amended, Delayed, Stored, StoreLost
 from recorder.io.custodian import Custodian, Person
+from recorder.io.database import Database
 from recorder.io.index import Query
 from recorder.io.inventory import reindex
+from recorder.io.kms import KeySettings, open_keys
 from recorder.io.objects import NO_TERMS
 from recorder.io.reader import fetch_manifest
+from recorder.io.rotation import rotate
 from recorder.io.store import DirectoryStore, StoreError
+from recorder.io.turns import turn
+from recorder.io.vault import Vault
 
 LI = Person("li", "correct horse")
 APPROVERS = Approvers({"li": password_hash(LI.password, b"salt of 16 bytes")})
+OLD, NEW = (base64.b64encode(one * 32).decode() for one in (b"o", b"n"))
 NOW_MS = int(time.time() * 1000)
 
 
-async def stored(house, *names: str, store=None):
-    keeper = house.keeper(store, guard_per_day=0)
+async def stored(house, *names: str, store=None, **options):
+    keeper = house.keeper(store, guard_per_day=0, **options)
     await keeper.start()
     for name in names:
         spool_call(house.spool, name, 50)
@@ -172,3 +180,71 @@ async def test_a_number_given_at_another_node_waits_in_the_index(house, tmp_path
     await house.wait(Stored)
     assert found(keeper, "W-1") == ["r1"]
     assert order_in_the_store(keeper, "r1") == "W-1"
+
+
+def while_a_manifest_is_put(monkeypatch, other: threading.Thread) -> None:
+    """It was read already when `other` begins, which goes as far as it comes by itself."""
+    put = Vault.store_manifest
+
+    def meanwhile(vault, manifest):
+        if other.ident is None:
+            other.start()
+            other.join(0.3)
+        put(vault, manifest)
+
+    monkeypatch.setattr(Vault, "store_manifest", meanwhile)
+
+
+async def test_a_number_and_a_new_key_that_come_at_once_are_both_in_the_manifest(
+    house, monkeypatch
+):
+    """`callcore recordings rotate` has read the manifest when the number is given."""
+    keeper = await stored(house, "r1", keys=KeySettings(OLD))
+    amending = threading.Thread(target=keeper.vault.keep, args=("r1", {"order": "W-1"}))
+    while_a_manifest_is_put(monkeypatch, amending)
+    assert rotate(house.keeper(keys=KeySettings(NEW, (OLD,))).vault).rewrapped == 1
+    amending.join()
+    manifest = fetch_manifest(keeper.vault.store, keeper.vault.index.get("r1").key)
+    assert (manifest.order, manifest.key_id) == ("W-1", open_keys(KeySettings(NEW)).current.key_id)
+    assert found(keeper, "W-1") == ["r1"]
+
+
+async def test_a_number_given_at_another_node_while_it_is_stored_is_not_lost(house, tmp_path):
+    store = Slow(house.store)
+    keeper = house.keeper(store, guard_per_day=0)
+    await keeper.start()
+    spool_call(house.spool, "r1", 50)
+    keeper.finish("r1", {"order": ""})
+    await house.until(lambda: store.begun.is_set() and keeper.vault.index.get("r1"))
+    other = house.keeper(spool=str(tmp_path / "spool-2")).vault
+    other.spool.mkdir()
+    other.keep("r1", {"order": "W-1"})
+    store.go_on.set()
+    await house.wait(Stored)
+    assert found(keeper, "W-1") == ["r1"]
+    assert order_in_the_store(keeper, "r1") == "W-1"
+
+
+async def test_a_number_that_comes_while_it_is_deleted_does_not_bring_it_back(house, monkeypatch):
+    keeper = await stored(house, "r1")
+    custodian = Custodian(keeper.vault, APPROVERS)
+    entry = keeper.vault.index.get("r1")
+    late_ms = entry.retain_until_ms + 1
+    deleting = threading.Thread(target=custodian.expire, args=(entry, late_ms))
+    while_a_manifest_is_put(monkeypatch, deleting)
+    keeper.finish("r1", {"order": "W-1"})
+    await house.wait(Amended)
+    deleting.join()
+    assert keeper.vault.index.get("r1").state == "deleted"
+    assert not list(house.store.glob("20*/**/r1.*"))  # but for its tombstone, in `custody`
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_command_that_root_runs_does_not_shut_the_engine_out(tmp_path):
+    index = tmp_path / "index.db"
+    database = Database(f"sqlite:///{index}")
+    index.touch()
+    os.chown(index, 1234, 1234)
+    with turn(database, "r1"):
+        left = index.with_name("index.db.turns").stat()
+    assert (left.st_uid, left.st_gid) == (1234, 1234)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from recorder.io.index import Entry, Index, IndexFailed, Query, entry_of
 from recorder.io.search import LENGTHS, length_class
+from recorder.io.turns import turn
 from recorder.manifest import Manifest, Part
 from scripts.postgresql import cluster, tools
 
@@ -241,3 +243,20 @@ def test_what_cannot_be_opened_is_said_without_the_password(tmp_path):
 def test_other_urls_are_refused(url):
     with pytest.raises(ValueError, match=r"database\.url"):
         Index(url)
+
+
+def test_who_waits_for_a_manifest_s_turn_waits_for_that_recording_alone(index):
+    had: list[str] = []
+
+    def take(recording: str) -> None:
+        with turn(index.database, recording):
+            had.append(recording)
+
+    threads = [threading.Thread(target=take, args=(name,)) for name in ("r1", "r2")]
+    with turn(index.database, "r1"):
+        for thread in threads:
+            thread.start()
+        threads[1].join()
+        assert had == ["r2"]
+    threads[0].join()
+    assert had == ["r2", "r1"]

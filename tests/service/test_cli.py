@@ -1,6 +1,7 @@
 """The command line: what scripts rely on, and one line for everything that goes wrong."""
 
 import json
+import os
 import sys
 import tomllib
 from pathlib import Path
@@ -91,6 +92,9 @@ def test_run_does_not_start_on_an_unsound_configuration(callcore, tmp_path):
         ["check", "--config", "/nowhere.toml"],
         ["forecast", "--calls-per-hour", "many", "--aht", "9", "--agents", "1"],
         ["forecast", "--calls-per-hour", "9", "--aht", "0", "--agents", "1"],
+        ["recordings"],
+        ["sip-trace", "--url", "somewhere"],
+        ["sip-trace", "--url", "http://127.0.0.1:http"],
         ["forecast", "--calls-per-hour", "9", "--aht", "9"],
         [*FORECAST, "--agents", "3", "--target-ratio", "0.9"],
         [*FORECAST, "--target-ratio", "1.5"],
@@ -102,6 +106,18 @@ def test_a_mistake_of_the_user_is_one_line_and_exit_2(callcore, arguments):
     assert (done.code, done.out) == (2, "")
     assert len(done.lines) == 1
     assert done.err.startswith("callcore: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["forecast", "--calls-per-hour", "many"], "'--calls-per-hour'"),
+        (["roster"], "'--month'"),
+        (["journal", "replay"], "'F'"),
+    ],
+)
+def test_a_mistake_names_the_option(callcore, arguments, named):
+    assert named in callcore(*arguments).err
 
 
 @pytest.mark.parametrize(
@@ -142,6 +158,17 @@ def test_the_version_is_the_package_s(callcore):
     setup = (ROOT / "setup.cfg").read_text(encoding="utf-8")
     version = next(line.split("=")[1] for line in setup.splitlines() if line.startswith("version"))
     assert callcore("--version").out == f"callcore {version.strip()}\n"
+
+
+def test_what_a_command_writes_is_not_for_everybody(callcore, tmp_path):
+    """The index holds citizens' numbers, and the spool their voices."""
+    before = os.umask(0o022)
+    try:
+        assert callcore("--version").code == 0
+        (tmp_path / "made").touch()
+        assert (tmp_path / "made").stat().st_mode & 0o777 == 0o640
+    finally:
+        os.umask(before)
 
 
 def test_a_forecast_has_the_contract_s_keys(callcore):

@@ -1,6 +1,7 @@
 """`callcore forecast`: one number beside another, mobiles, skills, history; and its mistakes."""
 
 import csv
+import gzip
 import json
 from datetime import date, datetime, timedelta
 
@@ -188,12 +189,14 @@ def test_a_journal_and_the_call_records_of_the_same_calls_are_the_same_history(t
     for event in sorted(told, key=lambda one: one.at_ms):
         journal.append(event)
     journal.close()
+    (log,) = (tmp_path / "journal").glob("*.log")
+    (tmp_path / "packed.log.gz").write_bytes(gzip.compress(log.read_bytes()))
     (tmp_path / "calls.json").write_text(json.dumps(rows), encoding="utf-8")
     lines = "\n".join(json.dumps(row) for row in rows)
     (tmp_path / "calls.jsonl").write_text(lines, encoding="utf-8")
     found = [
         read_history(Source(tmp_path / name, 60, queue="12345"))
-        for name in ("journal", "calls.json", "calls.jsonl")
+        for name in ("journal", "packed.log.gz", "calls.json", "calls.jsonl")
     ]
     for arrivals, handling in found:
         assert arrivals.first == found[0][0].first

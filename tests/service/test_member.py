@@ -62,6 +62,7 @@ class PaperHotline:
         self.told: list[str] = []
         self.inherited: dict[str, bytes] = {}
         self.stepped_down = 0
+        self.own_minutes, self.others_minutes = b"", [b"nothing heard yet"]
         self.calls_over = asyncio.Event()
 
     def lead(self, seats: dict[str, bytes]) -> None:
@@ -77,6 +78,12 @@ class PaperHotline:
 
     def users(self) -> list[str]:
         return ["8001", "8002"]
+
+    def minutes(self) -> bytes:
+        return self.own_minutes
+
+    def hear_minutes(self, others: list[bytes]) -> None:
+        self.others_minutes = others
 
     def report(self, text: str) -> None:
         self.told.append(text)
@@ -207,6 +214,33 @@ async def test_a_follower_has_the_leader_s_state_and_takes_over_when_it_is_gone(
     await b.stop()
     await a.until(Role.LEADING)  # the lease was given back: at once
     await a.stop()
+
+
+async def test_the_nodes_tell_each_other_their_minutes(
+    tmp_path: Path, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever leads counts on from what all have used, also behind a Redis that was emptied."""
+    monkeypatch.setattr("service.member.MINUTES_SECONDS", 0.02)
+    a = Node(tmp_path, redis.url, "a")
+    await a.until(Role.LEADING)
+    b = Node(tmp_path, redis.url, "b")
+
+    async def heard(node: Node, *minutes: bytes) -> None:
+        async def so() -> bool:
+            return node.hotline.others_minutes == list(minutes)
+
+        await eventually(so, 10, 0.01)
+
+    a.hotline.own_minutes, b.hotline.own_minutes = b"a's", b"b's"
+    await heard(b, b"a's")
+    await heard(a, b"b's")
+    await redis.empty()
+    a.hotline.own_minutes = b"a's, later"
+    await heard(b, b"a's, later")
+    a.hotline.own_minutes = b"a's last word"
+    await a.stop()
+    await heard(b, b"a's last word")
+    await b.stop()
 
 
 async def test_the_lease_is_renewed_while_the_stream_is_read_to_its_end(

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from recorder.io import playback
 from recorder.io.access_log import ACCESSES
 from recorder.io.index import Entry, Index
+from recorder.io.sealing import SealError
 from service.cli import main
 
 DATA = b"fLaC and so on"
@@ -94,6 +96,33 @@ def test_an_export_is_a_zip_and_stands_in_the_log(config, capsys, tmp_path):
     (tmp_path / "store/2026/01/02/c1.flac").write_bytes(b"other")
     assert callcore(*command, "--reason", "again") == 1
     assert "c1" in capsys.readouterr().err
+
+
+def test_an_export_goes_on_past_what_cannot_be_read_and_leaves_no_half_of_itself(
+    config, capsys, tmp_path, monkeypatch
+):
+    played = playback.play
+
+    def play(vault, recording, form):
+        if recording == "c1":
+            raise SealError("its segment is damaged")
+        if recording == "c0" and broken:
+            raise ValueError("a defect of ours")
+        return played(vault, recording, form)
+
+    broken = False
+    monkeypatch.setattr(playback, "play", play)
+    out = tmp_path / "all.zip"
+    command = ("export", "-c", str(config), "--out", str(out), "--reason", "r")
+    assert callcore(*command) == 1
+    manifest = json.loads(zipfile.ZipFile(out).read("manifest.json"))
+    problems = {one["recording"]: one["problem"] for one in manifest["recordings"]}
+    assert problems == {"c0": None, "c1": "its segment is damaged", "c2": None}
+    out.unlink()
+    broken = True
+    with pytest.raises(ValueError, match="a defect"):
+        main(["recordings", *command])
+    assert not list(tmp_path.glob("all.zip*"))
 
 
 def test_a_changed_log_is_exit_1(config, capsys, tmp_path):

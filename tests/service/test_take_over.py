@@ -7,7 +7,7 @@ import pytest
 
 from acd import events as acd
 from acd.core import Core
-from callcore.call.events import Registered
+from callcore.call.events import Registered, Unregistered
 from callcore.call.registrar import Binding
 from callcore.call.settings import Seat
 from callcore.engine import Engine
@@ -47,7 +47,7 @@ class Node:
         """As the server does: what the engine has to tell is told before it returns."""
         self.engine.restore(bindings, self.parts.clock.anywhere())
         for fact in self.engine.take():
-            assert isinstance(fact, Registered)
+            assert isinstance(fact, Registered | Unregistered)
             self.house.conductor.on_sip(fact)
 
     def heard(self, *events: acd.Event) -> None:
@@ -157,3 +157,20 @@ async def test_a_phone_that_moved_while_another_node_led_is_rung_where_it_is(nod
     (found,) = node.engine.registrar.bindings("8001")
     assert found.contact == after.contact
     assert found.since == pytest.approx(after.since, abs=0.01)
+
+
+async def test_a_phone_that_was_put_away_while_another_node_led_is_not_rung(node: Node) -> None:
+    """
+    node-1 (leads)     node-2 (leads)     8001, which may register at both
+      |<---- REGISTER -------------------- |
+      X paused           | leads           |
+                         |<-- Expires: 0 - |
+      | leads again      X                 |
+    """
+    now = node.parts.clock.anywhere()
+    before = replace(node.phone("8001"), since=now - 60)
+    node.engine.restore([before], now)
+    node.engine.take()
+    node.lead(node.shared(replace(before, since=now - 10, gone=True)))
+    assert node.engine.registrar.bindings("8001") == ()
+    assert node.states(("8001",)) == {"8001": "offline"}

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from callcore.call.events import Registered, Unregistered
 from callcore.call.registrar import Binding, Registrar
@@ -244,3 +246,77 @@ def test_a_restored_phone_that_registers_is_its_own_again(registrar, phone):
 def test_what_has_expired_meanwhile_is_not_restored(registrar):
     assert registrar.restore(restored(5060), 300.0) == []
     assert not registrar.has("8001")
+
+
+def test_what_a_phone_has_taken_back_at_another_node_is_no_longer_rung(registrar, phone):
+    """
+    node-1           node-2 (leads)     8001
+      |<--------------- | -- REGISTER -- |
+      |                 |<-- Expires: 0 -|  perhaps it was never registered there
+      | leads           X
+    """
+    phone.register(f"<{HOME}>", now=0.0)
+    other = Registrar(SETTINGS)
+    at_the_other = Phone(other, call_id="c9")
+    assert at_the_other.register(f"<{HOME}>", expires=0, now=5.0).facts == ()
+    (gone,) = other.gone("8001")
+    assert registrar.restore(gone, 6.0) == [Unregistered("8001", "asked")]
+    assert not registrar.has("8001")
+    # And who has it still from before tells us nothing new.
+    assert registrar.restore(restored(5060, since=4.0), 7.0) == []
+    assert registrar.restore(restored(5060, since=6.5), 7.0) != []
+    assert registrar.gone("8001") == ()
+
+
+def test_a_second_place_stays_where_the_first_is_taken_back(registrar, phone):
+    phone.register(f"<{HOME}>", "<sip:8001@10.0.0.1:6000>")
+    phone.register(f"<{HOME}>;expires=0", now=1.0)
+    other = Registrar(SETTINGS)
+    for one in (*reversed(registrar.bindings("8001")), *registrar.gone("8001")):
+        other.restore(one, 2.0)
+    assert [one.contact for one in other.bindings("8001")] == ["sip:8001@10.0.0.1:6000"]
+
+
+def test_a_phone_that_moves_takes_nothing_back(registrar, phone):
+    instance = '+sip.instance="<urn:uuid:1>"'
+    phone.register(f"<{HOME}>;{instance}")
+    phone.register(f"<sip:8001@10.0.0.1:7000>;{instance}")
+    phone.register("<sip:8001@10.0.0.1:7001>", "<sip:8001@10.0.0.1:7002>")
+    assert registrar.gone("8001") == ()
+
+
+def test_what_was_taken_back_does_not_fill_the_memory(registrar):
+    for port in range(7000, 7100):
+        Phone(registrar, call_id=f"c{port}").register(f"<sip:8001@10.0.0.1:{port}>", expires=0)
+    assert [one.contact[-4:] for one in registrar.gone("8001")] == ["7098", "7099"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("AB"), st.sampled_from((5060, 5061)), st.booleans())
+        | st.sampled_from(["A leads", "B leads"]),
+        max_size=24,
+    ),
+    st.booleans(),
+)
+def test_whoever_leads_knows_each_phone_s_last_word(words, one_call_id):
+    """Two phones of a seat speak now to one node and now to the other."""
+    nodes = {name: Registrar(SETTINGS) for name in "AB"}
+    last: dict[int, bool] = {}
+    spoken = 0
+    for now, word in enumerate([*words, "A leads", "B leads"], start=1):
+        if not isinstance(word, str):
+            node, port, on = word
+            spoken += 1
+            name = f"c{port}" if one_call_id else f"c{port}{node}"  # one for each registration
+            phone = Phone(nodes[node], udp_flow(port), name)
+            contact = f"<sip:8001@10.0.0.1:{port}>"
+            phone.register(contact, expires=600 if on else 0, now=float(now), cseq=spoken)
+            last[port] = on
+            continue
+        new, old = (nodes[name] for name in ("AB" if word == "A leads" else "BA"))
+        for one in (*reversed(old.bindings("8001")), *old.gone("8001")):
+            new.restore(one, float(now))
+        assert {one.flow.remote[1] for one in new.bindings("8001")} == {
+            port for port, on in last.items() if on
+        }
