@@ -8,6 +8,7 @@ values and this package's own classes, whatever the bytes say.
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
 import zlib
@@ -17,6 +18,7 @@ import msgspec
 
 from acd.board import Board
 from acd.core import Core
+from acd.policies import Stage
 from acd.settings import AcdSettings
 
 MAGIC = b"callcore snapshot 1\n"
@@ -43,6 +45,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
 class _Pickler(pickle.Pickler):
     def __init__(self, file: io.BytesIO, core: Core) -> None:
         super().__init__(file, protocol=5)
+        # Debian 12's Python names a member by `getattr`, which no reader of a state may call.
+        self.dispatch_table = {**copyreg.dispatch_table, Stage: lambda one: (Stage, (int(one),))}
         self._core = core
 
     def persistent_id(self, obj: Any) -> str | None:

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets a fresh machine up: scripts/setup.sh environment | packages | browser | docs
 #
-#   environment  .venv/ with the product, its tests, phones and peers; needs Python 3.11 or newer
+#   environment  .venv/ with the product, its tests, phones and peers; needs Python 3.11 or newer,
+#                which CALLCORE_PYTHON may name; looked at when .venv/ is made, not later
 #   packages     the programs that tests and benchmarks talk to; apt-get where that is allowed,
 #                else it says what to install. .venv/.packages is there when all of them are
 #   browser      JsSIP for the browser seat's page, by npm where that is there; else without
@@ -54,7 +55,9 @@ install_by_pip() {
 find_python() {
     local one
     # 3.11 first: not every phone in the tests has a wheel for the newest Python yet.
-    for one in python3.11 python3.12 python3.13 python3; do
+    local names=(python3.11 python3.12 python3.13 python3)
+    [ -z "${CALLCORE_PYTHON:-}" ] || names=("$CALLCORE_PYTHON")
+    for one in "${names[@]}"; do
         if "$one" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             echo "$one"
             return
@@ -65,7 +68,10 @@ find_python() {
 
 make_environment() {
     local python
-    python=$(find_python) || stop "Python 3.11 or newer is missing; install it: apt-get install python3"
+    python=$(find_python) || {
+        [ -z "${CALLCORE_PYTHON:-}" ] || stop "CALLCORE_PYTHON names no Python 3.11 or newer: $CALLCORE_PYTHON"
+        stop "Python 3.11 or newer is missing; install it: apt-get install python3"
+    }
     if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
         may_install && install_by_apt python3-venv ||
             stop "Python's venv is missing; install it: apt-get install python3-venv"

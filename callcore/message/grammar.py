@@ -1,7 +1,8 @@
 """The pieces of SIP's grammar that several fields share (RFC 3261 §25.1).
 
-All patterns are anchored and possessive: the work is linear in the length of the text, whatever
-a peer writes.
+All patterns are anchored and never go back: the work is linear in the length of the text, whatever
+a peer writes. A group in which something is repeated is itself repeated as `(?>(?:...)*)`, not as
+`(?:...)*+`: that keeps in Python 3.11.2, Debian 12's, what its last, failing turn began with.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ MAX_VALUES = 256  # in one field line
 MAX_LENGTH = 8192
 
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]"
+# Possessive all the same, a quarter faster: behind the last backslash of a text no quote follows.
 QUOTED = r'"(?:[^"\\]++|\\.)*+"'
 HOST = r"(?:[A-Za-z0-9_.\-]++|\[[0-9A-Fa-f:.]++\])"
 WS = r"[ \t]*+"
@@ -29,12 +31,12 @@ PORT = (
 # A parameter's value may be a token, a host or a quoted string; peers also write '=', '/' and '@'.
 VALUE = r"[!#-+\--:=@-~]++"
 PARAM = rf"{WS};{WS}({TOKEN}++){WS}(?:={WS}({VALUE}|{QUOTED}))?"
-PARAMS = rf"(?:{WS};{WS}{TOKEN}++{WS}(?:={WS}(?:{VALUE}|{QUOTED}))?)*+"
+PARAMS = rf"(?>(?:{WS};{WS}{TOKEN}++{WS}(?:={WS}(?:{VALUE}|{QUOTED}))?)*)"
 
 is_token = re.compile(rf"{TOKEN}++\Z").match
 _is_value = re.compile(rf"{VALUE}\Z").match
 _find_params = re.compile(PARAM, re.DOTALL).findall
-_item = re.compile(rf'((?:[^,"<]++|{QUOTED}|<[^>]*+>)*+)(,|\Z)', re.DOTALL).match
+_item = re.compile(rf'((?>(?:[^,"<]++|{QUOTED}|<[^>]*+>)*))(,|\Z)', re.DOTALL).match
 _pair = re.compile(r"\\(.)", re.DOTALL)
 
 

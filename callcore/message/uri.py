@@ -17,7 +17,7 @@ from callcore.message.grammar import HOST, PORT, Params
 _PART = r"A-Za-z0-9\-_.!~*'()\[\]/:&+$%"
 _USER = r"[A-Za-z0-9\-_.!~*'()%&=+$,;?/#]++"
 _PASSWORD = r"[A-Za-z0-9\-_.!~*'()%&=+$,]*+"
-_PARAMS = rf"(?:;[{_PART}]++(?:=[{_PART}=]*+)?)*+"
+_PARAMS = rf"(?>(?:;[{_PART}]++(?:=[{_PART}=]*+)?)*)"
 _HEADERS = r'[^\x00-\x20<>"\x7f]++'
 
 SIP = (

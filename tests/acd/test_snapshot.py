@@ -7,6 +7,7 @@ import zlib
 import pytest
 
 from acd.core import Core
+from acd.policies import Stage
 from acd.settings import AcdSettings
 from acd.snapshot import Snapshot, SnapshotUnreadable, freeze, pack, thaw, unpack
 from tests.acd.shift import Shift
@@ -33,6 +34,17 @@ def test_a_thawed_core_decides_as_the_one_that_was_frozen(seed):
     shift.go_on(300)
     assert [twin.step(event) for event in told[seen:]] == effects
     assert twin.snapshot() == core.snapshot()
+
+
+def test_a_class_of_calls_is_put_away_by_its_number(monkeypatch):
+    """Python 3.11.2 would have its name looked up by `getattr`, and nobody could thaw the state."""
+    monkeypatch.setattr(Stage, "__reduce_ex__", lambda one, _: (getattr, (Stage, one.name)))
+    core = Core(AcdSettings())
+    shift = Shift(0, core.step)
+    shift.begin()
+    shift.go_on(300)
+    assert core.calls
+    assert thaw(freeze(core)).snapshot() == core.snapshot()
 
 
 def test_a_snapshot_is_kept_with_its_number_and_its_build():
