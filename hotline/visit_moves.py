@@ -139,6 +139,9 @@ def disown(visit: Visit, heir: Party | None = None) -> Step:
     if not visit.in_queue:
         return replace(visit, owner=""), []
     if heir is not None and heir.target.is_seat and heir.stage is Stage.UP:
+        owner = visit.find(visit.owner)
+        if owner is not None and not heir.token and not visit.talked:
+            visit = visit.put(replace(heir, token=owner.token))  # of a callback: its agent now
         return replace(visit, owner=heir.leg), [HandedOver(heir.target.name)]
     return replace(visit, owner=""), [Departed()]
 

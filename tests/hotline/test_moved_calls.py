@@ -118,6 +118,15 @@ def test_a_callback_whose_agent_is_replaced_before_its_citizen_answers_is_made()
     flow.now("talking").hears(x="a2", a2="x")
 
 
+def test_who_took_a_callback_over_and_leaves_before_its_citizen_answers_spends_no_attempt():
+    flow = Flow(begin("v", Policy(), in_queue=True))
+    flow.on(f.Dial(SEAT, "desk", then=OUTSIDE, token="t1"), f.LegAnswered("v-a1"))
+    flow.on(f.Dial(BOSS, "take over", "v-a1"), f.LegAnswered("v-a3"))
+    flow.expect(e.HandedOver("9001"), of=QUEUE).on(f.LegEnded("v-a1", 200, "local"))
+    flow.on(f.LegEnded("v-a3", 200, "remote"))
+    flow.expect(e.RefuseOffer("t1", 480), e.CallOver(), of=QUEUE).expect(e.EndLeg("v-a2"))
+
+
 def test_a_ringing_call_that_is_picked_up_answers_whoever_called():
     flow = seat_calls(OTHER).on(f.LegRinging("v-a1"))
     flow.on(f.Replaced("v-a1", "v-x", Target("seat", "8003")))
