@@ -6,6 +6,7 @@ all else is asked until it is answered.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import itertools
 import re
@@ -112,6 +113,7 @@ class RtpEnd(asyncio.DatagramProtocol):
         self.received = 0
         self.heard = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
+        self._remote: Address = ("", 0)
         self.transport: asyncio.DatagramTransport
 
     async def open(self, host: str) -> Address:
@@ -133,16 +135,17 @@ class RtpEnd(asyncio.DatagramProtocol):
             self.heard.set()
 
     def send_to(self, remote: Address) -> None:
-        """Begins to send there, at once and each 20 ms."""
+        """Begins to send there, at once and each 20 ms, or goes on there from now on."""
+        self._remote = remote
         if self._sending is None:
-            self._sending = asyncio.get_running_loop().create_task(self._send(remote))
+            self._sending = asyncio.get_running_loop().create_task(self._send())
 
-    async def _send(self, remote: Address) -> None:
+    async def _send(self) -> None:
         begin, ssrc = time.monotonic(), next(_serial)
         for n in itertools.count():
             head = bytes([0x80, 8]) + (n & 0xFFFF).to_bytes(2, "big")
             head += (n * FRAME & 0xFFFFFFFF).to_bytes(4, "big") + ssrc.to_bytes(4, "big")
-            self.transport.sendto(head + self.frames[n % len(self.frames)], remote)
+            self.transport.sendto(head + self.frames[n % len(self.frames)], self._remote)
             await asyncio.sleep(begin + (n + 1) * FRAME_SECONDS - time.monotonic())
 
     def close(self) -> None:
@@ -223,10 +226,18 @@ class RawEnd(asyncio.DatagramProtocol):
         elif message.method == "INVITE" and call is None:
             self._invites[message.branch] = None
             self.incoming.put_nowait((message, address, now))
+        elif message.method == "INVITE" and call is not None:
+            self._moved(call, message, address)
         elif message.method in {"BYE", "CANCEL", "OPTIONS"}:
             self.respond(message, address, "200 OK")
             if message.method == "BYE" and call is not None:
                 call.over.set()
+
+    def _moved(self, call: RawCall, invite: RawMessage, address: Address) -> None:
+        """A re-INVITE: our voice goes where it says; without a description it asks for ours."""
+        self.respond(invite, address, "200 OK", self.description(call.rtp_address))
+        with contextlib.suppress(ValueError):
+            call.rtp.send_to(invite.rtp_address())
 
     # --- sending
 

@@ -72,7 +72,7 @@ class Fleet:
         self.spare = None
 
     async def _look_after(self) -> None:
-        """Kill processes without a life sign; not for a pause of our own loop."""
+        """Kill processes without a life sign; a pause of our own loop is not held against them."""
         loop = asyncio.get_running_loop()
         period = min(0.5, self._limit_seconds / 4)
         while True:
@@ -80,8 +80,9 @@ class Fleet:
             await asyncio.sleep(period)
             now = loop.time()
             for process in self._all():
-                if now - asleep > 2 * period:
-                    process.heard = now
+                process.heard = min(now, process.heard + now - asleep - period)
                 allowed = self._limit_seconds if process.up else START_SECONDS
-                if process.process is not None and now - process.heard > allowed:
+                if process.pid is not None and process.pulse.is_stuck(
+                    process.pid, now - process.heard, allowed
+                ):
                     process.kill()

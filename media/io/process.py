@@ -14,6 +14,7 @@ import msgspec
 from media import messages as m
 from media.errors import NotStarted
 from media.io.channel import Unpacker, pack
+from media.io.pulse import Pulse
 
 # A process is for one core: where it is bound to one, a tick of real-time priority that waited for
 # threads of the linear algebra would never let them run.
@@ -63,6 +64,7 @@ class WorkerProcess(asyncio.Protocol):
         self.heartbeat: Any = kind.heartbeat()
         self.told: Any = None  # the ready message of this life of it
         self.heard = 0.0  # loop time of the last life sign
+        self.pulse = Pulse()
         self.process: subprocess.Popen[bytes] | None = None
         self.closing = False
         self.up = False  # this life of it, where `ready` is the first

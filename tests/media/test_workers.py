@@ -43,7 +43,7 @@ class Ear:
                 self.heard.add(port)
                 self.changed.set()
 
-    async def hears(self, ports: set[int], seconds: float = 20) -> None:
+    async def hears(self, ports: set[int], seconds: float = 40) -> None:
         async with asyncio.timeout(seconds):
             while not ports <= self.heard:
                 self.changed.clear()
@@ -75,7 +75,7 @@ async def test_two_hundred_calls_go_on_when_their_worker_dies_or_stops(death: si
         await ear.hears(anchor(it, ear))
         victim = it.plane.stats().pids[0]
         os.kill(victim, death)
-        (lost,) = await it.wait(events.WorkerLost, seconds=20)
+        (lost,) = await it.wait(events.WorkerLost, seconds=40)
         assert len(lost.legs) == 2 * CALLS
         # Before anything is opened again: bridges and legs are forgotten, their ports are back.
         stats = it.plane.stats()
@@ -86,7 +86,7 @@ async def test_two_hundred_calls_go_on_when_their_worker_dies_or_stops(death: si
         assert victim not in it.plane.stats().pids
         for leg in lost.legs:
             it.plane.close(leg)
-        await it.wait(events.LegClosed, 2 * CALLS, seconds=20)
+        await it.wait(events.LegClosed, 2 * CALLS, seconds=40)
         assert it.plane.stats().free_ports == free
         ear.close()
 
@@ -104,7 +104,7 @@ async def test_a_spare_takes_the_place_of_the_only_worker_at_once(
             (victim,) = it.plane.stats().pids
             counted = it.plane.stats()
             os.kill(victim, signal.SIGKILL)
-            lost = (await it.wait(events.WorkerLost, deaths, seconds=20))[-1]
+            lost = (await it.wait(events.WorkerLost, deaths, seconds=40))[-1]
             assert len(lost.legs) == 20
             # Counters are read by a Prometheus, to which a smaller one is a new beginning.
             now = it.plane.stats()
@@ -144,7 +144,7 @@ async def test_a_worker_is_started_again_when_the_system_has_a_process_to_spare(
         await ear.hears(anchor(it, ear, 1))
         monkeypatch.setattr(subprocess, "Popen", stingy)
         os.kill(it.plane.stats().pids[0], signal.SIGKILL)
-        await it.wait(events.WorkerLost, seconds=20)
+        await it.wait(events.WorkerLost, seconds=40)
         await ear.hears(anchor(it, ear, 1))
         assert len(refused) == 3
         ear.close()

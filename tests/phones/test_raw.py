@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from phones.driver import Softphone, SoftphoneOptions
-from phones.raw import RawEnd, digest
+from phones.raw import RawEnd, RtpEnd, digest
 
 pytestmark = pytest.mark.interop
 
@@ -67,3 +67,22 @@ async def test_an_invite_that_comes_again_is_one_call_and_gets_the_same_response
         async with asyncio.timeout(WAIT_SECONDS):
             answers = [await asker.messages.get() for _ in range(2)]
         assert [one.status for one in answers] == [486, 486]
+
+
+async def test_a_call_that_is_asked_to_move_sends_its_voice_there() -> None:
+    seat, asker = RawEnd("8001", 1900, 700), RawEnd("trunk", 700, 1900)
+    await seat.open()
+    await asker.open()
+    with contextlib.closing(seat), contextlib.closing(asker):
+        placing = asyncio.create_task(asker.place(seat.address, "8001", "13900000001"))
+        await seat.accept()
+        call = await placing
+        elsewhere = RtpEnd(700, 1900)
+        address = await elsewhere.open("127.0.0.1")
+        with contextlib.closing(elsewhere):
+            lines = [f"From: {call.ours}", f"To: {call.theirs}", f"Call-ID: {call.call_id}"]
+            offer = asker.description(address)
+            asker.request("INVITE sip:8001@h", [*lines, "CSeq: 2 INVITE"], seat.address, offer)
+            assert (await asker.response(call.call_id)).status == 200
+            async with asyncio.timeout(WAIT_SECONDS):
+                await elsewhere.heard.wait()
