@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from acd.core import Core
-from acd.events import Arm, Configured, Disarm, Effect, Event, Fired, Restarted
+from acd.events import Arm, Configured, Disarm, Effect, Event, Finished, Fired, Restarted
 from acd.frames import frame
 from acd.io.journal import Journal
 from acd.settings import AcdSettings
@@ -52,7 +52,11 @@ class Queueing:
             self._write(self._journal, event)
         effects = self.core.step(event)
         if self._effects is not None:  # told by one of its own effects: behind the others
-            self._effects += effects
+            for effect in effects:
+                if isinstance(effect, Finished):
+                    self._perform(effect)  # its visit is gone before their turn comes
+                else:
+                    self._effects.append(effect)
             return
         self._effects = effects
         try:

@@ -279,3 +279,23 @@ async def test_a_200_that_crosses_our_cancel_is_charged(house: House) -> None:
     assert month.calls == 1
     house.conductor.on_sip(sip.AnsweredInVain("v1-a1"))  # a seat's phone costs nothing
     assert house.desk.minutes() == [month]
+
+
+async def test_who_waits_too_long_is_overflowed_on_the_record_too() -> None:
+    """Our BYE ends the call at once: how it ended is known before it is forgotten."""
+    house = House()
+    queue_of(house, max_wait_seconds=0.001)
+    over, hang_up = asyncio.Event(), house.sip.hang_up
+
+    def hanging_up(leg: str, reason: str | None = None) -> None:
+        hang_up(leg, reason)
+        house.ended(leg, 200, "local")
+        over.set()
+
+    house.sip.hang_up = hanging_up  # type: ignore[method-assign]
+    house.call()
+    async with asyncio.timeout(30):
+        await over.wait()
+    assert house.desk.call("v1").result == "overflowed"
+    assert house.desk.queue("12345").overflowed == 1
+    house.close()
