@@ -58,7 +58,7 @@ class Engine:
         """The child's process number."""
         return self.process.pid
 
-    async def start(self, timeout_seconds: float = 20.0) -> None:
+    async def start(self, timeout_seconds: float = 60.0) -> None:
         """Starts it and reads its line `ready {json}`; all listeners are up then."""
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         self._process = await asyncio.create_subprocess_exec(

@@ -34,6 +34,7 @@ outbound_number = "055112345"
 max_calls = 200
 calls_per_second = 100
 minutes_per_month = 20000
+probe_seconds = {probe_seconds}
 {seats}
 [[queues]]
 name = "12345"
@@ -83,6 +84,7 @@ class EnginePlan:
     policy: str = "fifo"
     promotion_seconds: float = 120
     wrap_up_seconds: float = 0
+    probe_seconds: float = 30  # 0: the trunk, whose SIP port is 5060, is not asked whether it is up
     spare: bool = False  # a media worker more would cost each start a second of the processor
 
     @property
@@ -108,6 +110,7 @@ class EnginePlan:
             policy=self.policy,
             promotion_seconds=number(self.promotion_seconds),
             wrap_up_seconds=number(self.wrap_up_seconds),
+            probe_seconds=number(self.probe_seconds),
             folder=self.folder.resolve(),
             spare="true" if self.spare else "false",
         )

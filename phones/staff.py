@@ -63,7 +63,7 @@ class Staff:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    async def start(self, timeout_seconds: float = 20.0) -> None:
+    async def start(self, timeout_seconds: float = 60.0) -> None:
         """Spawns all and waits until each is registered."""
         await asyncio.gather(*(phone.start() for phone in self.phones))
         await asyncio.gather(

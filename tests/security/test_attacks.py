@@ -117,7 +117,13 @@ class Target:
 
 @pytest.fixture
 async def target(tmp_path: Path) -> AsyncIterator[Target]:
-    plan = EnginePlan(tmp_path, free_port(), free_port("tcp"), seats=3, media_ports=(21000, 21998))
+    # sipvicious listens at 5060 of every address: a probe of the trunk makes it give up.
+    plan = EnginePlan(
+        *(tmp_path, free_port(), free_port("tcp")),
+        seats=3,
+        media_ports=(21000, 21998),
+        probe_seconds=0,
+    )
     with (tmp_path / "engine.log").open("wb") as log:
         config = plan.write()
         with config.open("a", encoding="utf-8") as more:
