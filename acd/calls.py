@@ -55,6 +55,7 @@ class Call:
         "entry",
         "favourite",
         "greeted_ms",
+        "heir",
         "home",
         "last_agent",
         "line",
@@ -96,6 +97,7 @@ class Call:
         self.rivals: tuple[str, ...] = ()  # tokens of other phones that ring for it
         self.tried: tuple[str, ...] = ()  # agents that did not answer this call
         self.favourite: str | None = None  # the agent that it waits for, and for no other
+        self.heir: str | None = None  # has it beside another of the queue's, its own when that ends
         self.last_agent: str | None = None  # who talked to the caller, once it is over
         self.offers = 0
         self.until_ms = 0  # when the call's own timer fires: the first of the agenda

@@ -71,8 +71,26 @@ class Handling(Promises):
         if agent is None or agent.state not in BUSY:
             return False
         if agent.call == without:
-            self._move(user, "seized", next(iter(calls)))
+            name = next(iter(calls))
+            self._move(user, "seized", name)
+            call = self._calls.get(name)
+            if call is not None and call.heir == user:
+                self._inherit(call, user)
         return True
+
+    def _inherit(self, call: Call, user: str) -> None:
+        """Given to an agent who had another call: its agent, now that it has none."""
+        self._beside[user].pop(call.name)
+        call.heir, call.agent, call.taken_ms = None, user, self.now_ms
+        if call.state == "away":
+            self._disarm_call(call)
+            call.state = "talking"
+
+    def _disinherit(self, call: Call) -> None:
+        """Whoever had it beside another call has it no more."""
+        user, call.heir = call.heir, None
+        if user is not None:
+            self._release(AgentReleased(self.now_ms, user, call.name))
 
     def _leave_beside(self, call: Call) -> None:
         """A seat that called the queue itself is free when its phone is: it may leave a message."""
@@ -84,19 +102,25 @@ class Handling(Promises):
     def _hand_over(self, event: HandedOver) -> None:
         call = self._calls.get(event.call)
         agent = self._agents.get(event.agent)
-        if call is None or agent is None or call.agent == event.agent:
+        if call is None or agent is None or event.agent in (call.agent, call.heir):
             self.ignored += 1
             return
         reserve = self._reserves.get(call.token or "")
         if call.is_attempt and reserve is not None and reserve.state == "accepted":
             self._hand_attempt_over(call, agent, reserve)
             return
-        if call.state != "talking" and not call.away:  # away: from the city's agent to one of ours
-            self.ignored += 1
+        if call.state != "talking" and call.heir is None and not call.away:
+            self.ignored += 1  # away: from the city's agent to one of ours
             return
         if self._has_its_own(agent):
             self._depart(Departed(event.at_ms, event.call))
+            self._beside.setdefault(event.agent, {})[call.name] = None
+            call.heir = event.agent
             return
+        self._disinherit(call)
+        if call.state == "away":
+            self._disarm_call(call)
+            call.state = "talking"
         before, call.agent = call.agent, event.agent
         self._beside.get(event.agent, {}).pop(call.name, None)
         self._withdraw(event.agent, "seized", call=call.name)
@@ -132,6 +156,9 @@ class Handling(Promises):
 
     def _depart(self, event: Departed) -> None:
         call = self._calls.get(event.call)
+        if call is not None and call.heir is not None:
+            self._disinherit(call)
+            return
         if call is None or call.agent is None or not (call.state == "talking" or call.away):
             self.ignored += 1
             return
@@ -151,6 +178,7 @@ class Handling(Promises):
         if queue is None:
             self.ignored += 1
             return
+        self._disinherit(call)
         self._disarm_call(call)
         if call.away:
             self._come_back(call)

@@ -56,5 +56,9 @@ class Seams(Board, ABC):
         """Away no longer: in nobody's hands but ours."""
 
     @abstractmethod
+    def _disinherit(self, call: Call) -> None:
+        """Nobody has the call beside another one any more."""
+
+    @abstractmethod
     def _leave_beside(self, call: Call) -> None:
         """The call is over for all who took part in it without the queue's doing."""

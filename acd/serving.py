@@ -252,7 +252,8 @@ class Serving(Seams):
         if self._beside and self._goes_on(user, call.name):
             self._owed[user] = queue.wrap_up_ms
         else:
-            self._move(user, "ended", None, None, "", queue.wrap_up_ms)
+            owed_ms = self._owed.pop(user, 0) if self._owed else 0
+            self._move(user, "ended", None, None, "", max(queue.wrap_up_ms, owed_ms))
 
     def _stop_clock(self, call: Call) -> None:
         if not call.answered:
@@ -295,10 +296,13 @@ class Serving(Seams):
     def _drop(self, event: AgentDropped) -> None:
         call = self._calls.get(event.call)
         agent = self._agents.get(call.agent) if call is not None and call.agent else None
-        at_the_city = call is not None and call.away and agent is None
-        if call is None or (not at_the_city and (agent is None or agent.state == "ringing")):
+        elsewhere = call is not None and agent is None and (call.away or call.heir is not None)
+        if call is None or (not elsewhere and (agent is None or agent.state == "ringing")):
             self.ignored += 1
             return
+        if call.heir is not None:
+            self._disinherit(call)
+            self._disarm_call(call)
         if call.away:  # one of ours will do
             self._come_back(call)
         if call.token is not None:

@@ -165,6 +165,47 @@ def test_who_hands_a_call_to_a_busy_agent_is_free_all_the_same():
     assert line.core.calls == []
 
 
+def handed_to_a_busy_agent() -> Hotline:
+    """8001's caller is given to 8002, who talks with another caller of the queue's still."""
+    line = Hotline("8001", "8002", wrap_up_seconds=10)
+    line.busy("8001", "8002")
+    line.at(10, e.HandedOver, "busy0", "8002")
+    assert (line.state("8001"), line.core.agent("8002").call) == ("wrap_up", "busy1")
+    return line
+
+
+def test_who_is_handed_a_call_beside_another_is_its_agent_when_the_other_ends():
+    line = handed_to_a_busy_agent()
+    line.at(11, e.HungUp, "busy1")
+    call = line.core.call("busy0")
+    assert (line.state("8002"), line.core.agent("8002").call) == ("talking", "busy0")
+    assert (call.state, call.agent) == ("talking", "8002")
+    line.at(30, e.HungUp, "busy0")
+    assert line.state("8002") == "wrap_up"
+    assert (line.core.calls, line.core._beside, line.core._owed) == ([], {}, {})
+
+
+@pytest.mark.parametrize("end", [e.HungUp, e.Departed, e.AgentDropped, e.Transferred])
+def test_a_call_beside_another_that_goes_first_leaves_the_other(end):
+    line = handed_to_a_busy_agent()
+    line.at(11, end, "busy0")
+    left = {e.Departed: "away", e.AgentDropped: "waiting", e.Transferred: "waiting"}
+    assert getattr(line.core.call("busy0"), "state", None) == left.get(end)
+    assert (line.state("8002"), line.core.agent("8002").call) == ("talking", "busy1")
+    line.at(12, e.HungUp, "busy1")
+    assert line.state("8002") == "wrap_up"
+
+
+def test_a_call_beside_another_can_be_handed_on():
+    line = handed_to_a_busy_agent()
+    line.at(25, e.HandedOver, "busy0", "8001")
+    assert (line.state("8001"), line.core.call("busy0").agent) == ("talking", "8001")
+    line.at(26, e.HungUp, "busy1")
+    assert line.state("8002") == "wrap_up"
+    line.at(30, e.HungUp, "busy0")
+    assert (line.state("8001"), line.core.calls) == ("wrap_up", [])
+
+
 def test_who_picks_a_call_up_while_the_own_phone_rings_lets_the_other_caller_go_on():
     line = Hotline("8001", "8002", wrap_up_seconds=10)
     line.busy("8001")

@@ -197,6 +197,25 @@ async def test_who_is_given_a_call_of_ours_is_not_free_when_the_consultation_end
     assert state(house, "8002") == "ready"
 
 
+async def test_an_agent_of_the_queue_s_who_is_given_another_citizen_is_not_free(
+    house: House,
+) -> None:
+    """8001's phone calls 12345 on its second line, 8002 answers, and 8001 transfers to it."""
+    house.call()
+    house.answered("v1-a1")
+    house.seat("8002")
+    house.dials("s", "8001", "12345")
+    house.answered("v2-a1")
+    house.conductor.on_sip(sip.Referred("v1-a1", "sip:8002@h", "x", "s"))
+    house.ended("v1-a1")
+    house.ended("s")
+    assert [state(house), state(house, "8002")] == ["ready", "talking"]
+    house.ended("v2-a1", 408, "timeout")  # its phone dies: the citizen waits for another
+    core = house.conductor.parts.queueing.core.call("v1")
+    assert core is not None
+    assert (core.state, core.agent) == ("ringing", "8001")
+
+
 async def test_a_supervisor_takes_over_from_listening(house: House) -> None:
     house.seat("9001")
     house.call()
