@@ -78,9 +78,16 @@ class Handling(Promises):
                 self._inherit(call, user)
         return True
 
+    def _no_longer_beside(self, user: str, name: str) -> None:
+        """It is the agent's own call now, if it was beside another."""
+        calls = self._beside.get(user, {})
+        calls.pop(name, None)
+        if not calls:
+            self._beside.pop(user, None)
+
     def _inherit(self, call: Call, user: str) -> None:
         """Given to an agent who had another call: its agent, now that it has none."""
-        self._beside[user].pop(call.name)
+        self._no_longer_beside(user, call.name)
         call.heir, call.agent, call.taken_ms = None, user, self.now_ms
         if call.state == "away":
             self._disarm_call(call)
@@ -122,7 +129,7 @@ class Handling(Promises):
             self._disarm_call(call)
             call.state = "talking"
         before, call.agent = call.agent, event.agent
-        self._beside.get(event.agent, {}).pop(call.name, None)
+        self._no_longer_beside(event.agent, call.name)
         self._withdraw(event.agent, "seized", call=call.name)
         if before is not None:
             self._free(call, before, call.queue)
@@ -141,7 +148,7 @@ class Handling(Promises):
         self._reserves[reserve.token] = replace(reserve, agent=user)
         call.agent = user or None
         if user:
-            self._beside.get(user, {}).pop(call.name, None)
+            self._no_longer_beside(user, call.name)
             self._withdraw(user, "seized", call=call.name)
         if not self._goes_on(before, call.name):
             self._move(before, "withdrawn")
