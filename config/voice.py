@@ -46,5 +46,5 @@ class Voice(Table):
         ge=0.5,
         le=60,
         description="a media process without a sign of life for so long is replaced, and its "
-        "calls go on in another one",
+        "calls go on in another one; one that only waits for a processor has 20 s",
     )

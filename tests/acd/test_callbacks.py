@@ -83,13 +83,19 @@ def test_an_agent_who_does_not_pick_up_spends_no_attempt():
     assert line.core.callbacks()[0].attempts == 0
 
 
-def test_who_picks_the_phone_of_a_callback_up_is_its_agent():
-    """8002 picks up for 8001 before the citizen has answered: each is what it says it is."""
+def picked_up() -> tuple[Hotline, CallBack]:
+    """8002 has picked 8001's phone up, which rings for a callback."""
     line = promised("8001", "8002")
     first = of(CallBack, line.at(40, e.HungUp, "busy0"))[0]
     line.at(41, e.HungUp, "busy1")
     line.at(42, e.Accepted, first.token)
     line.at(42, e.HandedOver, first.call, "8002")
+    return line, first
+
+
+def test_who_picks_the_phone_of_a_callback_up_is_its_agent():
+    """8002 picks up for 8001 before the citizen has answered: each is what it says it is."""
+    line, first = picked_up()
     assert (line.state("8001"), line.state("8002")) == ("ready", "talking")
     line.at(45, e.Bridged, first.call)
     assert line.core.call(first.call).agent == "8002"
@@ -98,11 +104,7 @@ def test_who_picks_the_phone_of_a_callback_up_is_its_agent():
 
 
 def test_a_picked_up_callback_whose_citizen_does_not_answer_frees_its_agent():
-    line = promised("8001", "8002")
-    first = of(CallBack, line.at(40, e.HungUp, "busy0"))[0]
-    line.at(41, e.HungUp, "busy1")
-    line.at(42, e.Accepted, first.token)
-    line.at(42, e.HandedOver, first.call, "8002")
+    line, first = picked_up()
     line.at(60, e.CallbackUnreached, first.call, 486)
     assert (line.state("8001"), line.state("8002")) == ("ready", "ready")
     assert line.core.reserves() == []

@@ -3,21 +3,7 @@
 import pytest
 
 from config.loader import ConfigError, loads
-
-
-def told_of(text: str) -> list[str]:
-    """All mistakes, as they are printed."""
-    try:
-        loads(text)
-    except ConfigError as error:
-        return [str(one) for one in error.mistakes]
-    return []
-
-
-def keys(text: str) -> list[str]:
-    with pytest.raises(ConfigError) as raised:
-        loads(text, environ={})
-    return [mistake.key for mistake in raised.value.mistakes]
+from tests.config.mistakes import keys, told_of
 
 
 def test_a_listener_without_its_port_is_told_what_is_allowed():

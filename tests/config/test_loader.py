@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from config.loader import ConfigError, Mistake, load, loads
+from config.loader import ConfigError, load, loads
 from config.schema import Config
 from config.values import Listen
+from tests.config.mistakes import keys, mistakes, told_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,16 +43,6 @@ CUSTODIAN = 'role = "custodian"'
 
 def account(name: str, *lines: str) -> str:
     return "\n".join(["[[accounts]]", f'name = "{name}"', *lines, ""])
-
-
-def mistakes(text: str, **environ: str) -> list[Mistake]:
-    with pytest.raises(ConfigError) as raised:
-        loads(text, file="my.toml", environ=environ)
-    return raised.value.mistakes
-
-
-def keys(text: str, **environ: str) -> list[str]:
-    return [mistake.key for mistake in mistakes(text, **environ)]
 
 
 def test_five_mistakes_of_five_kinds_are_named_at_once():
@@ -285,12 +276,3 @@ def test_a_mark_of_the_byte_order_is_no_mistake(tmp_path):
     path = tmp_path / "my.toml"
     path.write_bytes(b'\xef\xbb\xbf[sip]\ndomain = "example.org"\n')
     assert load(path).sip.domain == "example.org"
-
-
-def told_of(text: str) -> list[str]:
-    """All mistakes, as they are printed."""
-    try:
-        loads(text)
-    except ConfigError as error:
-        return [str(one) for one in error.mistakes]
-    return []
